@@ -1,0 +1,85 @@
+"""The ``clpips`` command: fit, evaluate, score, weights.
+
+Exit status: 0 done; 2 the input is wrong (one line on standard error that says which file, row
+and rule); 1 anything else. With ``--json`` a command prints one JSON document on standard
+output and nothing else there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from clpips import __version__
+from clpips.errors import ClpipsError, InputError
+from clpips.types import BACKBONES, GRANULARITIES
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line, as the README documents it."""
+    parser = argparse.ArgumentParser(prog="clpips", description="LPIPS refitted to one person")
+    parser.add_argument("--version", action="version", version=f"clpips {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    fit = commands.add_parser("fit", help="learn each participant's weights from rankings")
+    fit.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
+    fit.add_argument(
+        "--out", required=True, help="folder for <participant>.safetensors, report.json"
+    )
+    fit.add_argument("--granularity", choices=GRANULARITIES, default="channel")
+    fit.add_argument("--participant", help="fit this participant only")
+    fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
+    _rankings_options(fit)
+
+    evaluate = commands.add_parser("evaluate", help="agreement of a metric with rankings")
+    evaluate.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
+    evaluate.add_argument(
+        "--weights",
+        default="stock",
+        help="folder with one file per participant, one file for everybody, or 'stock'",
+    )
+    _rankings_options(evaluate)
+
+    score = commands.add_parser("score", help="distance of images from a target")
+    score.add_argument("target", help="the target image")
+    score.add_argument("images", nargs="+", help="the images to compare with it")
+    score.add_argument("--weights", default="stock", help="a personal metric, or 'stock'")
+    score.add_argument("--backbone", choices=BACKBONES, default="alex")
+    score.add_argument("--json", action="store_true", help="print one JSON document")
+
+    weights = commands.add_parser("weights", help="the networks' own weights")
+    weights.add_argument("action", choices=("list", "fetch"))
+    weights.add_argument("--backbone", choices=BACKBONES, help="by default alex and vgg")
+    weights.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def _rankings_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--images", help="folder that image paths are relative to")
+    parser.add_argument("--backbone", choices=BACKBONES, default="alex")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = build_parser().parse_args(arguments)
+    # Imported late: --help and a wrong option should not wait for torch.
+    from clpips import commands
+
+    try:
+        commands.RUN[options.command](options)
+    except InputError as error:
+        print(f"clpips: {error}", file=sys.stderr)
+        return 2
+    except (ClpipsError, OSError) as error:
+        print(f"clpips: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("clpips: stopped; nothing more was written", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Every error that the project raises on purpose, drawn as one tree.
+
+    ClpipsError
+    ├── InputError                what somebody handed in is wrong (exit status 2)
+    │   ├── ImageError            not an image, too large, outside its stated range
+    │   ├── RankingError          a ranking that cannot exist
+    │   │   └── RankingsFileError a rankings file: names file, row and rule
+    │   ├── MetricFileError       a personal metric or weights file that is not one
+    │   ├── GenerationError       a request that no maker can serve
+    │   └── StudyError            a study, link or submission that breaks a rule
+    ├── WeightsError              backbone weights could not be had from any source
+    ├── UndefinedStatistic        a statistic that does not exist for these data
+    ├── NotFitted                 a learnt state was asked for before ``fit``
+    └── Cancelled                 the person asked to stop
+
+Each carries one plain sentence: the rule, then the fact, with the value.
+"""
+
+
+class ClpipsError(Exception):
+    """Base of every error raised on purpose; ``str(error)`` is one sentence for people."""
+
+
+class InputError(ClpipsError):
+    """What somebody handed in is wrong; nothing was changed. Exit status 2."""
+
+
+class ImageError(InputError):
+    """Not an image, larger than the pixel limit, or outside its stated range."""
+
+
+class RankingError(InputError):
+    """A ranking that cannot exist: a repeated image, a rank below 1, unequal lengths."""
+
+
+class RankingsFileError(RankingError):
+    """A rankings file breaks a rule; the sentence names file, row and rule."""
+
+
+class MetricFileError(InputError):
+    """A personal metric or weights file with missing, extra or impossible content."""
+
+
+class GenerationError(InputError):
+    """A generation request that the maker cannot serve."""
+
+
+class StudyError(InputError):
+    """A study, participant link or submission that breaks a rule."""
+
+
+class WeightsError(ClpipsError):
+    """Backbone weights could not be had; the sentence lists every source tried."""
+
+
+class UndefinedStatistic(ClpipsError, ValueError):
+    """The statistic does not exist for these data, for example Spearman of a constant."""
+
+
+class NotFitted(ClpipsError):
+    """Learnt state was asked for before ``fit``."""
+
+
+class Cancelled(ClpipsError):
+    """The person asked to stop; whatever was there before is still there."""

@@ -1,0 +1,87 @@
+"""The one generation protocol: prompt, seed, size, options → images with full provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from PIL import Image
+
+from clpips.errors import GenerationError
+from clpips.types import Provenance
+from clpips.watch import Watch
+
+MAX_SIDE = 1024
+MAX_PROMPT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to make: ``count`` images of one prompt.
+
+    Args:
+        prompt: the participant's words, 1 to 2,000 characters.
+        seed: decides all that the prompt leaves open. Image ``i`` (from 0) of a request is
+            made with a seed derived from ``seed`` and ``i`` alone, so it can be made again
+            by itself.
+        count: how many images, 1 to 64.
+        width, height: pixels, 64 to 1024.
+        options: the maker's own settings, JSON-serialisable.
+
+    Raises:
+        GenerationError: a value outside its stated range.
+    """
+
+    prompt: str
+    seed: int
+    count: int = 4
+    width: int = 512
+    height: int = 512
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise GenerationError("a prompt must say something, got an empty one")
+        if len(self.prompt) > MAX_PROMPT:
+            raise GenerationError(
+                f"a prompt must have at most {MAX_PROMPT} characters, got {len(self.prompt)}"
+            )
+        if not 1 <= self.count <= 64:
+            raise GenerationError(f"count must lie between 1 and 64, got {self.count}")
+        for name, side in (("width", self.width), ("height", self.height)):
+            if not 64 <= side <= MAX_SIDE:
+                raise GenerationError(f"{name} must lie between 64 and {MAX_SIDE}, got {side}")
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One image and everything needed to make it again."""
+
+    image: Image.Image
+    provenance: Provenance
+
+
+@runtime_checkable
+class Maker(Protocol):
+    """Turns a request into images, one after the other, in order."""
+
+    name: str
+    version: str
+
+    def generate(self, request: Request, watch: Watch = ...) -> Iterator[Generated]:
+        """Yield ``request.count`` images; raises ``Cancelled`` between images when asked to."""
+        ...
+
+
+def open_maker(name: str) -> Maker:
+    """The maker that a study's settings name.
+
+    Raises:
+        GenerationError: no maker of that name.
+    """
+    if name == "scenes":
+        from clpips.generation.scenes import Scenes
+
+        return Scenes()
+    raise GenerationError(f"maker must be one of ('scenes',), got {name!r}")

@@ -1,0 +1,205 @@
+"""Anything that is a picture → a checked RGB tensor in [-1, 1].
+
+The range is the commonest mistake made with LPIPS: a [0, 1] tensor handed in where [-1, 1] is
+expected gives plausible, wrong distances. So a float array or tensor has a *stated* range
+(``value_range``, by default LPIPS's own [-1, 1]) and is refused when its values do not fit it.
+
+Images of unequal size: the candidate is resized to the target's size (bicubic with
+antialiasing), never the other way round, and the result says so.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from clpips.errors import ImageError
+
+MAX_PIXELS = 50_000_000
+"""Largest accepted image, in pixels (width × height), checked before it is decoded."""
+MIN_SIDE = 32
+"""Smallest accepted side, in pixels: below it the networks' last layers are empty."""
+
+ImageSource: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor
+
+_INTEGER_TOP = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
+
+
+def load_image(
+    source: ImageSource,
+    *,
+    value_range: tuple[float, float] | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Tensor:
+    """One picture as a float32 tensor (3, height, width), RGB, in [-1, 1].
+
+    Args:
+        source: a path; a PIL image; a NumPy array (height, width[, 1, 3 or 4]); or a tensor
+            (1, 3 or 4, height, width), with or without a leading axis of length 1. EXIF
+            rotation is applied, alpha is laid on white, greyscale is repeated, 16 bits are kept.
+        value_range: the range of a *float* array or tensor: ``(-1, 1)`` (the default, as in
+            LPIPS) or ``(0, 1)`` or ``(0, 255)``. Integer arrays have the range of their type.
+        max_pixels: refuse anything larger, before decoding it.
+
+    Raises:
+        ImageError: not an image, too large, too small, not finite, or outside its range —
+            also a tensor stated to lie in [-1, 1] that holds no negative value, which is how a
+            [0, 1] tensor looks. (A picture that really is that bright: hand it in as (0, 1).)
+    """
+    if isinstance(source, Tensor):
+        tensor = _from_tensor(source, value_range)
+    elif isinstance(source, np.ndarray):
+        tensor = _from_array(source, value_range)
+    elif isinstance(source, Image.Image):
+        tensor = _from_pil(source, "the image", max_pixels)
+    elif isinstance(source, str | os.PathLike):
+        tensor = _from_path(Path(source), max_pixels)
+    else:
+        raise ImageError(
+            "an image must be a path, a PIL image, a NumPy array or a tensor, "
+            f"got {type(source).__name__}"
+        )
+    _check_size(tensor.shape[2], tensor.shape[1], _name(source), max_pixels)
+    return tensor
+
+
+def resize_like(image: Tensor, target: Tensor) -> Tensor:
+    """The image at the target's size: (3, h, w) → (3, H, W), bicubic, antialiased, in [-1, 1]."""
+    if image.shape[1:] == target.shape[1:]:
+        return image
+    resized = torch.nn.functional.interpolate(
+        image[None], size=target.shape[1:], mode="bicubic", antialias=True
+    )
+    return resized[0].clamp(-1, 1)
+
+
+def _name(source: ImageSource) -> str:
+    return str(source) if isinstance(source, str | os.PathLike) else "the image"
+
+
+def _from_path(path: Path, max_pixels: int) -> Tensor:
+    if path.is_dir():
+        raise ImageError(f"{path}: an image must be a file, got a folder")
+    try:
+        # Pillow's own bomb warning is silenced because the size is checked below, before decoding.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return _from_pil(image, str(path), max_pixels)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such image") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{path}: an image must have at most {max_pixels:,} pixels") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: not an image that Pillow can read") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{path}: the image cannot be read: {error}") from error
+
+
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{name}: an image must have at most {max_pixels:,} pixels, got {width}×{height}"
+        )
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(
+            f"{name}: an image must be at least {MIN_SIDE} pixels on each side, "
+            f"got {width}×{height}"
+        )
+
+
+def _from_pil(image: Image.Image, name: str, max_pixels: int) -> Tensor:
+    _check_size(*image.size, name, max_pixels)
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ImageError(f"{name}: a float image has no stated range; hand it in as an array")
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise ImageError(
+                f"{name}: a whole-number image must lie in [0, 65535], "
+                f"got [{grey.min()}, {grey.max()}]"
+            )
+        return _scaled(np.repeat(grey[..., None], 3, axis=2), 0, 65535)
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, rgba)
+    return _scaled(np.asarray(image.convert("RGB")), 0, 255)
+
+
+def _scaled(array: np.ndarray[Any, Any], low: float, high: float) -> Tensor:
+    """(height, width, 3) in [low, high] → (3, height, width) in [-1, 1]."""
+    half = (high - low) / 2
+    # Division by the half range, then minus one: bit for bit what the lpips package does.
+    scaled = (array.astype(np.float64) - low) / half - 1
+    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=np.float32))
+
+
+def _from_array(array: np.ndarray[Any, Any], value_range: tuple[float, float] | None) -> Tensor:
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
+        raise ImageError(
+            "an image array must have the shape (height, width), (height, width, 3) or "
+            f"(height, width, 4), got {array.shape}"
+        )
+    low, high = _stated_range(array, value_range)
+    values = (array.astype(np.float64) - low) / (high - low)
+    if array.shape[2] == 4:
+        alpha = values[..., 3:]
+        values = values[..., :3] * alpha + (1 - alpha)
+    if array.shape[2] == 1:
+        values = np.repeat(values, 3, axis=2)
+    return _scaled(values, 0, 1)
+
+
+def _from_tensor(tensor: Tensor, value_range: tuple[float, float] | None) -> Tensor:
+    if tensor.ndim == 4 and tensor.shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3, 4):
+        raise ImageError(
+            "an image tensor must have the shape (3, height, width), with 1, 3 or 4 channels, "
+            f"got {tuple(tensor.shape)}"
+        )
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    array = tensor.detach().cpu().numpy()
+    return _from_array(array.transpose(1, 2, 0), value_range)
+
+
+def _stated_range(
+    array: np.ndarray[Any, Any], value_range: tuple[float, float] | None
+) -> tuple[float, float]:
+    """The range that the values were stated to have, after checking that they do."""
+    if array.dtype in _INTEGER_TOP:
+        return (0.0, _INTEGER_TOP[array.dtype])
+    if array.dtype.kind != "f":
+        raise ImageError(
+            f"an image array must be uint8, uint16 or floating point, got {array.dtype}"
+        )
+    low, high = value_range if value_range is not None else (-1.0, 1.0)
+    if not low < high:
+        raise ImageError(f"value_range must be (lowest, highest), got {(low, high)}")
+    if array.size == 0 or not np.isfinite(array).all():
+        raise ImageError("an image must hold finite numbers only, got NaN, infinity or nothing")
+    least, most = float(array.min()), float(array.max())
+    slack = 1e-3 * (high - low)
+    if least < low - slack or most > high + slack:
+        raise ImageError(
+            f"an image stated to lie in [{low:g}, {high:g}] holds values in "
+            f"[{least:.4g}, {most:.4g}]; state its range with value_range"
+        )
+    if low < 0 <= least:
+        raise ImageError(
+            f"an image stated to lie in [{low:g}, {high:g}] holds no value below 0, as a "
+            "[0, 1] image would; pass value_range=(0, 1) if it is one"
+        )
+    return (low, high)

@@ -1,0 +1,240 @@
+"""CLPIPS: LPIPS whose layer-combination weights are refitted to one person's rankings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from clpips.errors import InputError, NotFitted
+from clpips.features import Network, Vectors
+from clpips.fitting import FitSettings, RankingFit
+from clpips.images import ImageSource
+from clpips.metric_file import Card, read_metric, write_lpips, write_metric
+from clpips.observations import Known, Observation, observe
+from clpips.solver import Solution
+from clpips.types import Backbone, Granularity, Ranking
+from clpips.watch import Watch
+from clpips.weights import spec_of, stock_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Distances:
+    """Distances of some images from one target.
+
+    Args:
+        values: one distance per image, in the order given; smaller is nearer, 0 is identical.
+        resized: whether each image was resized to the target's size before it was compared.
+    """
+
+    values: tuple[float, ...]
+    resized: tuple[bool, ...]
+
+
+class CLPIPS:
+    """LPIPS v0.1, stock until :meth:`fit` refits its weights to rankings.
+
+    The network stays frozen and the distance stays linear in its weights:
+    ``distance(x, y) = w · d(x, y)`` with w ≥ 0 (see :mod:`clpips.features`). Unfitted it equals
+    the ``lpips`` package to 1e-6.
+
+    Args:
+        backbone: ``alex``, ``vgg`` or ``squeeze``.
+        granularity: what is learnt: ``channel`` — every weight (1152 for alex) — or ``layer``,
+            one multiplier per layer of the stock weights.
+        margin, shrinkage, seed: see :class:`clpips.fitting.FitSettings`.
+        device: where the network runs.
+
+    Attributes:
+        weights_: (channels,) learnt weights, after ``fit``; all ≥ 0.
+        card_: what they were learnt from, after ``fit``.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone = "alex",
+        *,
+        granularity: Granularity = "channel",
+        margin: float = 1.0,
+        shrinkage: float = 0.02,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        spec_of(backbone)
+        self.backbone: Backbone = backbone
+        self.settings = FitSettings(granularity, margin, shrinkage, seed)
+        self.device = device
+        self._network: Network | None = None
+
+    @property
+    def weights(self) -> Vectors:
+        """(channels,) the weights in use: learnt ones after ``fit``, else the stock weights."""
+        learnt: Vectors | None = getattr(self, "weights_", None)
+        return stock_weights(self.backbone) if learnt is None else learnt
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether :meth:`fit` (or :meth:`load`) has given it a person's weights."""
+        return hasattr(self, "weights_")
+
+    def layer_weights(self) -> list[Vectors]:
+        """The weights in use, layer by layer."""
+        return np.split(self.weights, np.cumsum(spec_of(self.backbone).channels)[:-1])
+
+    def network(self) -> Network:
+        """The frozen backbone, loaded when first needed."""
+        if self._network is None:
+            self._network = Network(self.backbone, device=self.device)
+        return self._network
+
+    def observe(
+        self,
+        rankings: Sequence[Ranking],
+        *,
+        known: Known | None = None,
+        watch: Watch | None = None,
+    ) -> list[Observation]:
+        """Rankings with their difference vectors; ``known`` ones are not computed again."""
+        return observe(rankings, self.network, known=known, watch=watch)
+
+    def fit(
+        self,
+        rankings: Sequence[Ranking] | Sequence[Observation],
+        *,
+        known: Known | None = None,
+        watch: Watch | None = None,
+    ) -> Self:
+        """Learn weights from rankings, by the convex problem of :mod:`clpips.solver`.
+
+        Args:
+            rankings: of one person, or of several for a pooled metric; images as paths. Or
+                observations, whose difference vectors are at hand.
+            known: difference vectors at hand, by (target, image).
+            watch: progress and cancel.
+
+        Raises:
+            InputError: no ranking makes a comparison.
+            ImageError: an image that cannot be used.
+            Cancelled: the watch asked to stop; nothing was learnt.
+        """
+        observations = [one for one in rankings if isinstance(one, Observation)]
+        if len(observations) < len(rankings):
+            plain = [one for one in rankings if isinstance(one, Ranking)]
+            observations = self.observe(plain, known=known, watch=watch)
+        fit = RankingFit(observations, self.backbone, self.settings)
+        return self.adopt(fit, fit.all_of_it(watch or Watch()))
+
+    def adopt(self, fit: RankingFit, solution: Solution) -> Self:
+        """Take over the weights of a fit that was solved, and write its card."""
+        self.weights_ = fit.channel_weights(solution)[:, 0]
+        self.card_ = Card.of_fit(self.backbone, fit, float(solution.gap[0]))
+        return self
+
+    def distances_of(self, vectors: Vectors) -> Vectors:
+        """Difference vectors (n, channels) → distances (n,)."""
+        return vectors @ self.weights
+
+    def distances(
+        self,
+        target: ImageSource,
+        images: Sequence[ImageSource],
+        *,
+        value_range: tuple[float, float] | None = None,
+        watch: Watch | None = None,
+    ) -> Distances:
+        """Distances of some images from one target; the target's features are computed once.
+
+        Args:
+            target, images: anything that :func:`clpips.images.load_image` takes. An image of
+                another size is resized to the target's.
+            value_range: stated range of float arrays and tensors, by default [-1, 1].
+            watch: progress and cancel.
+
+        Raises:
+            ImageError: an image that cannot be used.
+        """
+        found = self.network().difference_vectors(
+            target, images, value_range=value_range, watch=watch
+        )
+        values = self.distances_of(found.vectors)
+        return Distances(tuple(float(value) for value in values), found.resized)
+
+    def distance(
+        self,
+        target: ImageSource,
+        image: ImageSource,
+        *,
+        value_range: tuple[float, float] | None = None,
+    ) -> float:
+        """Distance of one image from the target: 0 for the same picture, smaller is nearer."""
+        return self.distances(target, [image], value_range=value_range).values[0]
+
+    def rank(
+        self,
+        target: ImageSource,
+        images: Sequence[ImageSource],
+        *,
+        value_range: tuple[float, float] | None = None,
+    ) -> list[int]:
+        """Indices of the images, nearest first; equal distances keep their order."""
+        values = self.distances(target, images, value_range=value_range).values
+        return sorted(range(len(values)), key=values.__getitem__)
+
+    def save(
+        self, path: str | os.PathLike[str], *, held_out: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write the learnt weights and their card as ``<name>.safetensors``.
+
+        Args:
+            path: must end in ``.safetensors``.
+            held_out: held-out agreement with its interval, for the card.
+
+        Raises:
+            NotFitted: there is nothing to save yet.
+            InputError: another ending.
+        """
+        self._check_fitted()
+        card = self.card_.with_held_out(held_out) if held_out is not None else self.card_
+        write_metric(path, self.layer_weights(), card)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> Self:
+        """Read a personal metric; strict.
+
+        Raises:
+            MetricFileError: not such a file, or missing, extra, misshaped, negative or
+                non-finite weights.
+        """
+        layers, card = read_metric(path)
+        settings = card.settings
+        metric = cls(
+            card.backbone,
+            granularity=settings.granularity,
+            margin=settings.margin,
+            shrinkage=settings.shrinkage,
+            seed=settings.seed,
+            device=device,
+        )
+        metric.weights_, metric.card_ = np.concatenate(layers), card
+        return metric
+
+    def save_lpips(self, path: str | os.PathLike[str]) -> None:
+        """Write weights and network under the names that the ``lpips`` package uses.
+
+        ``lpips.LPIPS(net=backbone, pnet_rand=True, model_path=path)`` then needs no download
+        and gives these distances to 1e-6. An unfitted metric writes the stock weights.
+
+        Raises:
+            WeightsError: the network's own weights could not be had.
+        """
+        if Path(path).suffix != ".pth":
+            raise InputError(f"an lpips export must end in .pth, got {str(path)!r}")
+        write_lpips(path, self.backbone, self.layer_weights())
+
+    def _check_fitted(self) -> None:
+        if not self.is_fitted:
+            raise NotFitted("this metric has not been fitted: call fit first")

@@ -1,0 +1,194 @@
+"""Personal metrics on disk: ``<name>.safetensors`` with a card, and the ``lpips`` export.
+
+Reading is strict. The ``lpips`` package runs on random weights without a word when the names in
+a file do not match; here a missing, extra, misshaped, negative or non-finite weight is an error.
+Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from clpips.errors import InputError, MetricFileError
+from clpips.features import Vectors
+from clpips.fitting import FitSettings, RankingFit
+from clpips.types import BACKBONES, Backbone
+from clpips.weights import backbone_tensors, spec_of
+
+FORMAT = "clpips-personal-metric-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Where a personal metric came from.
+
+    Args:
+        backbone, backbone_sha256: the frozen network.
+        participants: whose rankings, in alphabetical order.
+        n_rankings, n_comparisons, n_targets: how many.
+        settings: how the weights were learnt.
+        gap: the solver's relative duality gap.
+        held_out: agreement on rankings that were not fitted, with interval; ``None`` if unknown.
+        library: this project's version.
+    """
+
+    backbone: Backbone
+    backbone_sha256: str
+    participants: tuple[str, ...]
+    n_rankings: int
+    n_comparisons: int
+    n_targets: int
+    settings: FitSettings
+    gap: float
+    held_out: Mapping[str, Any] | None
+    library: str
+
+    @classmethod
+    def of_fit(cls, backbone: Backbone, fit: RankingFit, gap: float) -> Card:
+        """The card of a fit that was just made."""
+        rankings = [one.ranking for one in fit.observations]
+        return cls(
+            backbone=backbone,
+            backbone_sha256=spec_of(backbone).sha256 or "",
+            participants=tuple(sorted({ranking.participant for ranking in rankings})),
+            n_rankings=len(rankings),
+            n_comparisons=len(fit.share),
+            n_targets=len({ranking.target for ranking in rankings}),
+            settings=fit.settings,
+            gap=gap,
+            held_out=None,
+            library=_version(),
+        )
+
+    def with_held_out(self, held_out: Mapping[str, Any]) -> Card:
+        """The same card with the agreement on rankings that were not fitted."""
+        return replace(self, held_out=dict(held_out))
+
+
+def write_metric(path: str | os.PathLike[str], layers: Sequence[Vectors], card: Card) -> None:
+    """Write weights by layer, with the card as metadata, in one step.
+
+    Raises:
+        InputError: the path does not end in ``.safetensors``.
+    """
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"a personal metric must end in .safetensors, got {str(path)!r}")
+    # float64, so that saving and loading changes no distance at all.
+    tensors = {f"layer{number}": np.ascontiguousarray(w) for number, w in enumerate(layers)}
+    metadata = {"format": FORMAT, "card": json.dumps(asdict(card), sort_keys=True)}
+    _write(Path(path), safetensors.numpy.save(tensors, metadata=metadata))
+
+
+def read_metric(path: str | os.PathLike[str]) -> tuple[list[Vectors], Card]:
+    """Weights by layer, and the card.
+
+    Raises:
+        MetricFileError: anything that :func:`write_metric` would not have written.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise MetricFileError(f"{source}: no such personal metric")
+    try:
+        with safetensors.safe_open(source, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (safetensors.SafetensorError, TypeError, ValueError) as error:
+        raise MetricFileError(f"{source}: not a safetensors file ({error})") from error
+    card = _card(source, metadata)
+    return _layers(source, tensors, card.backbone), card
+
+
+def write_lpips(
+    path: str | os.PathLike[str], backbone: Backbone, layers: Sequence[Vectors]
+) -> None:
+    """Write a state dictionary for ``lpips.LPIPS(net, pnet_rand=True, model_path=path)``."""
+    import torch
+
+    tensors, _ = backbone_tensors(backbone)
+    state: dict[str, Any] = {}
+    for name, value in tensors.items():
+        _, index, rest = name.split(".", 2)
+        taps = spec_of(backbone).taps
+        slice_ = next(n for n, (first, last) in enumerate(taps, 1) if first <= int(index) < last)
+        state[f"net.slice{slice_}.{index}.{rest}"] = value
+    for number, weights in enumerate(layers):
+        lin = torch.from_numpy(weights.astype(np.float32)).reshape(1, -1, 1, 1)
+        # lpips registers each layer under two names that share one tensor.
+        state[f"lin{number}.model.1.weight"] = lin
+        state[f"lins.{number}.model.1.weight"] = lin
+    shift, scale = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+    state["scaling_layer.shift"] = torch.tensor(shift)[None, :, None, None]
+    state["scaling_layer.scale"] = torch.tensor(scale)[None, :, None, None]
+    content = io.BytesIO()
+    torch.save(state, content)
+    _write(Path(path), content.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write next to the path and rename, so that a half-written file never shows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
+        partial.write(content)
+        partial.flush()
+        os.fsync(partial.fileno())
+    # A temporary file is private to its owner; the finished one has the usual rights.
+    umask = os.umask(0)
+    os.umask(umask)
+    Path(partial.name).chmod(0o666 & ~umask)
+    Path(partial.name).replace(path)
+
+
+def _card(path: Path, metadata: Mapping[str, str]) -> Card:
+    if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "none")
+        raise MetricFileError(f"{path}: the format must be {FORMAT!r}, got {found!r}")
+    try:
+        values = json.loads(metadata["card"])
+        settings = FitSettings(**values.pop("settings"))
+        participants = tuple(values.pop("participants"))
+        card = Card(settings=settings, participants=participants, **values)
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise MetricFileError(f"{path}: the card cannot be read ({error})") from error
+    if card.backbone not in BACKBONES:
+        raise MetricFileError(f"{path}: backbone must be one of {BACKBONES}, got {card.backbone!r}")
+    return card
+
+
+def _layers(path: Path, tensors: Mapping[str, Any], backbone: Backbone) -> list[Vectors]:
+    channels = spec_of(backbone).channels
+    expected = [f"layer{number}" for number in range(len(channels))]
+    missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+    if missing or extra:
+        raise MetricFileError(
+            f"{path}: the weights of {backbone} must be named {expected[0]} to {expected[-1]}, "
+            f"missing {missing or 'none'}, extra {extra or 'none'}"
+        )
+    layers = []
+    for name, size in zip(expected, channels, strict=True):
+        weights = tensors[name]
+        if weights.shape != (size,) or weights.dtype.kind != "f":
+            raise MetricFileError(
+                f"{path}: {name} must hold {size} floating-point weights, "
+                f"got {weights.dtype} {weights.shape}"
+            )
+        if not np.isfinite(weights).all() or weights.min() < 0:
+            raise MetricFileError(f"{path}: {name} must hold finite weights of at least 0")
+        layers.append(weights.astype(np.float64))
+    return layers
+
+
+def _version() -> str:
+    from clpips import __version__
+
+    return __version__

@@ -1,0 +1,318 @@
+"""The vocabulary: frozen values, each checked at birth.
+
+Nothing here imports torch, Streamlit or a database, so every part of the project can share
+these words. A value that exists is valid: a :class:`Ranking` that repeats an image cannot be
+built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from clpips.errors import RankingError, StudyError
+
+Backbone = Literal["alex", "vgg", "squeeze"]
+BACKBONES: tuple[Backbone, ...] = get_args(Backbone)
+
+Granularity = Literal["channel", "layer"]
+GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
+
+
+# --- rankings -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One ordered pair out of one ranking: ``nearer`` was ranked nearer to the target."""
+
+    nearer: str
+    farther: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """One person's order of some images by how near they look to one target.
+
+    Args:
+        participant: who ranked.
+        target: the image that was ranked against (a path or a content hash).
+        images: the ranked images, no two the same.
+        ranks: one whole number per image; 1 is nearest, ties share a number. Gaps are
+            allowed (1, 2, 2, 4), so competition and dense ranking both fit.
+        trial: the trial the ranking belongs to, where known.
+        round: the round within the trial, where known.
+        confidence: how sure the person was, in [0, 1], where asked.
+
+    Raises:
+        RankingError: unequal lengths, fewer than one image, a repeated image, or ranks that do
+            not start at 1.
+    """
+
+    participant: str
+    target: str
+    images: tuple[str, ...]
+    ranks: tuple[int, ...]
+    trial: str | None = None
+    round: str | None = None
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise RankingError("a ranking must hold at least one image, got none")
+        if len(self.images) != len(self.ranks):
+            raise RankingError(
+                "a ranking must give one rank per image, "
+                f"got {len(self.images)} images and {len(self.ranks)} ranks"
+            )
+        repeated = sorted({image for image in self.images if self.images.count(image) > 1})
+        if repeated:
+            raise RankingError(f"a ranking must not repeat an image, got {repeated[0]!r} twice")
+        if any(isinstance(rank, bool) or not isinstance(rank, int) for rank in self.ranks):
+            raise RankingError(f"ranks must be whole numbers, got {self.ranks!r}")
+        if min(self.ranks) != 1:
+            raise RankingError(f"ranks must start at 1, got {min(self.ranks)} as the smallest")
+        if self.confidence is not None and not 0 <= self.confidence <= 1:
+            raise RankingError(f"confidence must lie in [0, 1], got {self.confidence!r}")
+
+    def comparisons(self) -> Iterator[Comparison]:
+        """Every pair with different ranks, nearer first; ties make none."""
+        for nearer, its_rank in zip(self.images, self.ranks, strict=True):
+            for farther, other_rank in zip(self.images, self.ranks, strict=True):
+                if its_rank < other_rank:
+                    yield Comparison(nearer, farther)
+
+    def nearest_first(self) -> tuple[str, ...]:
+        """The images by rank; ties keep the order they came in."""
+        order = sorted(range(len(self.images)), key=lambda index: self.ranks[index])
+        return tuple(self.images[index] for index in order)
+
+
+# --- generation -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Everything needed to make one image again.
+
+    Args:
+        maker: the maker's name, for example ``scenes``.
+        maker_version: its version; the same version, prompt, seed and options give the same bytes.
+        prompt: the prompt as it was given.
+        seed: the seed of this one image.
+        width, height: pixels.
+        options: the maker's own settings, JSON-serialisable.
+        not_understood: words of the prompt that the maker did not use.
+        seconds: how long this image took to make.
+    """
+
+    maker: str
+    maker_version: str
+    prompt: str
+    seed: int
+    width: int
+    height: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    not_understood: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+# --- a study and its people -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StudySettings:
+    """What a researcher decides about a study before anybody joins it."""
+
+    candidates: int = 4
+    min_rounds: int = 2
+    max_rounds: int = 6
+    image_size: int = 512
+    maker: str = "scenes"
+    backbone: Backbone = "alex"
+    consent: str = (
+        "You will describe pictures, see what a computer draws from your words, and say which "
+        "drawings look most like the original. We keep your descriptions, your rankings and how "
+        "long each took; no name, no e-mail address. You may stop at any time by closing the page."
+    )
+    instructions: str = ""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.candidates <= 9:
+            raise StudyError(f"candidates must lie between 2 and 9, got {self.candidates}")
+        if not 1 <= self.min_rounds <= self.max_rounds:
+            raise StudyError(
+                "rounds must satisfy 1 ≤ minimum ≤ maximum, "
+                f"got {self.min_rounds} and {self.max_rounds}"
+            )
+        if not 64 <= self.image_size <= 1024:
+            raise StudyError(f"image_size must lie between 64 and 1024, got {self.image_size}")
+        if self.backbone not in BACKBONES:
+            raise StudyError(f"backbone must be one of {BACKBONES}, got {self.backbone!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study: its settings and whether people may join."""
+
+    id: int
+    title: str
+    settings: StudySettings
+    join_code: str
+    is_open: bool
+    simulated: bool
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One image that participants try to regenerate; ``image`` is its content hash."""
+
+    id: int
+    study_id: int
+    position: int
+    name: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One person (or simulated person) in one study."""
+
+    id: int
+    study_id: int
+    label: str
+    simulated: bool
+    created_at: str
+    consented_at: str | None
+    started_at: str | None
+    completed_at: str | None
+    completion_code: str | None
+
+
+TrialState = Literal["waiting", "active", "done"]
+RoundState = Literal["generating", "ranking", "ranked", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One participant with one target."""
+
+    id: int
+    participant_id: int
+    target: Target
+    position: int
+    state: TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One image made for a round; ``position`` is where the board shows it (0 first)."""
+
+    id: int
+    round_id: int
+    position: int
+    image: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRanking:
+    """The ranking of a round that stands: candidate ids with their ranks.
+
+    ``uuid`` names the submission it came from; ``revision`` is 1 for the first submission and
+    grows by one with each edit.
+    """
+
+    uuid: str
+    round_id: int
+    order: tuple[int, ...]
+    ranks: tuple[int, ...]
+    shown: tuple[int, ...]
+    revision: int
+    elapsed_ms: int
+    submitted_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One prompt, its candidates in shown order, and the ranking where there is one."""
+
+    id: int
+    trial_id: int
+    number: int
+    prompt: str
+    seed: int
+    state: RoundState
+    candidates: tuple[Candidate, ...]
+    ranking: BoardRanking | None
+    progress: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a board sends: candidate ids nearest first, with ranks, and what it was based on.
+
+    ``replaces`` is the uuid of the submission that this one edits, ``None`` for the first.
+    """
+
+    uuid: str
+    round_id: int
+    order: tuple[int, ...]
+    ranks: tuple[int, ...]
+    shown: tuple[int, ...]
+    replaces: str | None = None
+    elapsed_ms: int = 0
+    input: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 8 <= len(self.uuid) <= 64:
+            raise StudyError(f"a submission's uuid must have 8 to 64 characters, got {self.uuid!r}")
+        if len(self.order) != len(self.ranks):
+            raise StudyError(
+                "a submission must give one rank per image, "
+                f"got {len(self.order)} images and {len(self.ranks)} ranks"
+            )
+        if sorted(self.order) != sorted(self.shown) or len(set(self.order)) != len(self.order):
+            raise StudyError("a submission must rank each shown image exactly once")
+        if not self.ranks or self.ranks[0] != 1 or list(self.ranks) != sorted(self.ranks):
+            raise StudyError(f"ranks must start at 1 and rise, got {list(self.ranks)}")
+
+
+Outcome = Literal["saved", "duplicate", "conflict"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """What became of a submission, and the ranking that stands now."""
+
+    outcome: Outcome
+    ranking: BoardRanking
+
+
+# --- the worker's jobs ----------------------------------------------------------------------
+
+JobKind = Literal["generate", "vectors", "fit", "export", "simulate"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work for the worker, a row in the store with a lease."""
+
+    id: int
+    kind: JobKind
+    payload: Mapping[str, Any]
+    state: JobState
+    progress: float
+    message: str
+    result: Mapping[str, Any]
+    attempts: int
+    study_id: int | None
+    participant_id: int | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    cancel_requested: bool

