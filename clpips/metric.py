@@ -27,7 +27,7 @@ class Distances:
     """Distances of some images from one target.
 
     Args:
-        values: one distance per image, in the order given; smaller is nearer, 0 is identical.
+        values: one distance per image, in the order given; smaller is nearer.
         resized: whether each image was resized to the target's size before it was compared.
     """
 
@@ -170,7 +170,7 @@ class CLPIPS:
         *,
         value_range: tuple[float, float] | None = None,
     ) -> float:
-        """Distance of one image from the target: 0 for the same picture, smaller is nearer."""
+        """Distance of one image from the target: 0 (to rounding) for the same picture."""
         return self.distances(target, [image], value_range=value_range).values[0]
 
     def rank(

@@ -4,6 +4,7 @@ A maker is anything with ``name``, ``version`` and ``generate``. ``scenes`` is a
 :func:`open_maker` turns a study's ``maker`` setting into one.
 """
 
-from clpips.generation.protocol import Generated, Maker, Request, Watch, open_maker
+from clpips.generation.protocol import Generated, Maker, Request, open_maker
+from clpips.watch import Watch
 
 __all__ = ["Generated", "Maker", "Request", "Watch", "open_maker"]

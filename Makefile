@@ -1,0 +1,42 @@
+# The two commands a fresh machine needs: `make run` and `make test`. Each sets up what it uses.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8501
+CLPIPS_DATA ?= data/local
+export PORT CLPIPS_DATA
+
+.PHONY: run test check docs weights chromium clean
+.DEFAULT_GOAL := run
+
+run: weights ## start the app and its worker; Ctrl-C stops both
+	$(BIN)/python -m app
+
+test: weights chromium ## run every test
+	$(BIN)/python -m pytest
+
+check: .venv/installed ## lint, types, import contracts, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cog --check -I . README.md
+
+docs: .venv/installed ## write the generated parts of the README anew
+	$(BIN)/cog -r -I . README.md
+
+weights: .venv/installed ## fetch and verify the networks' weights (once)
+	$(BIN)/clpips weights fetch
+
+chromium: .venv/installed ## find or install a Chromium for the browser tests
+	$(BIN)/python tests/browser/chromium.py
+
+.venv/installed: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+clean: ## remove the virtual environment; study data in data/local stays
+	rm -rf .venv

@@ -1,0 +1,172 @@
+"""The platform's own words beside :mod:`clpips.types`: what only the app needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from clpips.types import Backbone, Participant, Round, Study, Submission, Trial
+
+Phase = Literal["consent", "instructions", "compose", "generating", "ranking", "ranked", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one participant stands, read in one moment.
+
+    Args:
+        phase: what the screen should show. ``compose``: no round yet, or the latest one failed
+            or was cancelled; ``ranked``: the latest round is ranked, and may be edited, followed
+            by another, or left behind.
+        trials: all trials in the order this participant meets them.
+        trial: the current trial; ``None`` when all are done.
+        rounds: every round of the current trial, oldest first, failed and cancelled ones too.
+        round: the latest round, unless it failed or was cancelled.
+        can_finish_trial: enough rounds are ranked and none is open.
+        can_request_round: fewer rounds than the study allows, and none is open.
+        completion_code: what the participant shows to be paid; only once all is stored.
+    """
+
+    phase: Phase
+    study: Study
+    participant: Participant
+    trials: tuple[Trial, ...]
+    trial: Trial | None
+    rounds: tuple[Round, ...]
+    round: Round | None
+    can_finish_trial: bool
+    can_request_round: bool
+    completion_code: str | None
+
+    @property
+    def done_trials(self) -> int:
+        """How many trials are finished."""
+        return sum(trial.state == "done" for trial in self.trials)
+
+    @property
+    def ranked_rounds(self) -> tuple[Round, ...]:
+        """The ranked rounds of the current trial, oldest first."""
+        return tuple(each for each in self.rounds if each.state == "ranked")
+
+    @property
+    def setback(self) -> Round | None:
+        """The latest round where it failed or was cancelled; its ``message`` says why."""
+        latest = self.rounds[-1] if self.rounds else None
+        return latest if latest and latest.state in ("failed", "cancelled") else None
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantProgress:
+    """One line of the researcher's list: how far one participant is."""
+
+    participant: Participant
+    phase: Phase
+    done_trials: int
+    trials: int
+    rounds: int
+    rankings: int
+    last_activity: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyTally:
+    """One line of the list of studies: how many of everything, over all participants.
+
+    ``last_activity`` is when the latest ranking was stored; empty before the first.
+    """
+
+    study_id: int
+    targets: int
+    participants: int
+    completed: int
+    trials: int
+    done_trials: int
+    rankings: int
+    last_activity: str
+
+
+class RankedRound(NamedTuple):
+    """One ranked round with everything a screen says about it; also a plain triple."""
+
+    participant: Participant
+    trial: Trial
+    round: Round
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of submit, kept whatever became of it.
+
+    ``message`` is the sentence of a refusal; empty otherwise.
+    """
+
+    uuid: str
+    round_id: int
+    participant_id: int
+    payload: Mapping[str, Any]
+    outcome: Literal["saved", "duplicate", "conflict", "refused"]
+    message: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted metric: whose, where its file is, and the report beside it.
+
+    ``scope`` is ``participant`` for one person's rankings, ``pooled`` for everybody's;
+    ``metric_path`` is absolute.
+    """
+
+    id: int
+    study_id: int
+    participant_id: int | None
+    scope: str
+    backbone: Backbone
+    metric_path: Path
+    report: Mapping[str, Any]
+    job_id: int | None
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file made for download; ``path`` is absolute, ``bytes`` its size."""
+
+    id: int
+    study_id: int
+    name: str
+    path: Path
+    media_type: str
+    bytes: int
+    sha256: str
+    fit_id: int | None
+    created_at: str
+
+
+def submission_payload(submission: Submission) -> dict[str, Any]:
+    """A submission as plain JSON values, as the attempt table keeps it."""
+    return {
+        "uuid": submission.uuid,
+        "round": submission.round_id,
+        "order": list(submission.order),
+        "ranks": list(submission.ranks),
+        "shown": list(submission.shown),
+        "replaces": submission.replaces,
+        "elapsed_ms": submission.elapsed_ms,
+        "input": dict(submission.input),
+    }
+
+
+__all__ = [
+    "Attempt",
+    "Export",
+    "Fit",
+    "ParticipantProgress",
+    "Phase",
+    "RankedRound",
+    "Standing",
+    "StudyTally",
+    "submission_payload",
+]

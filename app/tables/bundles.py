@@ -1,0 +1,196 @@
+"""Copies of the database: whole, and one study's alone, to be opened somewhere else."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from app.migrations import migrate
+from app.tables.door import DatabaseError, Door, connect, first, rows
+from app.tables.files import write_whole
+from app.tables.overview import read_ranked_rounds
+from app.tables.remap import copy_rows
+from app.tables.studies import code, read_study
+from app.tables.submissions import read_history
+from clpips.errors import InputError, StudyError
+from clpips.types import Study, Submission
+
+# Never in a bundle: what lets somebody in, what belongs to this machine, and other people's work.
+PRIVATE = (
+    "link",
+    "researcher",
+    "session",
+    "login_failure",
+    "setting",
+    "job",
+    "worker",
+    "export",
+)
+
+# What reading a row that somebody tampered with can raise.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+
+
+class Bundles(Door):
+    """Backups, and studies that travel."""
+
+    def backup(self, path: Path | str) -> Path:
+        """Copy the whole database while it is in use; the hashes of secrets are in it.
+
+        Returns:
+            The path of a complete copy, on disk.
+        """
+        final = Path(path)
+        write_whole(final, self._copy)
+        return final
+
+    def export_study(self, study_id: int, path: Path | str) -> Path:
+        """Write one study's rows to an SQLite file of their own, without secrets.
+
+        Its images, rankings with their history, attempts, difference vectors and fits are in it;
+        links, passwords, sessions, jobs and every other study are not, not even in free pages.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+        final = Path(path)
+
+        def write(part: Path) -> None:
+            self._copy(part)
+            _keep_only(part, study_id)
+
+        write_whole(final, write)
+        return final
+
+    def import_study(
+        self,
+        path: Path | str,
+        *,
+        title: str | None = None,
+        metric_paths: Mapping[str, str] | None = None,
+    ) -> Study:
+        """Take in a study that :meth:`export_study` wrote, as a new one, closed to newcomers.
+
+        Its images must have been added before. Everything gets new numbers; the join code is
+        new, and participants have no links until :meth:`new_link` gives them one. A round that
+        was being made counts as cancelled.
+
+        Args:
+            path: the file; it is not changed.
+            title: what to call it; ``None`` keeps its title.
+            metric_paths: where the files of its fits are now, by their path inside the old data
+                folder; where it is given, a fit it does not name is refused, because its old
+                path may be another study's file here. ``None`` keeps every path.
+
+        Raises:
+            StudyError: not such a file, a damaged one, one from a newer version, or an image
+                that is not here. Nothing is changed then.
+        """
+        moved = (
+            None
+            if metric_paths is None
+            else {old: self.stored_path(new) for old, new in metric_paths.items()}
+        )
+        try:
+            with self._opened_copy(Path(path)) as bundle, self._write() as db:
+                _check_bundle(bundle, db)
+                self._check_images(bundle)
+                study_id = copy_rows(bundle, db, title=title, join_code=code(8), metric_paths=moved)
+                _check_rankings(db, study_id)
+                return read_study(db, study_id)
+        except InputError:
+            raise
+        except (
+            DatabaseError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ) as error:
+            raise StudyError(f"a bundle must be whole, got a damaged one: {error}") from error
+
+    def _copy(self, part: Path) -> None:
+        db = connect(self.path)
+        try:
+            db.execute("VACUUM INTO ?", [str(part)])
+        finally:
+            db.conn.close()
+
+    @contextmanager
+    def _opened_copy(self, path: Path) -> Iterator[Database]:
+        """A private copy of a bundle, brought to this version's schema."""
+        if not path.is_file():
+            raise StudyError(f"a bundle must be a file, got '{path}'")
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".import-") as folder:
+            copy = Path(folder) / "bundle.sqlite"
+            shutil.copyfile(path, copy)
+            db = connect(copy)
+            try:
+                migrate(db)
+                yield db
+            finally:
+                db.conn.close()
+
+    def _check_images(self, bundle: Database) -> None:
+        used = "SELECT image FROM target UNION SELECT image FROM candidate"
+        for row in rows(bundle, used):
+            sha = row["image"]
+            if not any(self.settings.images.glob(f"{sha[:2]}/{sha}.*")):
+                raise StudyError(f"a bundle's images must be added first, {sha!r} is not here")
+
+
+def _keep_only(path: Path, study_id: int) -> None:
+    """Delete all but one study from a copy, and rewrite the file so that nothing lingers."""
+    db = connect(path)
+    try:
+        db.execute("PRAGMA journal_mode = DELETE")  # one file, no companions
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("DELETE FROM study WHERE id != ?", [study_id])
+        for table in PRIVATE:
+            db.execute(f"DELETE FROM {table}")
+        db.execute(
+            """DELETE FROM image WHERE sha NOT IN
+                   (SELECT image FROM target UNION SELECT image FROM candidate)"""
+        )
+        db.execute("COMMIT")
+        db.execute("VACUUM")
+    finally:
+        db.conn.close()
+
+
+def _check_bundle(bundle: Database, db: Database) -> None:
+    """The file must have exactly our tables, be sound, and hold one study."""
+    schema = """SELECT type, name, sql FROM sqlite_master
+                WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY type, name"""
+    if rows(bundle, schema) != rows(db, schema):
+        raise StudyError("a bundle must have this program's tables, got other ones")
+    verdict = first(bundle, "PRAGMA quick_check(1)")
+    dangling = first(bundle, "PRAGMA foreign_key_check")
+    if verdict != {"quick_check": "ok"} or dangling is not None:
+        raise StudyError("a bundle must be whole, got a damaged one")
+    count = len(rows(bundle, "SELECT id FROM study LIMIT 2"))
+    if count != 1:
+        raise StudyError(f"a bundle must hold exactly one study, got {count or 'none'}")
+
+
+def _check_rankings(db: Database, study_id: int) -> None:
+    """Every ranking that was taken in must rank what its board showed, as a submission must."""
+    for ranked in read_ranked_rounds(db, study_id, participant_id=None):
+        shown = tuple(candidate.id for candidate in ranked.round.candidates)
+        history = read_history(db, ranked.round.id)
+        for ranking in history:
+            submission = Submission(
+                ranking.uuid, ranking.round_id, ranking.order, ranking.ranks, ranking.shown
+            )
+            if submission.shown != shown:
+                raise StudyError("a bundle must be whole, got a ranking of other candidates")
+        if not history:
+            raise StudyError("a bundle must be whole, got a ranked round without its ranking")

@@ -1,0 +1,164 @@
+"""A study read as a whole: its rankings for the science, its rounds and people for the screens."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+
+from app.records import ParticipantProgress, RankedRound, StudyTally
+from app.tables.door import Door, rows
+from app.tables.people import read_participants, read_trials
+from app.tables.rounds import read_rounds
+from app.tables.standing import phase_of
+from app.tables.studies import read_study
+from clpips.types import Participant, Ranking, Round, Trial
+
+
+class Overview(Door):
+    """What the researcher's pages and the fit read."""
+
+    def study_rankings(self, study_id: int, *, participant_id: int | None = None) -> list[Ranking]:
+        """The rankings that stand, as the science takes them.
+
+        ``participant`` is the label (unique in the study), ``target`` and ``images`` are content
+        hashes, ``trial`` the target's place in that person's order and ``round`` its number,
+        both from 1. Of two candidates that are the same image the nearer counts. A round whose
+        candidates are all one image compares nothing and is left out.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        found = self.ranked_rounds(study_id, participant_id=participant_id)
+        rankings = (_ranking(each) for each in found)
+        return [ranking for ranking in rankings if len(ranking.images) > 1]
+
+    def ranked_rounds(self, study_id: int, participant_id: int | None = None) -> list[RankedRound]:
+        """Every ranked round of a study or of one person in it, by person, then in order.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+            return read_ranked_rounds(db, study_id, participant_id=participant_id)
+
+    def progress(self, study_id: int) -> list[ParticipantProgress]:
+        """How far everybody is, in the order they joined.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+            participants = read_participants(db, study_id)
+            trials = read_trials(db, study_id, participant_id=None)
+            rounds = _rounds_of_study(db, study_id)
+            activity = _last_activity(db, study_id)
+        return [
+            _progress(participant, trials, rounds, activity[participant.id])
+            for participant in participants
+        ]
+
+    def tallies(self) -> dict[int, StudyTally]:
+        """The numbers of every study's line, by study id, in one query.
+
+        The list of studies is redrawn every few seconds, so it must not read every round.
+        """
+        with self._read() as db:
+            return {
+                row["study_id"]: StudyTally(**{**row, "last_activity": row["last_activity"] or ""})
+                for row in rows(db, _TALLIES)
+            }
+
+
+_TALLIES = """
+    SELECT study.id AS study_id,
+        (SELECT count(*) FROM target WHERE study_id = study.id) AS targets,
+        (SELECT count(*) FROM participant WHERE study_id = study.id) AS participants,
+        (SELECT count(*) FROM participant WHERE study_id = study.id
+            AND completed_at IS NOT NULL) AS completed,
+        count(DISTINCT trial.id) AS trials,
+        count(DISTINCT CASE WHEN trial.state = 'done' THEN trial.id END) AS done_trials,
+        count(DISTINCT submission.round_id) AS rankings,
+        max(submission.submitted_at) AS last_activity
+    FROM study
+    LEFT JOIN participant ON participant.study_id = study.id
+    LEFT JOIN trial ON trial.participant_id = participant.id
+    LEFT JOIN round ON round.trial_id = trial.id
+    LEFT JOIN submission ON submission.round_id = round.id
+    GROUP BY study.id"""
+
+
+def read_ranked_rounds(
+    db: Database, study_id: int, *, participant_id: int | None
+) -> list[RankedRound]:
+    """Every ranked round by person, trial position and number."""
+    people = {person.id: person for person in read_participants(db, study_id)}
+    trials = {trial.id: trial for trial in read_trials(db, study_id, participant_id=participant_id)}
+    found = [
+        RankedRound(people[trials[each.trial_id].participant_id], trials[each.trial_id], each)
+        for each in _rounds_of_study(db, study_id)
+        if each.state == "ranked" and each.trial_id in trials
+    ]
+    found.sort(key=lambda each: (each.participant.id, each.trial.position, each.round.number))
+    return found
+
+
+def _rounds_of_study(db: Database, study_id: int) -> tuple[Round, ...]:
+    inside = """round.trial_id IN (SELECT trial.id FROM trial JOIN participant
+                    ON participant.id = participant_id WHERE study_id = ?)"""
+    return read_rounds(db, inside, study_id)
+
+
+def _ranking(ranked: RankedRound) -> Ranking:
+    """A ranked round as the science takes it; of two equal images the nearer counts."""
+    board = ranked.round.ranking
+    if board is None:
+        raise RuntimeError(f"round {ranked.round.id} is ranked but has no ranking")
+    images = {candidate.id: candidate.image for candidate in ranked.round.candidates}
+    nearest: dict[str, int] = {}
+    for candidate_id, rank in zip(board.order, board.ranks, strict=True):
+        nearest.setdefault(images[candidate_id], rank)
+    return Ranking(
+        participant=ranked.participant.label,
+        target=ranked.trial.target.image,
+        images=tuple(nearest),
+        ranks=tuple(nearest.values()),
+        trial=str(ranked.trial.position + 1),
+        round=str(ranked.round.number),
+    )
+
+
+def _progress(
+    participant: Participant,
+    trials: tuple[Trial, ...],
+    rounds: tuple[Round, ...],
+    last_activity: str,
+) -> ParticipantProgress:
+    own = [trial for trial in trials if trial.participant_id == participant.id]
+    ids = {trial.id for trial in own}
+    theirs = [each for each in rounds if each.trial_id in ids]
+    active = next((trial for trial in own if trial.state == "active"), None)
+    here = [each for each in theirs if active and each.trial_id == active.id]
+    return ParticipantProgress(
+        participant=participant,
+        phase=phase_of(participant, active, here[-1] if here else None),
+        done_trials=sum(trial.state == "done" for trial in own),
+        trials=len(own),
+        rounds=sum(each.state not in ("failed", "cancelled") for each in theirs),
+        rankings=sum(each.ranking is not None for each in theirs),
+        last_activity=last_activity,
+    )
+
+
+def _last_activity(db: Database, study_id: int) -> dict[int, str]:
+    """When each participant last did something that was stored."""
+    sql = """
+        SELECT participant.id, max(
+            participant.created_at, coalesce(consented_at, ''), coalesce(started_at, ''),
+            coalesce(completed_at, ''),
+            coalesce((SELECT max(at) FROM attempt WHERE participant_id = participant.id), ''),
+            coalesce((SELECT max(max(requested_at, coalesce(finished_at, '')))
+                      FROM round JOIN trial ON trial.id = trial_id
+                      WHERE participant_id = participant.id), '')
+        ) AS at FROM participant WHERE study_id = ?"""
+    return {row["id"]: row["at"] for row in rows(db, sql, [study_id])}

@@ -1,0 +1,146 @@
+"""The order of the work: which job is next, whose lease has run out, what a job's end means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from app.tables.door import Row, insert, now, number, rows
+from clpips.types import Job, JobKind
+
+MAX_ATTEMPTS = 3
+RECENT_SECONDS = 60.0
+
+
+def insert_job(
+    db: Database,
+    kind: JobKind,
+    payload: Mapping[str, Any],
+    *,
+    study_id: int | None,
+    participant_id: int | None,
+    key: str | None,
+) -> int:
+    """Put a job at the end of the queue; returns its id."""
+    return insert(
+        db,
+        "job",
+        {
+            "kind": kind,
+            "payload": json.dumps(dict(payload)),
+            "key": key,
+            "state": "queued",
+            "progress": 0.0,
+            "message": "",
+            "result": "{}",
+            "attempts": 0,
+            "cancel_requested": 0,
+            "study_id": study_id,
+            "participant_id": participant_id,
+            "created_at": now(),
+        },
+    )
+
+
+def queued_in_order(db: Database, kinds: Sequence[JobKind], *, limit: int = -1) -> list[int]:
+    """Ids of queued jobs, the next one first.
+
+    Kinds come in the order given. Among generate jobs the participant who has had the fewest
+    lately goes first, so one eager person cannot keep the others waiting; then the oldest.
+    """
+    sql = """
+        SELECT job.id FROM job JOIN json_each(?1) AS wanted ON wanted.value = job.kind
+        WHERE job.state = 'queued'
+        ORDER BY wanted.key,
+            CASE WHEN job.kind = 'generate' THEN (
+                SELECT count(*) FROM job AS other
+                WHERE other.participant_id = job.participant_id AND other.kind = 'generate'
+                    AND other.started_at IS NOT NULL
+                    AND (other.state = 'running' OR other.started_at > ?2)
+            ) ELSE 0 END,
+            job.id
+        LIMIT ?3"""
+    found = rows(db, sql, [json.dumps(list(kinds)), now(seconds=-RECENT_SECONDS), limit])
+    return [row["id"] for row in found]
+
+
+def reclaim_expired(db: Database) -> None:
+    """Take back what a dead worker left: queue it again, or give up after three attempts."""
+    sql = "SELECT * FROM job WHERE state = 'running' AND lease_until < ?"
+    for row in rows(db, sql, [now()]):
+        if row["cancel_requested"]:
+            end_job(db, row["id"], "cancelled")
+        elif row["attempts"] >= MAX_ATTEMPTS:
+            end_job(
+                db, row["id"], "failed", message=f"the work stopped {MAX_ATTEMPTS} times half-way"
+            )
+        else:
+            requeue(db, row["id"])
+
+
+def requeue(db: Database, job_id: int, *, attempts_back: int = 0) -> None:
+    """Put a running job back where it was in the queue."""
+    db.execute(
+        """UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, progress = 0,
+               message = '', attempts = attempts - ?, started_at = NULL WHERE id = ?""",
+        [attempts_back, job_id],
+    )
+
+
+def end_job(
+    db: Database,
+    job_id: int,
+    state: str,
+    *,
+    message: str = "",
+    result: Mapping[str, Any] | None = None,
+) -> None:
+    """End an open job; a round that was waiting for it ends with it."""
+    db.execute(
+        """UPDATE job SET state = ?, message = ?, result = ?, finished_at = ?, lease_until = NULL,
+               progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END
+           WHERE id = ? AND state IN ('queued', 'running')""",
+        [state, message, json.dumps(dict(result or {})), now(), state, job_id],
+    )
+    if state in ("failed", "cancelled"):
+        db.execute(
+            """UPDATE round SET state = ?, reason = ?
+               WHERE job_id = ? AND state = 'generating'""",
+            [state, message, job_id],
+        )
+
+
+def ask_to_cancel(db: Database, job_id: int) -> None:
+    """Cancel a queued job at once; ask the worker of a running one to stop."""
+    if number(db, "SELECT count(*) FROM job WHERE id = ? AND state = 'queued'", [job_id]):
+        end_job(db, job_id, "cancelled")
+        return
+    db.execute("UPDATE job SET cancel_requested = 1 WHERE id = ? AND state = 'running'", [job_id])
+    db.execute(
+        """UPDATE round SET state = 'cancelled', reason = ''
+           WHERE job_id = ? AND state = 'generating'""",
+        [job_id],
+    )
+
+
+def job_from_row(row: Row) -> Job:
+    """A row as the value it stands for."""
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        payload=json.loads(row["payload"]),
+        state=row["state"],
+        progress=row["progress"],
+        message=row["message"],
+        result=json.loads(row["result"]),
+        attempts=row["attempts"],
+        study_id=row["study_id"],
+        participant_id=row["participant_id"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        cancel_requested=bool(row["cancel_requested"]),
+    )

@@ -1,0 +1,135 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+from sqlite_utils.utils import sqlite3
+
+from app import migrations as schema
+from app.store import Store
+from app.tables import door
+from clpips.errors import StudyError
+
+
+def run_sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(str(path))
+    try:
+        for statement in statements:
+            found = connection.execute(statement).fetchall()
+        connection.commit()
+        return found
+    finally:
+        connection.close()
+
+
+def test_four_processes_that_start_together_make_one_database(tmp_path: Path) -> None:
+    program = f"""
+import sys, time
+sys.modules["pandas"] = None  # sqlite-utils would import it, which takes a second
+from app.store import Store
+print("ready", flush=True)
+start = float(sys.stdin.readline())
+for count in range(6):  # the same moment in every process, six times over
+    time.sleep(max(0, start + 0.15 * count - time.time()))
+    assert Store({str(tmp_path)!r} + f"/{{count}}").studies() == ()
+"""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    moment = time.time() + 0.2
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write(f"{moment}\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [0] * 4, answers
+    for count in range(6):
+        path = tmp_path / str(count) / "clpips.sqlite"
+        applied = run_sql(path, "SELECT name FROM _sqlite_migrations")
+        assert len(applied) == len(set(applied)) == len(schema.migrations._migrations)
+
+
+def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = Store(tmp_path).path
+    run_sql(
+        path,
+        """INSERT INTO _sqlite_migrations (migration_set, name, applied_at)
+           VALUES ('clpips', 'm999_from_the_future', 'then')""",
+    )
+    before = path.read_bytes()
+    with pytest.raises(StudyError, match=r"must not be newer .*m999_from_the_future"):
+        Store(tmp_path)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    run_sql(tmp_path / "clpips.sqlite", "CREATE TABLE song (name TEXT)")
+    with pytest.raises(StudyError, match="another program's file"):
+        Store(tmp_path)
+
+
+def test_an_older_database_is_copied_before_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.set_setting("kept", "yes")
+    later = schema.Migrations("clpips")
+    later._migrations = list(schema.migrations._migrations)
+
+    @later()
+    def m998_one_more_table(db: Database) -> None:
+        db.execute("CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT")
+
+    monkeypatch.setattr(schema, "migrations", later)
+    assert Store(tmp_path).get_setting("kept") == "yes"
+    (copy,) = (tmp_path / "backups").iterdir()
+    assert run_sql(copy, "SELECT value FROM setting") == [("yes",)]
+    tables = "SELECT count(*) FROM sqlite_master WHERE name = 'extra'"
+    assert run_sql(copy, tables) == [(0,)]
+    assert run_sql(store.path, tables) == [(1,)]
+
+
+def test_a_migration_that_fails_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Store(tmp_path).path
+    broken = schema.Migrations("clpips")
+    broken._migrations = list(schema.migrations._migrations)
+
+    @broken()
+    def m998_breaks_half_way(db: Database) -> None:
+        db.execute("CREATE TABLE half (id INTEGER PRIMARY KEY) STRICT")
+        raise RuntimeError("half-way")
+
+    monkeypatch.setattr(schema, "migrations", broken)
+    with pytest.raises(RuntimeError, match="half-way"):
+        Store(tmp_path)
+    names = "SELECT count(*) FROM sqlite_master WHERE name = 'half'"
+    assert run_sql(path, names) == [(0,)]
+
+
+def test_every_connection_is_durable_and_checks_references(tmp_path: Path) -> None:
+    db = door.connect(Store(tmp_path).path)
+    names = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")
+    found = [db.conn.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+    db.conn.close()
+    assert found == ["wal", 2, 1, 0]
+
+
+def test_an_sqlite_with_the_two_writer_bug_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "SAFE_SQLITE", (99, 0, 0))
+    with pytest.warns(RuntimeWarning, match=r"must be 3\.51\.3 or newer"):
+        Store(tmp_path)
