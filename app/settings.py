@@ -25,6 +25,7 @@ class Settings:
         address: the network address to answer on; the default answers this machine only.
         researcher_password: sets the researcher's password at the first start, so that a server
             without a screen can be set up; ``None`` asks for it in the browser.
+        demo_studies: make the demo study and the simulated study at the first start.
 
     Raises:
         StudyError: a port outside its range, an empty address or password.
@@ -35,6 +36,7 @@ class Settings:
     weights_dir: Path | None = None
     address: str = DEFAULT_ADDRESS
     researcher_password: str | None = None
+    demo_studies: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65_535:
@@ -58,6 +60,7 @@ class Settings:
             weights_dir=Path(weights).expanduser() if weights else None,
             address=environ.get("CLPIPS_ADDRESS") or DEFAULT_ADDRESS,
             researcher_password=environ.get("CLPIPS_RESEARCHER_PASSWORD") or None,
+            demo_studies=_yes_or_no("CLPIPS_DEMO", environ.get("CLPIPS_DEMO") or "1"),
         )
 
     def __repr__(self) -> str:
@@ -66,7 +69,8 @@ class Settings:
         return (
             f"Settings(data_dir={str(self.data_dir)!r}, port={self.port}, "
             f"weights_dir={None if self.weights_dir is None else str(self.weights_dir)!r}, "
-            f"address={self.address!r}, researcher_password={secret})"
+            f"address={self.address!r}, researcher_password={secret}, "
+            f"demo_studies={self.demo_studies})"
         )
 
     @property
@@ -105,3 +109,9 @@ def _whole_number(name: str, text: str) -> int:
         return int(text)
     except ValueError as error:
         raise StudyError(f"{name} must be a whole number, got {text!r}") from error
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise StudyError(f"{name} must be 0 or 1, got {text!r}")
+    return text == "1"

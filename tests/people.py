@@ -55,6 +55,7 @@ class Person:
     sent: list[Sent] = field(default_factory=list)
     elements: list[Any] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
+    states: dict[str, Any] = field(default_factory=dict)
     page: str = ""
     socket: Any = None
 
@@ -70,7 +71,7 @@ class Person:
             await self.click("I agree, continue")
             await self.click("Begin")
             number = 0
-            while not self.has("completion code"):
+            while not self.has("thank you"):
                 if number == rounds:
                     await self.click("I am done with this target")
                     number = 0
@@ -79,6 +80,13 @@ class Person:
                     await self.click("Next round")
                 await self.one_round(think)
                 number += 1
+            await self.nothing_left_to_send()
+            assert self.has("completion code"), "no code after the last ranking"
+
+    async def nothing_left_to_send(self) -> None:
+        """What the outbox tells on the last page, so that the code is shown."""
+        self.states[self.component("pending")[0]] = {"pending": 0}
+        await self.run()
 
     async def one_round(self, think: float) -> None:
         """Prompt, wait, rank at random, submit."""
@@ -151,15 +159,19 @@ class Person:
         kinds = [element.WhichOneof("type") for element in self.elements]
         raise AssertionError(f"no {kind} {label!r} on the page, only {kinds}")
 
-    def board(self) -> dict[str, Any]:
-        """The round that the page's board shows."""
+    def component(self, key: str) -> tuple[str, dict[str, Any]]:
+        """Id and data of the component whose data have a key."""
         for element in self.elements:
             if element.WhichOneof("type") == "bidi_component":
-                data = json.loads(element.bidi_component.json)
-                if "round" in data:
-                    assert data["token"] == self.token, "somebody else's board"
-                    return dict(data["round"])
-        raise AssertionError("no board on the page")
+                data = json.loads(element.bidi_component.json or "{}")
+                if key in data:
+                    assert data.get("token", self.token) == self.token, "somebody else's page"
+                    return element.bidi_component.id, data
+        raise AssertionError(f"no component with {key!r} on the page")
+
+    def board(self) -> dict[str, Any]:
+        """The round that the page's board shows."""
+        return dict(self.component("round")[1]["round"])
 
     async def click(self, label: str) -> None:
         """Press a button and wait for the page."""
@@ -169,14 +181,8 @@ class Person:
 
     async def tell(self, board: Mapping[str, Any], kind: str) -> None:
         """Send the board's own message, as its JavaScript does."""
-        ids = [
-            element.bidi_component.id
-            for element in self.elements
-            if element.WhichOneof("type") == "bidi_component"
-            and "round" in json.loads(element.bidi_component.json)
-        ]
         value = {"kind": kind, "round": board["id"]}
-        await self.run(trigger=(_make_trigger_id(ids[0], "events"), value))
+        await self.run(trigger=(_make_trigger_id(self.component("round")[0], "events"), value))
 
     async def run(
         self, *, button: str | None = None, trigger: tuple[str, Mapping[str, Any]] | None = None
@@ -188,6 +194,9 @@ class Person:
         for name, value in self.values.items():
             state = request.widget_states.widgets.add()
             state.id, state.string_value = name, value
+        for name, value in self.states.items():
+            state = request.widget_states.widgets.add()
+            state.id, state.json_value = name, json.dumps(value)
         if button is not None:
             state = request.widget_states.widgets.add()
             state.id, state.trigger_value = button, True

@@ -42,3 +42,10 @@ def test_a_file_in_place_of_the_data_folder_is_refused(tmp_path: Path) -> None:
 
 def test_the_password_does_not_show_when_settings_are_printed() -> None:
     assert "sesame" not in repr(Settings(researcher_password="open sesame"))
+
+
+def test_the_demo_studies_can_be_left_out() -> None:
+    assert Settings.from_environment({}).demo_studies
+    assert not Settings.from_environment({"CLPIPS_DEMO": "0"}).demo_studies
+    with pytest.raises(StudyError, match="CLPIPS_DEMO must be 0 or 1, got 'no'"):
+        Settings.from_environment({"CLPIPS_DEMO": "no"})

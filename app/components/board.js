@@ -42,7 +42,10 @@ class Board extends RoundFollower {
     const next = placeAt(this.slots, id, index);
     if (from) this.droppedFrom = { id, box: from };
     // Only a new image can leave one over; after a take-back the person is thinking again.
-    this.change(fresh ? placeLast(next, this.ids()) : next, by);
+    const filled = fresh ? placeLast(next, this.ids()) : next;
+    this.change(filled, by);
+    // Whoever taps all k in a row taps this one too: that agrees, it does not take the rank back.
+    this.unasked = sameOrder(filled, next) ? null : filled.find((one) => !next.includes(one));
     this.announce(this.describe(id) + (isFull(this.slots) ? ". All placed." : ""));
   }
 
@@ -54,11 +57,13 @@ class Board extends RoundFollower {
   }
 
   toggle(id, by) {
-    if (this.slots.includes(id)) this.unplace(id, { by });
+    if (id === this.unasked) this.unasked = null;
+    else if (this.slots.includes(id)) this.unplace(id, { by });
     else this.place(id, this.slots.indexOf(null), { by });
   }
 
   change(slots, by) {
+    this.unasked = null;
     if (!sameOrder(slots, this.slots)) {
       this.history.push(this.slots);
       this.slots = slots;

@@ -69,6 +69,20 @@ class Bundles(Door):
         write_whole(final, write)
         return final
 
+    def study_images(self, study_id: int) -> tuple[str, ...]:
+        """The content hash of every image of a study: targets and candidates, ranked or not.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        sql = """SELECT image FROM target WHERE study_id = ?1
+                 UNION SELECT candidate.image FROM candidate
+                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+                 JOIN target ON target.id = target_id WHERE study_id = ?1 ORDER BY 1"""
+        with self._read() as db:
+            read_study(db, study_id)
+            return tuple(row["image"] for row in rows(db, sql, [study_id]))
+
     def import_study(
         self,
         path: Path | str,

@@ -69,6 +69,18 @@ class Overview(Door):
                 for row in rows(db, _TALLIES)
             }
 
+    def ranking_moments(
+        self, study_id: int, *, participant_id: int | None = None
+    ) -> tuple[str, ...]:
+        """When each ranking that stands was submitted, earliest first."""
+        sql = """SELECT max(submission.submitted_at) AS at FROM submission
+                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+                 JOIN participant ON participant.id = participant_id
+                 WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
+                 GROUP BY round.id ORDER BY at"""
+        with self._read() as db:
+            return tuple(row["at"] for row in rows(db, sql, [study_id, participant_id]))
+
 
 _TALLIES = """
     SELECT study.id AS study_id,

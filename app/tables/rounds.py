@@ -8,7 +8,6 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from sqlite_utils import Database
 
@@ -258,15 +257,9 @@ def _queue_round(db: Database, place: Row, round_id: int) -> None:
     """Ask the worker for a round's candidates."""
     settings = read_study(db, place["study_id"]).settings
     made = read_round(db, round_id)
-    payload: dict[str, Any] = {
-        "round_id": round_id,
-        "prompt": made.prompt,
-        "seed": made.seed,
-        "count": settings.candidates,
-        "width": settings.image_size,
-        "height": settings.image_size,
-        "maker": settings.maker,
-    }
+    what = {"round_id": round_id, "prompt": made.prompt, "seed": made.seed}
+    size = {"width": settings.image_size, "height": settings.image_size}
+    payload = {**what, **size, "count": settings.candidates, "maker": settings.maker}
     job_id = insert_job(
         db,
         "generate",

@@ -236,6 +236,18 @@ def test_clicks_rank_the_images_in_the_order_they_are_made(desk: BrowserContext)
     board.done()
 
 
+def test_clicking_all_four_in_a_row_keeps_the_last_which_was_placed_by_itself(
+    desk: BrowserContext,
+) -> None:
+    board = Board(desk).ready()
+    for image in (2, 0, 3, 1):
+        board.picks.nth(image).click()
+    assert board.strip() == [3, 1, 4, 2]
+    board.picks.nth(1).click()  # a second click on it takes the rank back, as on any other
+    assert board.strip() == [3, 1, 4, None]
+    board.done()
+
+
 def test_an_untouched_board_cannot_be_submitted(desk: BrowserContext) -> None:
     board = Board(desk).ready()
     board.page.wait_for_timeout(1_000)

@@ -1,0 +1,277 @@
+"""Charts of the researcher's pages: data in, Altair chart out, nothing of Streamlit.
+
+Stock and personal values differ by shape or place as well as by colour, and the colours keep a
+contrast above 3:1 on white and on near-black, so a chart reads on both themes and without colour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import altair as alt
+
+STOCK, PERSONAL, TRUE = "Stock", "Personal", "True"
+COLOURS = {STOCK: "#7a818c", PERSONAL: "#2e78d2", TRUE: "#c2660c"}
+SHAPES = {STOCK: "circle", PERSONAL: "diamond"}
+SHORTEST_LINE = 60.0  # seconds
+ROW = 34
+THUMBNAIL_ROW = 52
+# Streamlit fits axis and legend into a chart's height, so they need room of their own.
+AXIS_ROOM = 80
+LEGEND_ROOM = 52
+THUMBNAIL = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row of a dumbbell: two mean Spearman correlations of the same rankings, each in [-1, 1].
+
+    Args:
+        name: of the target or participant; no two rows the same.
+        stock, personal: ``None`` where there is none.
+        n: rankings they come from.
+        stock_ci, personal_ci: 95 % intervals, where there are any.
+        image: address of a thumbnail.
+    """
+
+    name: str
+    stock: float | None
+    personal: float | None
+    n: int
+    stock_ci: tuple[float, float] | None = None
+    personal_ci: tuple[float, float] | None = None
+    image: str | None = None
+
+
+def dumbbell(pairs: Sequence[Pair]) -> alt.LayerChart:
+    """Stock and personal Spearman of each row, joined by a line; intervals and pictures if any."""
+    rows = [_dumbbell_row(pair) for pair in pairs]
+    pictures = any(pair.image for pair in pairs)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y(
+            "name:N",
+            sort=[pair.name for pair in pairs],
+            title=None,
+            axis=alt.Axis(
+                labelPadding=THUMBNAIL + 12 if pictures else 8,
+                labelLimit=150,
+                ticks=False,
+                domain=False,
+            ),
+        )
+    )
+    tooltip = [
+        alt.Tooltip("name:N", title="Name"),
+        alt.Tooltip("stock:Q", title=STOCK, format="+.2f"),
+        alt.Tooltip("personal:Q", title=PERSONAL, format="+.2f"),
+        alt.Tooltip("n:Q", title="Rankings"),
+    ]
+    line = base.mark_rule(strokeWidth=3, color=COLOURS[STOCK], opacity=0.35).encode(
+        x=_spearman_axis("stock", rows), x2="personal:Q", tooltip=tooltip
+    )
+    layers = [line, *_intervals(base)] if _has_intervals(pairs) else [line]
+    for key, series in (("stock", STOCK), ("personal", PERSONAL)):
+        layers.append(
+            base.transform_calculate(series=f"'{series}'")
+            .mark_point(size=110, filled=True, opacity=1)
+            .encode(
+                x=_spearman_axis(key, rows),
+                color=_colour(STOCK, PERSONAL),
+                shape=_shape(STOCK, PERSONAL),
+                tooltip=tooltip,
+            )
+        )
+    if pictures:
+        layers.append(
+            base.mark_image(width=THUMBNAIL, height=THUMBNAIL, clip=False).encode(
+                url="image:N", x=alt.value(-THUMBNAIL / 2 - 6)
+            )
+        )
+    height = (THUMBNAIL_ROW if pictures else ROW) * max(len(rows), 1)
+    return alt.layer(*layers).properties(height=height + AXIS_ROOM + LEGEND_ROOM)
+
+
+def overall(stock: Pair, personal: Pair) -> alt.LayerChart:
+    """Mean Spearman of the stock and of the personal metric, each with its 95 % interval.
+
+    Args:
+        stock: its ``stock`` and ``stock_ci`` are shown.
+        personal: its ``personal`` and ``personal_ci`` are shown.
+    """
+    rows: list[dict[str, Any]] = [
+        _interval_row(STOCK, stock.stock, stock.stock_ci),
+        _interval_row(PERSONAL, personal.personal, personal.personal_ci),
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        y=alt.Y(
+            "series:N",
+            sort=[STOCK, PERSONAL],
+            title=None,
+            axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=150),
+        ),
+        color=_colour(STOCK, PERSONAL, legend=False),
+        tooltip=[
+            alt.Tooltip("series:N", title="Metric"),
+            alt.Tooltip("value:Q", title="Mean Spearman", format="+.2f"),
+            alt.Tooltip("low:Q", title="95 % from", format="+.2f"),
+            alt.Tooltip("high:Q", title="to", format="+.2f"),
+        ],
+    )
+    interval = base.mark_rule(strokeWidth=4, opacity=0.45).encode(
+        x=_spearman_axis("low", rows), x2="high:Q"
+    )
+    point = base.mark_point(size=140, filled=True, opacity=1).encode(
+        x=_spearman_axis("value", rows), shape=_shape(STOCK, PERSONAL, legend=False)
+    )
+    return alt.layer(interval, point).properties(height=ROW * 2 + AXIS_ROOM)
+
+
+def layer_weights(
+    names: Sequence[str],
+    stock: Sequence[float],
+    personal: Sequence[float],
+    true: Sequence[float] | None = None,
+) -> alt.Chart:
+    """How each metric spreads its weight over the layers.
+
+    Every series is shown as shares of its own sum: a metric times a constant ranks the same,
+    so only the shares can be compared.
+
+    Args:
+        names: of the layers, first layer first.
+        stock, personal, true: the sum of the weights of each layer, ≥ 0.
+    """
+    series = {STOCK: stock, PERSONAL: personal} | ({TRUE: true} if true is not None else {})
+    rows = [
+        {"layer": name, "series": key, "share": share, "sum": value}
+        for key, values in series.items()
+        for name, share, value in zip(names, shares(values), values, strict=True)
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("layer:N", sort=list(names), title=None, axis=alt.Axis(labelAngle=0, ticks=False)),
+        tooltip=[
+            alt.Tooltip("layer:N", title="Layer"),
+            alt.Tooltip("series:N", title="Metric"),
+            alt.Tooltip("share:Q", title="Share of all weight", format=".1%"),
+            alt.Tooltip("sum:Q", title="Sum of its weights", format=".3f"),
+        ],
+    )
+    share = alt.Y("share:Q", title="Share of all weight", axis=alt.Axis(format=".0%", tickCount=5))
+    return (
+        base.mark_bar(cornerRadiusEnd=2)
+        .encode(
+            y=share,
+            xOffset=alt.XOffset("series:N", sort=list(series)),
+            color=_colour(*series),
+        )
+        .properties(height=300)
+    )
+
+
+def rankings_over_time(moments: Sequence[str]) -> alt.Chart:
+    """How many rankings there were at each moment, as a rising step line.
+
+    Args:
+        moments: when each ranking was submitted, ISO 8601, in any order.
+    """
+    rows = [{"at": at, "count": count} for count, at in enumerate(sorted(moments), 1)]
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(interpolate="step-after", color=COLOURS[PERSONAL], strokeWidth=2)
+        .encode(
+            x=alt.X("at:T", title=None, axis=alt.Axis(tickCount=5, labelFlush=True)),
+            y=alt.Y("count:Q", title="Rankings", axis=alt.Axis(tickMinStep=1, tickCount=4)),
+            tooltip=[
+                alt.Tooltip("at:T", title="When", format="%d %b %H:%M"),
+                alt.Tooltip("count:Q", title="Rankings"),
+            ],
+        )
+        .properties(height=180)
+    )
+
+
+def is_worth_a_line(moments: Sequence[str]) -> bool:
+    """Whether rankings came in over long enough, a minute, for a line over time to say anything."""
+    if len(moments) < 2:
+        return False
+    first, last = (datetime.fromisoformat(each) for each in (min(moments), max(moments)))
+    return (last - first).total_seconds() >= SHORTEST_LINE
+
+
+def shares(values: Sequence[float]) -> list[float]:
+    """Each value as a share of their sum, in [0, 1]; all 0 where the sum is 0.
+
+    >>> shares([1.0, 3.0])
+    [0.25, 0.75]
+    """
+    total = float(sum(values))
+    return [float(value) / total if total else 0.0 for value in values]
+
+
+def _dumbbell_row(pair: Pair) -> dict[str, Any]:
+    stock_low, stock_high = pair.stock_ci or (None, None)
+    personal_low, personal_high = pair.personal_ci or (None, None)
+    return {
+        "name": pair.name,
+        "stock": pair.stock,
+        "personal": pair.personal,
+        "n": pair.n,
+        "image": pair.image,
+        "stock_low": stock_low,
+        "stock_high": stock_high,
+        "personal_low": personal_low,
+        "personal_high": personal_high,
+    }
+
+
+def _interval_row(
+    series: str, value: float | None, interval: tuple[float, float] | None
+) -> dict[str, Any]:
+    low, high = interval or (None, None)
+    return {"series": series, "value": value, "low": low, "high": high}
+
+
+def _has_intervals(pairs: Sequence[Pair]) -> bool:
+    return any(pair.stock_ci or pair.personal_ci for pair in pairs)
+
+
+def _intervals(base: alt.Chart) -> list[alt.Chart]:
+    """Thin lines above and below a row's middle, so that neither interval hides the other."""
+    return [
+        base.mark_rule(strokeWidth=1.5, color=COLOURS[series], yOffset=offset, opacity=0.8).encode(
+            x=alt.X(f"{key}_low:Q"), x2=f"{key}_high:Q"
+        )
+        for key, series, offset in (("stock", STOCK, -7), ("personal", PERSONAL, 7))
+    ]
+
+
+def _spearman_axis(field: str, rows: Sequence[dict[str, Any]]) -> alt.X:
+    """Spearman from 0 to 1, and from below 0 where something lies there."""
+    found = [value for row in rows for value in row.values() if isinstance(value, float)]
+    low = min([0.0, *found])
+    # A little room below the lowest value, so that its mark does not touch the thumbnails.
+    floor = max(-1.0, math.floor((low - 0.05) * 5) / 5) if low < 0 else 0.0
+    return alt.X(
+        f"{field}:Q",
+        title="Mean Spearman on unseen targets",
+        scale=alt.Scale(domain=[floor, 1.0]),
+        axis=alt.Axis(tickCount=5, format=".1f"),
+    )
+
+
+def _colour(*series: str, legend: bool = True) -> alt.Color:
+    scale = alt.Scale(domain=list(series), range=[COLOURS[each] for each in series])
+    return alt.Color("series:N", scale=scale, title=None, legend=_legend(legend))
+
+
+def _shape(*series: str, legend: bool = True) -> alt.Shape:
+    scale = alt.Scale(domain=list(series), range=[SHAPES[each] for each in series])
+    return alt.Shape("series:N", scale=scale, title=None, legend=_legend(legend))
+
+
+def _legend(wanted: bool) -> alt.Legend | None:
+    return alt.Legend(orient="top", title=None, symbolOpacity=1) if wanted else None

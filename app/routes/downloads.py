@@ -1,0 +1,32 @@
+"""``/download/{export_id}/{name}``: a file made for the researcher, streamed from the disk."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from app.routes.answers import NO_STORE, error, is_id
+from app.session import RESEARCHER_COOKIE, open_store
+from clpips.errors import StudyError
+
+
+async def download(request: Request) -> Response:
+    """The file with its SHA-256 as entity tag; somebody who is not signed in signs in first."""
+    store = open_store()
+    token = request.cookies.get(RESEARCHER_COOKIE, "")
+    if not await run_in_threadpool(store.session_valid, token):
+        return RedirectResponse("/researcher", 303, headers=NO_STORE)
+    export_id, name = request.path_params["export_id"], request.path_params["name"]
+    if not is_id(export_id):
+        return error("There is no such download.", 404)
+    try:
+        export = await run_in_threadpool(store.export, export_id)
+    except StudyError:
+        return error("There is no such download.", 404)
+    if name != export.name or not export.path.is_file():
+        return error("There is no such download.", 404)
+    headers = {"ETag": f'"{export.sha256}"', "Cache-Control": "private, no-cache"}
+    return FileResponse(
+        export.path, filename=export.name, media_type=export.media_type, headers=headers
+    )

@@ -1,0 +1,34 @@
+"""Security headers on every answer, Streamlit's own included."""
+
+from __future__ import annotations
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# With no-referrer a form is sent with a null origin, which the log-in would have to refuse; the
+# researcher's addresses hold no secret, and same-origin tells other sites as little.
+_WITH_FORMS = ("/researcher", "/study")
+
+
+class SecurityHeaders:
+    """Keeps a participant's secret link to itself and the pages out of other sites' frames."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the headers to each HTTP answer; websockets pass as they are."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        policy = "same-origin" if scope["path"] in _WITH_FORMS else "no-referrer"
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Referrer-Policy"] = policy
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Content-Security-Policy", "frame-ancestors 'self'")
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)

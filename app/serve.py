@@ -1,0 +1,60 @@
+"""The web process: Streamlit's pages, our own HTTP routes, and what happens at start-up.
+
+Run by ``streamlit run app/serve.py``. It never imports torch: generation, difference vectors,
+fits and exports are the worker's.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+
+from app.demo import prepare as prepare_demo
+from app.passwords import check_password_is_set
+from app.routes import ROUTES
+from app.routes.headers import SecurityHeaders
+from app.session import open_store
+
+log = logging.getLogger(__name__)
+
+
+def prepare() -> None:
+    """Bring the data folder up to date and put the demo studies in it."""
+    store = open_store()
+    check_password_is_set(store)
+    prepare_demo(store)
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Prepare the data, then set aside what was loaded so far: each later collection is short."""
+    await run_in_threadpool(prepare)
+    gc.collect()
+    gc.freeze()
+    yield
+
+
+def on_script_error(error: Exception) -> bool:
+    """Log an error of a page and show a calm sentence instead of it."""
+    log.error("a page failed", exc_info=error)
+    st.error(
+        "Something went wrong on this page. Nothing that was saved is lost. "
+        "Please reload the page; if it stays like this, tell the researcher."
+    )
+    return True
+
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    routes=ROUTES,
+    lifespan=lifespan,
+    middleware=[Middleware(SecurityHeaders)],
+    on_script_error=on_script_error,
+)

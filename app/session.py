@@ -1,0 +1,148 @@
+"""The only door to ``st.session_state``, which is a cache, and to who is looking at a page.
+
+Where a participant stands is read from the store on every run. What is kept here may vanish at
+any moment: the draft of a prompt, a sentence to be shown once, the secret that a join page drew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from app.settings import Settings
+from app.store import Store
+from clpips.errors import ClpipsError
+
+RESEARCHER_COOKIE = "clpips_researcher"
+
+
+def settings() -> Settings:
+    """What the environment asks for."""
+    return Settings.from_environment()
+
+
+def open_store() -> Store:
+    """The store of the data folder that the environment names; cheap after the first time."""
+    return _store(settings())
+
+
+@lru_cache(maxsize=8)
+def _store(chosen: Settings) -> Store:
+    return Store(chosen)  # opens a connection per call, so threads may share it
+
+
+# --- participants -----------------------------------------------------------------------------
+
+
+def participant_token() -> str | None:
+    """The secret in this page's address, ``/?p=TOKEN``."""
+    return st.query_params.get("p") or None
+
+
+def go_to_participant(token: str) -> None:
+    """Make this page the participant's own; the address in the browser follows."""
+    st.query_params.from_dict({"p": token})
+
+
+def outbox_name(token: str) -> str:
+    """Names the participant's outbox in the browser, without giving the secret away."""
+    return hashlib.sha256(f"outbox/{token}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def personal_link(token: str) -> str:
+    """The address by which a participant comes back."""
+    return f"{_origin()}/?p={token}"
+
+
+def join_link(join_code: str) -> str:
+    """The address by which anybody joins a study."""
+    return f"{_origin()}/?join={join_code}"
+
+
+def join_request(study_id: int) -> str:
+    """The secret that was drawn with this join page: a double click is one participant."""
+    name = f"join-{study_id}"
+    if name not in st.session_state:
+        st.session_state[name] = secrets.token_urlsafe(24)
+    return str(st.session_state[name])
+
+
+def _origin() -> str:
+    here = urlsplit(st.context.url or "")
+    if here.netloc:
+        return f"{here.scheme}://{here.netloc}"
+    return f"http://{settings().address}:{settings().port}"
+
+
+# --- the prompt's draft -----------------------------------------------------------------------
+
+
+def draft_key(trial_id: int, number: int, start_with: str) -> str:
+    """The key of the prompt's text field for one round; its text begins as ``start_with``."""
+    key = f"prompt-{trial_id}-{number}"
+    if key not in st.session_state:
+        st.session_state[key] = start_with
+    return key
+
+
+def draft(key: str) -> str:
+    """The text in a prompt's field."""
+    return str(st.session_state.get(key, ""))
+
+
+def begin_next_round(trial_id: int, number: int) -> None:
+    """Show the prompt for one round instead of the ranking before it."""
+    st.session_state["writing"] = (trial_id, number)
+
+
+def back_to_ranking() -> None:
+    """Show the ranking again."""
+    st.session_state.pop("writing", None)
+
+
+def is_writing(trial_id: int, number: int) -> bool:
+    """Whether the person has asked to write the prompt of this round."""
+    return st.session_state.get("writing") == (trial_id, number)
+
+
+# --- one sentence, shown once -----------------------------------------------------------------
+
+
+def tell(sentence: str) -> None:
+    """Show a sentence on the next drawing of the page."""
+    st.session_state["told"] = sentence
+
+
+def told() -> str | None:
+    """The sentence to show now, if there is one; it is forgotten."""
+    sentence = st.session_state.pop("told", None)
+    return None if sentence is None else str(sentence)
+
+
+def sentence(error: ClpipsError) -> str:
+    """An error as a sentence on a screen."""
+    text = str(error)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+# --- researchers ------------------------------------------------------------------------------
+
+
+def require_researcher() -> None:
+    """Let only somebody who is signed in see the rest of the page.
+
+    Checked in the store on each run. Anybody else gets the form to sign in, or on the very first
+    start to set the password, and the page ends there.
+    """
+    token = st.context.cookies.get(RESEARCHER_COOKIE, "")
+    store = open_store()
+    if token and store.session_valid(token):
+        return
+    from app.views.signing_in import draw  # it draws with this module's help
+
+    draw(is_first_start=store.password_hash() is None)
+    st.stop()

@@ -1,0 +1,1 @@
+"""Screens: read state, call one function, draw."""

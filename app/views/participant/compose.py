@@ -1,0 +1,140 @@
+"""Writing the prompt: the words of before, what was not understood, and *Generate*."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+
+import streamlit as st
+
+from app import session
+from app.records import Standing
+from app.views import look
+from app.views.participant.beside import nearest
+from clpips.errors import StudyError
+from clpips.generation.protocol import MAX_PROMPT
+from clpips.types import Round, Trial
+
+_EXAMPLE = "For example: a small red house beside a tall pine tree, in the snow, at sunset"
+
+
+def draw(standing: Standing, trial: Trial, number: int) -> None:
+    """The form for one round's prompt, and what the rounds before it showed.
+
+    Args:
+        standing: where the participant stands.
+        trial: the current one.
+        number: of the round that is being written, from 1.
+    """
+    first = number == 1
+    look.heading(
+        "Describe the target" if first else "Now bring it nearer",
+        under="Say what you see, so that somebody who cannot see it could draw it."
+        if first
+        else "Change your words, and let it draw again.",
+        level=2,
+    )
+    _setback(standing)
+    before = standing.rounds[-1].prompt if standing.rounds else ""
+    key = session.draft_key(trial.id, number, before)
+    with st.form("prompt", border=False, enter_to_submit=True):
+        st.text_area(
+            "Your description",
+            key=key,
+            height=124,
+            max_chars=MAX_PROMPT,
+            placeholder=_EXAMPLE,
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.form_submit_button(
+                "Generate",
+                type="primary",
+                on_click=_generate,
+                # Named when the form is drawn: a double click or a second tab asks for one round.
+                args=(standing.participant.id, trial.id, key, f"round-{len(standing.rounds) + 1}"),
+            )
+            if standing.round is not None:
+                st.form_submit_button(
+                    "Back to the ranking", type="tertiary", on_click=session.back_to_ranking
+                )
+    _not_understood(standing.ranked_rounds)
+    if standing.study.settings.maker == "scenes":
+        _hints()
+    _history(standing.ranked_rounds)
+
+
+def _generate(participant_id: int, trial_id: int, key: str, request_id: str) -> None:
+    prompt = session.draft(key)
+    if not prompt.strip():
+        session.tell("Please describe the target in a few words first.")
+        return
+    try:
+        session.open_store().request_round(participant_id, trial_id, prompt, request_id=request_id)
+    except StudyError as error:
+        session.tell(session.sentence(error))
+        return
+    session.back_to_ranking()
+
+
+def _setback(standing: Standing) -> None:
+    """Why the person is here again: something to correct, a failure, a cancelled drawing."""
+    problem = session.told()
+    if problem:
+        st.warning(problem)
+        return
+    setback = standing.setback
+    if setback is None:
+        return
+    if setback.state == "cancelled":
+        st.info("The drawing was cancelled. Your words are still here.")
+    else:
+        reason = f" ({setback.message})" if setback.message else ""
+        st.warning(
+            f"The pictures could not be drawn{reason}. Your words are still here: try again."
+        )
+
+
+def _not_understood(ranked: tuple[Round, ...]) -> None:
+    words = words_not_understood(ranked[-1]) if ranked else ()
+    if words:
+        chips = " ".join(f"<span>{escape(word)}</span>" for word in words)
+        st.html(
+            f'<p class="missed">Not understood: {chips} '
+            "<br>Other words for the same thing may work better.</p>"
+        )
+
+
+def words_not_understood(one: Round) -> tuple[str, ...]:
+    """The words of a round's prompt that the maker did not use, each once, as written."""
+    found = (word for each in one.candidates for word in each.provenance.not_understood)
+    return tuple(dict.fromkeys(found))
+
+
+def _history(ranked: tuple[Round, ...]) -> None:
+    items = "".join(_item(each) for each in reversed(ranked))
+    if items:
+        st.html(f'<p class="label">Your rounds so far</p><ul class="past">{items}</ul>')
+
+
+def _item(ranked: Round) -> str:
+    best = nearest(ranked)
+    picture = look.image(best.image, f"Your nearest in round {ranked.number}") if best else ""
+    return (
+        f"<li>{picture}<div><p>{escape(ranked.prompt)}</p><p>Round {ranked.number}</p></div></li>"
+    )
+
+
+def _hints() -> None:
+    with st.expander("Words that the computer knows"):
+        st.html(_vocabulary())
+
+
+@lru_cache(maxsize=1)
+def _vocabulary() -> str:
+    from clpips.generation.scenes.lexicon import vocabulary  # only this study's maker has one
+
+    rows = "".join(
+        f"<dt>{escape(kind.capitalize())}</dt><dd>{escape(', '.join(words))}</dd>"
+        for kind, words in vocabulary().items()
+    )
+    return f'<dl class="known">{rows}</dl>'

@@ -1,0 +1,38 @@
+"""Agreeing to take part, and the personal link to keep."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session
+from app.components.copyable import copyable
+from app.records import Standing
+from app.views import look
+
+
+def draw(standing: Standing, token: str) -> None:
+    """Show what taking part means; agreeing is noted once."""
+    look.frame(standing.study.title)
+    look.heading("Before you begin")
+    look.paragraphs(standing.study.settings.consent)
+    keep_link(token)
+    st.button(
+        "I agree, continue",
+        type="primary",
+        key="agree",
+        on_click=_agree,
+        args=(standing.participant.id,),
+    )
+
+
+def keep_link(token: str) -> None:
+    """The participant's own link, to copy."""
+    st.html(
+        '<p class="label">Your personal link</p><p class="note">It brings you back to where you '
+        "stopped, on any device. Keep it, and keep it to yourself.</p>"
+    )
+    copyable(session.personal_link(token), label="Personal link", key="link")
+
+
+def _agree(participant_id: int) -> None:
+    session.open_store().consent(participant_id)

@@ -1,0 +1,40 @@
+"""What to do, in three pictures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session
+from app.records import Standing
+from app.views import look
+from app.views.participant.steps import three_steps
+
+
+def draw(standing: Standing, token: str) -> None:
+    """Explain the three steps; *Begin* is noted once."""
+    settings = standing.study.settings
+    look.frame(standing.study.title)
+    look.heading("How it works")
+    three_steps()
+    look.paragraphs(settings.instructions)
+    targets = len(standing.trials)
+    there_is = "There is 1 target" if targets == 1 else f"There are {targets} targets"
+    look.paragraphs(
+        f"{there_is}. Each takes {_rounds(settings.min_rounds, settings.max_rounds)}: "
+        "after ranking, change your words and let it draw again, so that the drawings come "
+        "nearer to the target. There are no wrong answers; what counts is how it looks to you."
+    )
+    st.button(
+        "Begin", type="primary", key="begin", on_click=_begin, args=(standing.participant.id,)
+    )
+    look.note("You may stop at any time. Your personal link brings you back to the same place.")
+
+
+def _rounds(least: int, most: int) -> str:
+    if least == most:
+        return f"{least} {'round' if least == 1 else 'rounds'}"
+    return f"{least} to {most} rounds"
+
+
+def _begin(participant_id: int) -> None:
+    session.open_store().start(participant_id)

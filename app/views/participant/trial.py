@@ -1,0 +1,120 @@
+"""One target: describe it, see what is drawn, rank the drawings, and again."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session
+from app.components.board import board
+from app.records import Standing
+from app.views import look
+from app.views.participant import beside, compose
+from app.wire import image_address, round_to_json
+from clpips.errors import StudyError
+from clpips.types import Round, Trial
+
+_HEADINGS = {
+    "generating": "Drawing your pictures",
+    "ranking": "Which looks most like the target?",
+    "ranked": "Your ranking",
+}
+_MAX_SEGMENTS = 24
+
+
+def draw(standing: Standing, token: str) -> None:
+    """Draw the stage that the store says is next, beside the target."""
+    trial = standing.trial
+    if trial is None:
+        raise RuntimeError(f"participant {standing.participant.id} has no trial to draw")
+    number = len(standing.ranked_rounds) + 1
+    writing = standing.round is None or (
+        standing.phase == "ranked" and session.is_writing(trial.id, number)
+    )
+    look.frame(standing.study.title, width="working")
+    shown = number if writing or standing.round is None else standing.round.number
+    look.progress(
+        f"Target {trial.position + 1} of {len(standing.trials)} · Round {shown}",
+        _segments(standing),
+    )
+    left, right = st.columns([1, 2.15], gap="large")
+    with left:
+        beside.draw(standing, with_best=writing, is_ranking=standing.phase == "ranking")
+    with right:
+        if writing or standing.round is None:
+            compose.draw(standing, trial, number)
+        else:
+            _board(standing, trial, standing.round, token)
+
+
+def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None:
+    """The round from the first stroke to the stored ranking: one component, so it stays put."""
+    look.heading(_HEADINGS[standing.phase], under=f"Your words: “{current.prompt}”", level=2)
+    board(
+        round_to_json(session.open_store(), current),
+        who=session.outbox_name(token),
+        token=token,
+        target_src=image_address(trial.target.image),
+        can_edit=True,
+        expected=standing.study.settings.candidates,
+    )
+    if standing.phase == "ranked":
+        _onward(standing, trial, number=current.number + 1)
+
+
+def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
+    """Another round, or the next target."""
+    problem = session.told()
+    if problem:
+        st.warning(problem)
+    # Far apart: a second click where "Submit ranking" was must not end a target.
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(
+            "Next round",
+            type="primary" if standing.can_request_round else "secondary",
+            key=f"next-{trial.id}-{number}",
+            disabled=not standing.can_request_round,
+            on_click=session.begin_next_round,
+            args=(trial.id, number),
+        )
+        st.button(
+            "I am done with this target",
+            type="secondary" if standing.can_request_round else "primary",
+            key=f"done-{trial.id}-{number}",
+            disabled=not standing.can_finish_trial,
+            on_click=_finish,
+            args=(standing.participant.id, trial.id),
+        )
+    look.note(_what_remains(standing))
+
+
+def _finish(participant_id: int, trial_id: int) -> None:
+    try:
+        session.open_store().finish_trial(participant_id, trial_id)
+    except StudyError as error:
+        session.tell(session.sentence(error))
+
+
+def _what_remains(standing: Standing) -> str:
+    settings, ranked = standing.study.settings, len(standing.ranked_rounds)
+    needed = settings.min_rounds - ranked
+    if needed > 0:
+        return f"{_rounds(needed)} to go before you can leave this target."
+    left = settings.max_rounds - ranked
+    if left > 0:
+        return f"You may leave this target now, or try up to {_rounds(left, more=True)}."
+    return "These were all the rounds of this target."
+
+
+def _rounds(count: int, *, more: bool = False) -> str:
+    return f"{count}{' more' if more else ''} {'round' if count == 1 else 'rounds'}"
+
+
+def _segments(standing: Standing) -> list[float]:
+    """How full each target's part of the progress bar is, in [0, 1]."""
+    least = standing.study.settings.min_rounds
+    current = min(0.9, len(standing.ranked_rounds) / (least + 0.5))
+    parts = [
+        1.0 if each.state == "done" else current if each.state == "active" else 0.0
+        for each in standing.trials
+    ]
+    return parts if len(parts) <= _MAX_SEGMENTS else [sum(parts) / len(parts)]

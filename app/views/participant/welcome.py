@@ -1,0 +1,51 @@
+"""The first page without a link: the studies that anybody may join."""
+
+from __future__ import annotations
+
+from html import escape
+from urllib.parse import quote
+
+import streamlit as st
+
+from app import session
+from app.store import Store
+from app.views import look
+from clpips.types import Study
+
+
+def draw() -> None:
+    """List the open studies; simulated ones have no people to wait for."""
+    look.frame("Describe, draw, rank")
+    look.heading(
+        "Which picture looks more like it?",
+        under="You describe a picture, a computer draws what you said, "
+        "and you rank its drawings by how much they look like the original.",
+    )
+    store = session.open_store()
+    studies = [study for study in store.studies() if study.is_open and not study.simulated]
+    if studies:
+        st.html(f'<ul class="cards">{"".join(_card(store, study) for study in studies)}</ul>')
+    else:
+        st.html('<p class="empty">No study is open at the moment. Please come back later.</p>')
+    look.note("Were you given a personal link? Open that one: it continues where you stopped.")
+    st.html(
+        '<p class="note">Are you running a study? '
+        '<a href="/researcher" target="_self">To the researcher’s pages</a></p>'
+    )
+
+
+def size_of(store: Store, study: Study) -> str:
+    """How much a study asks for, in words."""
+    targets, rounds = len(store.targets(study.id)), study.settings.min_rounds
+    return (
+        f"{targets} {'picture' if targets == 1 else 'pictures'} · "
+        f"at least {rounds} {'round' if rounds == 1 else 'rounds'} each"
+    )
+
+
+def _card(store: Store, study: Study) -> str:
+    address = f"/?join={quote(study.join_code, safe='')}"
+    return (
+        f"<li><div><h2>{escape(study.title)}</h2><p>{size_of(store, study)}</p></div>"
+        f"{look.link_button('Join', address, to=study.title)}</li>"
+    )

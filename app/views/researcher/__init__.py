@@ -1,0 +1,1 @@
+"""The researcher's screens: read state, call one function, draw."""

@@ -1,0 +1,73 @@
+"""The Fit & report tab: fit a metric, watch it, read how well it agrees."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.store import Store
+from app.views.researcher import everybody, jobs, report
+from app.views.researcher.markup import quiet, show
+from app.views.researcher.whose import Whose, choose
+from app.views.researcher.words import plural
+from clpips.types import Job, Study
+
+
+def draw(store: Store, study: Study) -> None:
+    """The choice, the button or its progress, then the report."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        whose = choose(store, study)
+    if whose is None:
+        st.info("Nobody has joined yet, so there is nothing to fit. Share the join link first.")
+        return
+    n = len(store.ranking_moments(study.id, participant_id=whose.participant_id))
+    job = jobs.newest_job(store, study.id, "fit", matches=whose.asked_by)
+    pressed = right.button(
+        "Fit personal metric",
+        type="primary",
+        disabled=n == 0 or jobs.is_open(job),
+        width="stretch",
+        key="fit",
+    )
+    if pressed:
+        job = ask(store, study, whose)
+    if job is not None and jobs.is_open(job):
+        jobs.follow(job, doing="Fitting")
+    else:
+        jobs.ending(job, what="The fit")
+        skipped(job)
+    st.space("small")
+    _report(store, study, whose, n)
+
+
+def ask(store: Store, study: Study, whose: Whose) -> Job:
+    """Ask the worker for the fit; while it is open, asking again gives the same job."""
+    return store.enqueue(
+        "fit",
+        whose.payload(study),
+        study_id=study.id,
+        participant_id=whose.participant_id,
+        key=f"fit:{study.id}:{whose.scope}:{whose.participant_id}",
+    )
+
+
+def skipped(job: Job | None) -> None:
+    """Name those whom the newest fit left out, and why."""
+    if job is None or job.state != "done":
+        return
+    left_out = job.result.get("skipped") or []
+    if left_out:
+        show(*(quiet(f"Not fitted: {one['participant']}. {one['reason']}") for one in left_out))
+
+
+def _report(store: Store, study: Study, whose: Whose, n: int) -> None:
+    if whose.scope == "each":
+        everybody.draw(store, study)
+        return
+    fits = [fit for fit in store.fits(study.id) if fit.participant_id == whose.participant_id]
+    if fits:
+        report.draw(store, study, fits)
+    elif n:
+        st.info(f"{plural(n, 'ranking')} to learn from. Press **Fit personal metric**.")
+    else:
+        st.info("No ranking has been submitted yet. The report appears after the first fit.")

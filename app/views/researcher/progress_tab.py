@@ -1,0 +1,107 @@
+"""The Progress tab: how far everybody is, live, and the ways in."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import charts, session
+from app.records import ParticipantProgress
+from app.store import Store
+from app.views.researcher import invitations, jobs
+from app.views.researcher.markup import (
+    Column,
+    Html,
+    badge,
+    heading,
+    join,
+    meter,
+    quiet,
+    show,
+    table,
+)
+from app.views.researcher.studies import join_link
+from app.views.researcher.words import PHASES, ago, plural
+from clpips.types import Study
+
+COLUMNS = (
+    Column("Participant", head=True),
+    Column("Now"),
+    Column("Trials done"),
+    Column("Rounds", numeric=True),
+    Column("Rankings", numeric=True),
+    Column("Last seen", numeric=True),
+)
+
+
+def draw(store: Store, study: Study) -> None:
+    """The live table, then who may join and how."""
+    job = jobs.newest_job(store, study.id, "simulate")
+    if job is not None and jobs.is_open(job):
+        jobs.follow(job, doing="Simulating participants")
+    live(study.id)
+    st.space("small")
+    if study.simulated:
+        show(quiet("The participants of this study are simulated, so there is nobody to invite."))
+        return
+    joining(store, study)
+    invitations.draw(store, study)
+
+
+@st.fragment(run_every="2s")
+def live(study_id: int) -> None:
+    """Totals and one row per participant, drawn again every two seconds."""
+    store = session.open_store()
+    people = store.progress(study_id)
+    if not people:
+        if not store.study(study_id).simulated:
+            st.info("Nobody has joined yet. Share the join link below, or make personal links.")
+        return
+    show(totals(people))
+    show(table(COLUMNS, [_row(person) for person in people]))
+    moments = store.ranking_moments(study_id)
+    if charts.is_worth_a_line(moments):
+        st.space("small")
+        st.altair_chart(
+            charts.rankings_over_time(moments), alt="Rankings over time, as a rising line"
+        )
+
+
+def totals(people: list[ParticipantProgress]) -> Html:
+    """The study in one line."""
+    done = sum(person.participant.completed_at is not None for person in people)
+    rankings = sum(person.rankings for person in people)
+    trials = sum(person.trials for person in people)
+    return quiet(
+        f"{plural(len(people), 'participant')}, {done} finished · {plural(rankings, 'ranking')} · "
+        f"{sum(person.done_trials for person in people)} of {trials} trials"
+    )
+
+
+def joining(store: Store, study: Study) -> None:
+    """The join link, and the switch that lets people in."""
+    show(heading("Joining"))
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    if study.is_open:
+        left.markdown("The study is **open**: anybody with this link may join.")
+        join_link(study)
+        if right.button("Close the study", width="stretch"):
+            store.set_study_open(study.id, False)
+            st.rerun()
+        return
+    left.markdown("The study is **closed** to newcomers. Those inside go on.")
+    if right.button("Open the study", width="stretch"):
+        store.set_study_open(study.id, True)
+        st.rerun()
+
+
+def _row(person: ParticipantProgress) -> tuple[str, ...]:
+    simulated = badge("Simulated", "note") if person.participant.simulated else ""
+    done = person.phase == "done"
+    return (
+        join(person.participant.label, simulated, by=" "),
+        badge(PHASES[person.phase], "good") if done else PHASES[person.phase],
+        meter(person.done_trials, person.trials),
+        str(person.rounds),
+        str(person.rankings),
+        ago(person.last_activity),
+    )

@@ -1,0 +1,103 @@
+"""The researcher's first page: every study with its progress, and the ways to add one."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import session
+from app.records import StudyTally
+from app.store import Store
+from app.views.researcher import bundle_form, study_form
+from app.views.researcher.addresses import study_address
+from app.views.researcher.jobs import worker_line
+from app.views.researcher.markup import Html, badge, join, link, meter, quiet, show, styles
+from app.views.researcher.words import ago, plural
+from clpips.types import Study
+
+SIGN_OUT = Html(
+    '<form method="post" action="/auth/logout" style="text-align:right">'
+    '<button type="submit" class="cl-button">Sign out</button></form>'
+)
+
+
+def page() -> None:
+    """Draw the page; who is not signed in sees the sign-in form only."""
+    session.require_researcher()
+    store = session.open_store()
+    styles()
+    title, out = st.columns([4, 1], vertical_alignment="center")
+    with title:
+        show(Html("<h1 class='cl-title'>Studies</h1>"))
+    with out:
+        show(SIGN_OUT)
+    studies_list()
+    st.space("small")
+    study_form.made_notice(store)
+    with st.expander("New study", icon=":material/add:"):
+        study_form.draw(store)
+    with st.expander("Open a study bundle", icon=":material/folder_zip:"):
+        bundle_form.draw(store)
+    archived(store)
+
+
+@st.fragment(run_every="5s")
+def studies_list() -> None:
+    """The worker's health and a card per study, drawn again every few seconds."""
+    store = session.open_store()
+    worker_line(store)
+    studies = store.studies()
+    if not studies:
+        st.info("There are no studies yet. Make one with *New study* below.")
+    tallies = store.tallies()
+    for study in studies:
+        with st.container(border=True):
+            study_card(study, tallies[study.id])
+
+
+def study_card(study: Study, tally: StudyTally) -> None:
+    """One study: what it is, how far it is, and how people get in."""
+    show(
+        Html("<h3 class='cl-line cl-name'>"),
+        link(study.title, study_address(study.id)),
+        state_badges(study),
+        Html("</h3>"),
+        progress_line(tally),
+    )
+    if study.is_open and not study.simulated:
+        join_link(study)
+
+
+def progress_line(tally: StudyTally) -> Html:
+    """How far a study is."""
+    if not tally.participants:
+        return quiet(f"{plural(tally.targets, 'target')}. Nobody has joined yet.")
+    facts = (
+        join(meter(tally.done_trials, tally.trials), " trials"),
+        f"{plural(tally.participants, 'participant')}, {tally.completed} finished",
+        plural(tally.rankings, "ranking"),
+        Html(f"<span class='cl-quiet'>last ranking: {ago(tally.last_activity)}</span>"),
+    )
+    return Html(f"<p class='cl-line'>{join(*(Html(f'<span>{join(f)}</span>') for f in facts))}</p>")
+
+
+def join_link(study: Study) -> None:
+    """The address by which anybody joins, with a button that copies it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Join link", width="content")
+        st.code(session.join_link(study.join_code), language=None, width="content")
+
+
+def state_badges(study: Study) -> Html:
+    """Open or closed, and whether the people in it are simulated."""
+    state = badge("Open", "good") if study.is_open else badge("Closed")
+    return join(state, badge("Simulated", "note") if study.simulated else "", by=" ")
+
+
+def archived(store: Store) -> None:
+    """Links to the studies that were put away."""
+    current = {study.id for study in store.studies()}
+    put_away = [study for study in store.studies(include_archived=True) if study.id not in current]
+    if put_away:
+        with st.expander(f"Archived studies ({len(put_away)})"):
+            for study in put_away:
+                show(quiet(link(study.title, study_address(study.id))))

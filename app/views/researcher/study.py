@@ -1,0 +1,66 @@
+"""One study for the researcher: its name, its state, and a tab for each thing to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import session
+from app.store import Store
+from app.views.researcher import (
+    exports_tab,
+    fit_tab,
+    progress_tab,
+    rankings_tab,
+    settings_tab,
+    weights_tab,
+)
+from app.views.researcher.markup import Html, link, quiet, show, styles
+from app.views.researcher.studies import state_badges
+from clpips.errors import StudyError
+from clpips.types import Study
+
+Draw = Callable[[Store, Study], None]
+TABS: dict[str, Draw] = {
+    "Progress": progress_tab.draw,
+    "Rankings": rankings_tab.draw,
+    "Fit & report": fit_tab.draw,
+    "Weights": weights_tab.draw,
+    "Export": exports_tab.draw,
+    "Settings": settings_tab.draw,
+}
+
+
+def page() -> None:
+    """Draw the study that ``?study=`` names; who is not signed in sees the sign-in form only."""
+    session.require_researcher()
+    store = session.open_store()
+    styles()
+    show(quiet(link("← All studies", "/researcher")))
+    study = chosen_study(store, st.query_params.get("study", ""))
+    if study is None:
+        st.error("There is no such study. Choose one from the list of all studies.")
+        return
+    show(
+        Html("<h1 class='cl-line cl-title'>"),
+        study.title,
+        state_badges(study),
+        Html("</h1>"),
+    )
+    tabs = st.tabs(list(TABS), key="tab", bind="query-params")
+    # Only the open tab is drawn, so that a study of a thousand rankings opens at once.
+    for tab, draw in zip(tabs, TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw(store, study)
+
+
+def chosen_study(store: Store, number: str) -> Study | None:
+    """The study with this number, as it stands in the address; ``None`` if there is none."""
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        return None
+    try:
+        return store.study(int(number))
+    except StudyError:
+        return None

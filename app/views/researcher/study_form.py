@@ -1,0 +1,161 @@
+"""The form that makes a new study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app import session
+from app.store import Store
+from app.uploads import FORMATS, target_picture
+from app.views.researcher.addresses import study_address
+from app.views.researcher.markup import link, show
+from app.views.researcher.words import plural
+from clpips.errors import ClpipsError, ImageError, StudyError
+from clpips.generation.scenes.targets import SIDE, SampleTarget, sample_targets
+from clpips.types import BACKBONES, Study, StudySettings
+
+MADE = "study_form.made"
+NETWORKS = {"alex": "AlexNet", "vgg": "VGG", "squeeze": "SqueezeNet"}
+SIZES = (256, 384, 512, 768, 1024)
+DEFAULTS = StudySettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the form holds when it is sent."""
+
+    title: str
+    samples: Sequence[SampleTarget]
+    uploads: Sequence[tuple[str, bytes]]
+    settings: dict[str, Any]
+
+
+def draw(store: Store) -> None:
+    """Draw the form; make the study when it is sent and nothing is wrong with it."""
+    answers = _form()
+    if answers is None:
+        return
+    try:
+        study, refused = make_study(store, answers)
+    except StudyError as error:
+        st.error(session.sentence(error))
+        return
+    st.session_state[MADE] = (study.id, refused)
+    st.rerun()
+
+
+def made_notice(store: Store) -> None:
+    """Say once that the new study is there, and which pictures are not in it."""
+    study_id, refused = st.session_state.pop(MADE, (None, ()))
+    if study_id is None:
+        return
+    study = store.study(study_id)
+    with st.container(border=True):
+        st.success(f"The study is ready: {plural(len(store.targets(study_id)), 'target')}.")
+        show(link(f"Open {study.title}", study_address(study_id), button=True))
+    for sentence in refused:
+        st.warning(sentence)
+
+
+def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
+    """Store the targets and the study.
+
+    Returns:
+        The study, and one sentence for each picture that is not in it.
+
+    Raises:
+        StudyError: a setting outside its range, no title, or no usable target; nothing but
+            images was stored then.
+    """
+    settings = StudySettings(**answers.settings)
+    if not answers.title.strip():
+        raise StudyError("a study must have a title, got an empty one")
+    targets: list[tuple[str, str]] = []
+    refused: list[str] = []
+    for sample in answers.samples:
+        data = sample.path.read_bytes()
+        sha = store.add_image(data, width=SIDE, height=SIDE)
+        targets.append((sample.name, sha))
+    for filename, data in answers.uploads:
+        try:
+            picture = target_picture(filename, data)
+        except ImageError as error:
+            refused.append(str(error))
+            continue
+        sha = store.add_image(picture.data, width=picture.width, height=picture.height)
+        targets.append((picture.name, sha))
+    if not targets:
+        rule = "a study must have at least one target"
+        raise StudyError(". ".join([f"{rule}: choose samples or upload pictures", *refused]))
+    return store.add_study(answers.title, settings, targets), tuple(refused)
+
+
+def _form() -> Answers | None:
+    with st.form("new-study", border=False, enter_to_submit=False):
+        title = st.text_input("Title", max_chars=200)
+        samples = _sample_choice()
+        uploads = st.file_uploader(
+            "Or upload target images",
+            type=[name.lower() for name in (*FORMATS, "jpg")],
+            accept_multiple_files=True,
+            help="PNG, JPEG or WebP. They are scaled down to at most 1024 pixels a side.",
+        )
+        settings = _settings_fields()
+        sent = st.form_submit_button("Create study", type="primary")
+    if not sent:
+        return None
+    return Answers(title, samples, [(each.name, each.getvalue()) for each in uploads], settings)
+
+
+def _sample_choice() -> Sequence[SampleTarget]:
+    try:
+        known = {sample.name: sample for sample in sample_targets()}
+    except ClpipsError as error:
+        st.caption(str(error))
+        return ()
+    chosen = st.multiselect(
+        "Sample targets",
+        list(known),
+        format_func=lambda name: name.replace("-", " ").capitalize(),
+        placeholder="Choose from the built-in pictures",
+    )
+    return [known[name] for name in chosen]
+
+
+def _settings_fields() -> dict[str, Any]:
+    first, second, third = st.columns(3)
+    candidates = first.number_input("Candidates a round", 2, 9, DEFAULTS.candidates)
+    least = second.number_input("Rounds a target, at least", 1, 50, DEFAULTS.min_rounds)
+    most = third.number_input("At most", 1, 50, DEFAULTS.max_rounds)
+    left, right = st.columns(2)
+    side = left.selectbox(
+        "Image size",
+        SIZES,
+        index=SIZES.index(DEFAULTS.image_size),
+        format_func=lambda pixels: f"{pixels} × {pixels} pixels",
+    )
+    backbone = right.selectbox(
+        "Network under the metric",
+        BACKBONES,
+        format_func=lambda name: NETWORKS[name],
+        help="AlexNet is fast and agrees best with people in the LPIPS paper.",
+    )
+    consent = st.text_area("Consent text", DEFAULTS.consent, height=140)
+    instructions = st.text_area(
+        "Instructions of your own (optional)",
+        placeholder="Shown before the first target",
+        height=80,
+    )
+    return {
+        "candidates": int(candidates),
+        "min_rounds": int(least),
+        "max_rounds": int(most),
+        "image_size": side,
+        "backbone": backbone,
+        "consent": consent.strip(),
+        "instructions": instructions.strip(),
+    }

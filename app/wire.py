@@ -1,0 +1,120 @@
+"""What travels between the browser and the server about a round: JSON on one side, values here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.store import Store
+from clpips.errors import StudyError
+from clpips.types import BoardRanking, Round, Submission
+
+MAX_ID = 2**53 - 1  # the largest whole number that JavaScript holds exactly
+MAX_CANDIDATES = 64
+_UUID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_NAME = re.compile(r"[A-Za-z_]{1,32}")
+NO_WORKER = (
+    "The machine that draws is resting at the moment. "
+    "Your words are kept, and it starts as soon as it is back."
+)
+
+
+def image_address(sha: str) -> str:
+    """Where an image is served; its hash is the only key to it."""
+    return f"/img/{sha}.png"
+
+
+def round_to_json(store: Store, one: Round) -> dict[str, Any]:
+    """A round as ``GET /api/round/{id}`` gives it and the board takes it."""
+    making = one.state == "generating"
+    message = one.message
+    if making and not store.workers_alive():
+        message = NO_WORKER
+    return {
+        "id": one.id,
+        "number": one.number,
+        "state": one.state,
+        "progress": one.progress,
+        "message": message,
+        "waiting_ahead": store.waiting_ahead(one.id) if making else 0,
+        "candidates": [
+            {
+                "id": candidate.id,
+                "src": image_address(candidate.image),
+                "alt": f"Image {place}",
+            }
+            for place, candidate in enumerate(one.candidates, start=1)
+        ],
+        "ranking": None if one.ranking is None else ranking_to_json(one.ranking),
+    }
+
+
+def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:
+    """The ranking that stands, as the board takes it."""
+    return {
+        "uuid": ranking.uuid,
+        "order": list(ranking.order),
+        "ranks": list(ranking.ranks),
+        "revision": ranking.revision,
+    }
+
+
+def submission_from_json(body: object) -> Submission:
+    """What a board sent, as a checked value.
+
+    How long it took and which controls were used are only notes: an impossible one is left out,
+    so that a ranking is never refused for its sake.
+
+    Raises:
+        StudyError: a part that is missing or of the wrong kind; the sentence names it.
+    """
+    if not isinstance(body, Mapping):
+        raise StudyError(f"a submission must be an object, got {type(body).__name__}")
+    replaces = body.get("replaces")
+    return Submission(
+        uuid=_uuid("uuid", body.get("uuid")),
+        round_id=_number("round", body.get("round")),
+        order=_numbers("order", body.get("order")),
+        ranks=_numbers("ranks", body.get("ranks")),
+        shown=_numbers("shown", body.get("shown")),
+        replaces=None if replaces is None else _uuid("replaces", replaces),
+        elapsed_ms=_note(body.get("elapsed_ms")),
+        input=_notes(body.get("input")),
+    )
+
+
+def _uuid(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise StudyError(f"{name} must be 8 to 64 letters, digits or dashes, got {_short(value)}")
+    return value
+
+
+def _number(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
+        raise StudyError(f"{name} must be a whole number above 0, got {_short(value)}")
+    return value
+
+
+def _numbers(name: str, value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_CANDIDATES:
+        raise StudyError(f"{name} must be a list of 1 to {MAX_CANDIDATES}, got {_short(value)}")
+    return tuple(_number(f"each of {name}", one) for one in value)
+
+
+def _note(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID:
+        return value
+    return 0
+
+
+def _notes(value: object) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        return {}
+    named = {name: _note(count) for name, count in value.items() if _NAME.fullmatch(str(name))}
+    return dict(list(named.items())[:20])
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

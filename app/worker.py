@@ -1,0 +1,211 @@
+"""The worker process: ``python -m app.worker``. Its jobs are rows in the store.
+
+Two loops, each a thread: one draws images, so that participants never wait behind a fit; the
+other does everything that needs torch. A third thread keeps the leases. Several workers on one
+data folder share the work; a job is done by one of them at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import logging.handlers
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import Any
+
+from app.settings import Settings
+from app.store import Store
+from app.work.jobwatch import LEASE_SECONDS, JobWatch
+from clpips.errors import Cancelled, ClpipsError
+from clpips.types import Job, JobKind
+from clpips.watch import Watch
+
+LOOPS: tuple[tuple[JobKind, ...], ...] = (("generate",), ("vectors", "fit", "export", "simulate"))
+IDLE_SECONDS = 0.15
+TROUBLE_SECONDS = 2.0
+LEASES_SECONDS = 1.0
+SEEN_SECONDS = 5.0
+STOP_SECONDS = 4.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+NICENESS = 10
+LOG_BYTES = 2_000_000
+
+log = logging.getLogger("clpips.worker")
+
+Work = Callable[[Store, Job, Watch], dict[str, Any]]
+
+
+class Worker:
+    """Takes jobs and does them until it is told to stop.
+
+    Args:
+        settings: names the data folder.
+        name: no other worker may have it; ``None`` makes one up.
+    """
+
+    def __init__(self, settings: Settings, *, name: str | None = None) -> None:
+        self.store = Store(settings)
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.stopping = threading.Event()
+        self._running: set[JobWatch] = set()
+        self._lock = threading.Lock()
+
+    def run(self) -> bool:
+        """Work until :meth:`stop`, then put back what is unfinished.
+
+        Returns:
+            Whether every thread has ended; one deep inside a library may not notice at once.
+        """
+        log.info("%s begins in %s", self.name, self.store.settings.data_dir)
+        threads = [
+            threading.Thread(target=self._loop, args=(kinds,), name=kinds[0], daemon=True)
+            for kinds in LOOPS
+        ]
+        for thread in threads:
+            thread.start()
+        self._keep_leases()
+        for thread in threads:
+            thread.join(STOP_SECONDS / len(threads))
+        log.info("%s ends, %d jobs put back", self.name, self.store.release(self.name))
+        return not any(thread.is_alive() for thread in threads)
+
+    def stop(self) -> None:
+        """Ask every thread to end soon."""
+        self.stopping.set()
+
+    def do_next(self, kinds: Sequence[JobKind]) -> bool:
+        """Take one job of these kinds and do it; ``False`` when there was none."""
+        job = self.store.claim(self.name, kinds, lease_seconds=LEASE_SECONDS)
+        if job is None:
+            return False
+        watch = JobWatch(self.store, job, self.name, self.stopping)
+        with self._lock:
+            self._running.add(watch)
+        try:
+            self._do(job, watch)
+        finally:
+            with self._lock:
+                self._running.discard(watch)
+        return True
+
+    def _do(self, job: Job, watch: JobWatch) -> None:
+        try:
+            result = work_of(job.kind)(self.store, job, watch.watch())
+        except Cancelled:
+            # A process that ends puts its jobs back instead; see run().
+            if watch.unwanted or not self.stopping.is_set():
+                self.store.cancelled_job(job.id, self.name)
+        except ClpipsError as error:
+            log.warning("job %d (%s) failed: %s", job.id, job.kind, error)
+            self.store.fail_job(job.id, self.name, str(error))
+        except Exception as error:  # whatever a job does, the worker goes on
+            log.exception("job %d (%s) broke", job.id, job.kind)
+            self.store.fail_job(job.id, self.name, broken(job.kind, error))
+        else:
+            self.store.finish_job(job.id, self.name, result)
+            log.info("job %d (%s) is done", job.id, job.kind)
+            if job.kind == "vectors":
+                importlib.import_module("app.work.vectors").ask_again(
+                    self.store, job.payload["study_id"]
+                )
+
+    def _loop(self, kinds: Sequence[JobKind]) -> None:
+        while not self.stopping.is_set():
+            try:
+                busy = self.do_next(kinds)
+            except Exception:  # a full disk or a locked file may pass
+                log.exception("the %s loop stumbled", kinds[0])
+                self.stopping.wait(TROUBLE_SECONDS)
+                continue
+            if not busy:
+                self.stopping.wait(IDLE_SECONDS)
+
+    def _keep_leases(self) -> None:
+        """Tell the store that this worker lives and that its jobs are still being done."""
+        since_seen = SEEN_SECONDS
+        while not self.stopping.is_set():
+            try:
+                if since_seen >= SEEN_SECONDS:
+                    self.store.worker_seen(self.name)
+                    since_seen = 0.0
+                with self._lock:
+                    running = list(self._running)
+                for watch in running:
+                    watch.renew()
+            except Exception:  # the leases must go on being kept
+                log.exception("the leases could not be kept")
+            self.stopping.wait(LEASES_SECONDS)
+            since_seen += LEASES_SECONDS
+
+
+def work_of(kind: JobKind) -> Work:
+    """The function that does one kind of job, imported when first needed."""
+    work: Work = importlib.import_module(f"app.work.{kind}").run
+    return work
+
+
+def broken(kind: JobKind, error: Exception) -> str:
+    """One sentence for people about a job that broke; the details are in the log."""
+    what = {
+        "generate": "The images could not be drawn",
+        "vectors": "The images could not be compared",
+        "fit": "The metric could not be fitted",
+        "export": "The file could not be made",
+        "simulate": "The simulated participants could not be made",
+    }[kind]
+    return f"{what} because of an unexpected fault ({type(error).__name__})."
+
+
+def log_to(settings: Settings) -> None:
+    """Write the log to ``worker.log`` in the data folder, and warnings to standard error."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    to_file = logging.handlers.RotatingFileHandler(
+        settings.logs / "worker.log", maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8"
+    )
+    to_screen = logging.StreamHandler(sys.stderr)
+    to_screen.setLevel(logging.WARNING)
+    handlers: Iterable[logging.Handler] = (to_file, to_screen)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(threadName)s %(message)s",
+        handlers=handlers,
+        force=True,
+    )
+
+
+def main() -> None:
+    """Work until a signal says stop."""
+    # Before torch is imported: one thread, so that the web process stays quick.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with contextlib.suppress(OSError):
+        os.nice(NICENESS)
+    try:
+        settings = Settings.from_environment()
+        log_to(settings)
+        worker = Worker(settings)
+    except ClpipsError as error:
+        sys.exit(str(error))
+
+    def stop(signal_number: int, frame: FrameType | None) -> None:
+        worker.stop()
+
+    for each in STOP_SIGNALS:
+        signal.signal(each, stop)
+    ended = worker.run()
+    for each in STOP_SIGNALS:  # a second one must not spoil an orderly end
+        signal.signal(each, signal.SIG_IGN)
+    logging.shutdown()
+    if not ended:
+        os._exit(0)  # a thread inside a library would crash the interpreter on its way out
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""The participant's pages without a browser: what is shown, and what each button does."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Floor
+from streamlit.testing.v1 import AppTest
+
+from app.views.participant.compose import words_not_understood
+from app.views.participant.trial import _segments, _what_remains
+from clpips.types import Participant, Provenance
+
+TOKEN = "a-secret-of-enough-characters"
+
+
+@pytest.fixture(autouse=True)
+def data(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages open the same store as the test."""
+    monkeypatch.setenv("CLPIPS_DATA", str(floor.store.settings.data_dir))
+
+
+def _script() -> None:
+    from app.views.participant.door import page
+
+    page()
+
+
+def visit(**query: str) -> AppTest:
+    """Open the participant's address."""
+    page = AppTest.from_function(_script, default_timeout=30)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def text_of(page: AppTest) -> str:
+    """All that a person can read on a page, roughly."""
+    drawn = [element.proto.body for element in page.get("html")]
+    return "\n".join([*drawn, *(each.value for each in [*page.warning, *page.info])])
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    button = next(each for each in page.button if each.label == label)
+    assert not button.disabled
+    button.click().run()
+    assert not page.exception
+    return page
+
+
+def labels(page: AppTest) -> list[str]:
+    return [button.label for button in page.button]
+
+
+@pytest.fixture
+def person(floor: Floor) -> Participant:
+    study = floor.study(targets=2, min_rounds=1, max_rounds=2)
+    person, _ = floor.store.add_participant(study.id, token=TOKEN)
+    floor.store.consent(person.id)
+    return floor.store.start(person.id)
+
+
+# --- getting in -------------------------------------------------------------------------------
+
+
+def test_the_first_page_lists_open_studies_and_no_simulated_or_closed_ones(floor: Floor) -> None:
+    assert "No study is open" in text_of(visit())
+    study = floor.study()
+    floor.store.add_study("Robots", study.settings, [("one", floor.image(5))], simulated=True)
+    shown = text_of(visit())
+    assert f"/?join={study.join_code}" in shown
+    assert "Robots" not in shown
+    floor.store.set_study_open(study.id, False)
+    assert study.join_code not in text_of(visit())
+
+
+def test_a_title_cannot_bring_its_own_html(floor: Floor) -> None:
+    study = floor.study()
+    image = floor.image(1)
+    floor.store.add_study("<img src=x onerror=alert(1)>", study.settings, [("t", image)])
+    assert "<img src=x" not in text_of(visit())
+
+
+def test_opening_a_join_link_uses_nothing_up(floor: Floor) -> None:
+    study = floor.study()
+    page = visit(join=study.join_code)
+    page.run()
+    assert labels(page) == ["Join this study"]
+    assert floor.store.participants(study.id) == ()
+
+
+def test_joining_leads_to_consent_instructions_and_the_first_target(floor: Floor) -> None:
+    study = floor.study()
+    page = press(visit(join=study.join_code), "Join this study")
+    (person,) = floor.store.participants(study.id)
+    token = str(page.query_params["p"])
+    found = floor.store.participant_by_token(token)
+    assert found is not None
+    assert found.id == person.id
+    assert "join" not in page.query_params
+    assert study.settings.consent[:40] in text_of(page)
+    press(page, "I agree, continue")
+    assert floor.store.participant(person.id).consented_at is not None
+    press(page, "Begin")
+    assert "Target 1 of 2 · Round 1" in text_of(page)
+    assert "Generate" in labels(page)
+
+
+def test_a_double_click_on_join_makes_one_participant(floor: Floor) -> None:
+    study = floor.study()
+    page = visit(join=study.join_code)
+    request = page.session_state[f"join-{study.id}"]
+    press(page, "Join this study")
+    floor.store.join(study.id, request)
+    assert len(floor.store.participants(study.id)) == 1
+
+
+def test_a_closed_study_says_so_and_takes_nobody(floor: Floor) -> None:
+    study = floor.study()
+    page = visit(join=study.join_code)
+    floor.store.set_study_open(study.id, False)
+    assert "does not take new participants" in text_of(press(page, "Join this study"))
+    assert "This study is closed" in text_of(visit(join=study.join_code))
+    assert floor.store.participants(study.id) == ()
+
+
+@pytest.mark.parametrize("query", [{"p": "nobody"}, {"p": "x" * 4000}, {"join": "NOWHERE"}])
+def test_an_unknown_link_is_a_clear_page(floor: Floor, query: dict[str, str]) -> None:
+    page = visit(**query)
+    assert labels(page) == []
+    assert "cut short" in text_of(page)
+
+
+def test_a_replaced_link_stops_working(floor: Floor, person: Participant) -> None:
+    newer = floor.store.new_link(person.id)
+    assert "This link does not work" in text_of(visit(p=TOKEN))
+    assert "Generate" in labels(visit(p=newer))
+
+
+# --- a target ---------------------------------------------------------------------------------
+
+
+def test_generate_asks_for_one_round_with_the_words(floor: Floor, person: Participant) -> None:
+    page = visit(p=TOKEN)
+    page.text_area[0].set_value("a red ball on a beach")
+    press(page, "Generate")
+    standing = floor.store.standing(person.id)
+    assert [each.prompt for each in standing.rounds] == ["a red ball on a beach"]
+    assert standing.phase == "generating"
+    assert "Generate" not in labels(page)
+
+
+def test_an_empty_prompt_is_one_sentence_and_asks_for_nothing(
+    floor: Floor, person: Participant
+) -> None:
+    page = visit(p=TOKEN)
+    page.text_area[0].set_value("   ")
+    press(page, "Generate")
+    assert [each.value for each in page.warning] == [
+        "Please describe the target in a few words first."
+    ]
+    assert floor.store.standing(person.id).rounds == ()
+
+
+def test_an_impossible_prompt_is_one_sentence_and_the_text_is_kept(
+    floor: Floor, person: Participant
+) -> None:
+    page = visit(p=TOKEN)
+    page.text_area[0].set_value("a ball\0")
+    press(page, "Generate")
+    assert "plain text" in page.warning[0].value
+    assert page.text_area[0].value == "a ball\0"
+
+
+def test_two_tabs_that_generate_at_once_make_one_round(floor: Floor, person: Participant) -> None:
+    one, two = visit(p=TOKEN), visit(p=TOKEN)
+    for page, words in ((one, "a red ball"), (two, "a blue ball")):
+        page.text_area[0].set_value(words)
+        press(page, "Generate")
+    assert [each.prompt for each in floor.store.standing(person.id).rounds] == ["a red ball"]
+
+
+@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+def test_after_a_setback_the_words_are_still_there(
+    floor: Floor, person: Participant, ending: str
+) -> None:
+    asked = floor.ask(person, "a small red boat")
+    if ending == "failed":
+        floor.store.set_round_failed(asked.id, "the disk is full")
+    else:
+        floor.store.cancel_round(person.id, asked.id)
+    page = visit(p=TOKEN)
+    assert page.text_area[0].value == "a small red boat"
+    assert "still here" in text_of(page)
+    assert ("the disk is full" in text_of(page)) == (ending == "failed")
+    press(page, "Generate")
+    assert floor.store.standing(person.id).phase == "generating"
+
+
+def test_the_next_round_carries_the_words_over_and_shows_the_nearest(
+    floor: Floor, person: Participant
+) -> None:
+    ranked = floor.rank(person, (2, 0, 1, 3))
+    page = visit(p=TOKEN)
+    assert {"Next round", "I am done with this target"} <= set(labels(page))
+    press(page, "Next round")
+    assert page.text_area[0].value == "a red ball"
+    first = floor.store.round(ranked.round_id).candidates[2]
+    assert text_of(page).count(f"/img/{first.image}.png") == 2
+    assert "Round 2" in text_of(page)
+    press(page, "Back to the ranking")
+    assert "Next round" in labels(page)
+
+
+def test_a_target_cannot_be_left_before_the_minimum(floor: Floor) -> None:
+    study = floor.study(min_rounds=2, max_rounds=3)
+    person, token = floor.store.add_participant(study.id)
+    floor.store.consent(person.id)
+    floor.store.start(person.id)
+    floor.rank(person)
+    page = visit(p=token)
+    done = next(each for each in page.button if each.label == "I am done with this target")
+    assert done.disabled
+    assert "1 round to go" in text_of(page)
+
+
+def test_all_rounds_used_leaves_only_the_way_on(floor: Floor, person: Participant) -> None:
+    floor.rank(person)
+    floor.rank(person)
+    page = visit(p=TOKEN)
+    onward = next(each for each in page.button if each.label == "Next round")
+    assert onward.disabled
+    press(page, "I am done with this target")
+    assert "Target 2 of 2 · Round 1" in text_of(page)
+    assert page.text_area[0].value == ""
+
+
+def test_a_waiting_round_is_shown_again_after_the_tab_was_closed(
+    floor: Floor, person: Participant
+) -> None:
+    floor.board(person)
+    page = visit(p=TOKEN)
+    assert "Which looks most like the target?" in text_of(page)
+    assert labels(page) == []
+
+
+def test_words_of_a_prompt_cannot_bring_their_own_html(floor: Floor, person: Participant) -> None:
+    floor.make(floor.ask(person, "<script>alert(1)</script> & a ball"))
+    assert "<script>" not in text_of(visit(p=TOKEN))
+
+
+def test_words_not_understood_are_named_once(floor: Floor, person: Participant) -> None:
+    asked = floor.ask(person, "a fluffy zorb")
+    made = [
+        (
+            floor.image(50 + i),
+            Provenance("scenes", "1", asked.prompt, i, 64, 64, not_understood=("zorb",)),
+        )
+        for i in range(4)
+    ]
+    floor.store.add_candidates(asked.id, made)
+    board = floor.store.round(asked.id)
+    assert words_not_understood(board) == ("zorb",)
+    floor.send(person, floor.submission(board))
+    page = press(visit(p=TOKEN), "Next round")
+    assert "Not understood: <span>zorb</span>" in text_of(page)
+
+
+# --- how far ----------------------------------------------------------------------------------
+
+
+def test_the_progress_fills_with_each_ranking_and_is_full_only_when_a_target_is_left(
+    floor: Floor, person: Participant
+) -> None:
+    seen = [_segments(floor.store.standing(person.id))]
+    floor.rank(person)
+    seen.append(_segments(floor.store.standing(person.id)))
+    assert "1 more round" in _what_remains(floor.store.standing(person.id))
+    floor.rank(person)
+    seen.append(_segments(floor.store.standing(person.id)))
+    assert "all the rounds" in _what_remains(floor.store.standing(person.id))
+    floor.finish(person)
+    seen.append(_segments(floor.store.standing(person.id)))
+    assert seen[0] == [0, 0]
+    assert 0 < seen[1][0] <= seen[2][0] < 1
+    assert seen[3] == [1, 0]
+
+
+# --- the end ----------------------------------------------------------------------------------
+
+
+def test_the_code_is_shown_only_when_the_browser_has_nothing_left_to_send(
+    floor: Floor, person: Participant
+) -> None:
+    for _ in range(2):
+        floor.rank(person)
+        floor.finish(person)
+    code = floor.store.participant(person.id).completion_code
+    assert code is not None
+    page = visit(p=TOKEN)
+    assert "Checking that everything is saved" in text_of(page)
+    for pending, shown in ((2, False), (1, False), (0, True)):
+        page.session_state["outbox"] = {"pending": pending}
+        page.run()
+        assert not page.exception
+        assert ("Everything is saved" in text_of(page)) == shown
+        assert ("still on the way" in text_of(page)) != shown
