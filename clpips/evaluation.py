@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy import stats
 
 from clpips.agreement import (
     Agreement,
     Numbers,
-    bootstrap_interval,
     over_people,
     over_rankings,
 )
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.fitting import RankingFit
 from clpips.metric import CLPIPS
-from clpips.observations import Known, Observation, by_participant, observe
+from clpips.observations import Known, Observation, by_participant
 from clpips.solver import Solution
 from clpips.types import Ranking
 from clpips.watch import Watch
 
 Verdict = Literal["better", "not better yet", "worse", "too early"]
-MIN_RANKINGS = 5
-"""Fewer rankings than this and the report says that it is too early, whatever the interval."""
+MIN_RANKINGS, MIN_TARGETS = 5, 3
+"""With fewer of either the report says that it is too early, whatever the interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ class HeldOut:
     Args:
         stock, personal: agreement on rankings of targets that were left out of the fit.
         gain: mean over rankings of personal − stock Spearman.
-        gain_ci: its 95 % interval, bootstrapped over rankings; ``None`` for fewer than two.
+        gain_ci: its 95 % interval over targets (:func:`gain_interval`); ``None`` for one target.
         targets: each target's own result.
+        n_targets: targets with at least one ranking that counts.
         verdict: what the interval of the gain says.
     """
 
@@ -73,13 +74,15 @@ class HeldOut:
     gain: float | None
     gain_ci: tuple[float, float] | None
     targets: tuple[TargetAgreement, ...]
+    n_targets: int
     verdict: Verdict
 
     @property
     def sentence(self) -> str:
         """The result in plain words."""
         n = self.personal.n_rankings
-        counted = f"{n} ranking{'s' if n != 1 else ''} of {len(self.targets)} targets"
+        counted = f"{n} ranking{'s' if n != 1 else ''} of {self.n_targets} target"
+        counted += "s" if self.n_targets != 1 else ""
         if self.gain is None or self.gain_ci is None or self.verdict == "too early":
             return f"Too early to tell: {counted} are not enough to compare the two metrics."
         low, high = self.gain_ci
@@ -106,6 +109,7 @@ class HeldOut:
                 }
                 for one in self.targets
             ],
+            "n_targets": self.n_targets,
             "verdict": self.verdict,
             "sentence": self.sentence,
         }
@@ -113,7 +117,7 @@ class HeldOut:
 
 def evaluate(
     metric: CLPIPS | Mapping[str, CLPIPS],
-    rankings: Sequence[Ranking] | Sequence[Observation],
+    rankings: Sequence[Ranking | Observation],
     *,
     known: Known | None = None,
     watch: Watch | None = None,
@@ -132,8 +136,10 @@ def evaluate(
     """
     if not rankings:
         raise InputError("an evaluation needs at least one ranking, got none")
+    if not isinstance(metric, CLPIPS) and not metric:
+        raise InputError("an evaluation needs at least one metric, got none")
     any_metric = metric if isinstance(metric, CLPIPS) else next(iter(metric.values()))
-    observations = _observed(any_metric, rankings, known, watch)
+    observations = any_metric.observe(rankings, known=known, watch=watch)
     people: dict[str, Agreement] = {}
     for name, group in by_participant(observations).items():
         if not isinstance(metric, CLPIPS) and name not in metric:
@@ -146,7 +152,7 @@ def evaluate(
 
 def held_out(
     metric: CLPIPS,
-    rankings: Sequence[Ranking] | Sequence[Observation],
+    rankings: Sequence[Ranking | Observation],
     *,
     known: Known | None = None,
     watch: Watch | None = None,
@@ -158,14 +164,14 @@ def held_out(
         InputError: no ranking makes a comparison.
         Cancelled: the watch asked to stop.
     """
-    observations = _observed(metric, rankings, known, watch)
+    observations = metric.observe(rankings, known=known, watch=watch)
     fit = RankingFit(observations, metric.backbone, metric.settings)
     return _left_out(fit, fit.all_of_it(watch or Watch()), watch or Watch())
 
 
 def fit_and_hold_out(
     metric: CLPIPS,
-    rankings: Sequence[Ranking] | Sequence[Observation],
+    rankings: Sequence[Ranking | Observation],
     *,
     known: Known | None = None,
     watch: Watch | None = None,
@@ -176,7 +182,7 @@ def fit_and_hold_out(
         the held-out agreement, or ``None`` for rankings of a single target, which can be fitted
         but say nothing about unseen targets.
     """
-    observations = _observed(metric, rankings, known, watch)
+    observations = metric.observe(rankings, known=known, watch=watch)
     fit = RankingFit(observations, metric.backbone, metric.settings)
     solution = fit.all_of_it(watch or Watch())
     try:
@@ -210,14 +216,12 @@ def _left_out(fit: RankingFit, solution: Solution, watch: Watch) -> HeldOut:
 def _compare(
     stock: Agreement, personal: Agreement, targets: Sequence[str], groups: Sequence[Sequence[int]]
 ) -> HeldOut:
-    gains = np.array(
-        [
-            mine - theirs
-            for mine, theirs in zip(personal.per_ranking, stock.per_ranking, strict=True)
-            if mine is not None and theirs is not None
-        ]
-    )
-    interval = bootstrap_interval([gains])
+    gains = [
+        None if mine is None or theirs is None else mine - theirs
+        for mine, theirs in zip(personal.per_ranking, stock.per_ranking, strict=True)
+    ]
+    by_target = [[gains[n] for n in group if gains[n] is not None] for group in groups]
+    gain, interval = gain_interval([np.array(one) for one in by_target if one])
     per_target = tuple(
         TargetAgreement(
             target,
@@ -227,12 +231,41 @@ def _compare(
         )
         for target, group in zip(targets, groups, strict=True)
     )
-    gain = float(gains.mean()) if len(gains) else None
-    return HeldOut(stock, personal, gain, interval, per_target, _verdict(interval, len(gains)))
+    n_targets = sum(1 for one in by_target if one)
+    verdict = verdict_of(interval, sum(map(len, by_target)), n_targets)
+    return HeldOut(stock, personal, gain, interval, per_target, n_targets, verdict)
 
 
-def _verdict(interval: tuple[float, float] | None, n_rankings: int) -> Verdict:
-    if interval is None or n_rankings < MIN_RANKINGS:
+def gain_interval(
+    gains: Sequence[np.ndarray[Any, Any]],
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Mean gain over rankings and its 95 % interval, with each target's rankings as one cluster.
+
+    Rounds of one target share the target and the weights that score it, so they are not
+    independent: the interval is Student's, with the cluster-robust standard error (CR1) and one
+    degree of freedom fewer than targets.
+
+    Args:
+        gains: for each target, its rankings' gains; none empty.
+
+    >>> gain_interval([np.array([0.1, 0.3]), np.array([0.2])])[0]
+    0.2
+    """
+    count, total = len(gains), sum(map(len, gains))
+    if not total:
+        return None, None
+    mean = float(sum(one.sum() for one in gains) / total)
+    if count < 2:
+        return mean, None
+    squares = sum(float((one - mean).sum()) ** 2 for one in gains)
+    error = np.sqrt(count / (count - 1) * squares) / total
+    reach = float(stats.t.ppf(0.975, count - 1) * error)
+    return mean, (mean - reach, mean + reach)
+
+
+def verdict_of(interval: tuple[float, float] | None, n_rankings: int, n_targets: int) -> Verdict:
+    """What the interval of a gain says, and whether there is enough to say anything."""
+    if interval is None or n_rankings < MIN_RANKINGS or n_targets < MIN_TARGETS:
         return "too early"
     if interval[0] > 0:
         return "better"
@@ -246,16 +279,3 @@ def _mean_of(values: Any) -> float | None:
 
 def _pair(one: Observation, distances: Numbers) -> tuple[Numbers, Numbers]:
     return one.ranking.ranks, distances
-
-
-def _observed(
-    metric: CLPIPS,
-    rankings: Sequence[Ranking] | Sequence[Observation],
-    known: Known | None,
-    watch: Watch | None,
-) -> list[Observation]:
-    ready = [one for one in rankings if isinstance(one, Observation)]
-    if len(ready) == len(rankings):
-        return ready
-    plain = [one for one in rankings if isinstance(one, Ranking)]
-    return observe(plain, metric.network, known=known, watch=watch)

@@ -86,20 +86,24 @@ class RankingFit:
                     f"difference vectors of {backbone} must have {len(self.stock)} channels, "
                     f"got {one.vectors.shape[1]}"
                 )
+        if not observations:
+            raise InputError("a fit needs at least one ranking, got none")
         self.share, self.owner, differences = _comparisons([o.ranking.ranks for o in observations])
         if not len(self.share):
             raise InputError(
                 "a fit needs at least one ranking in which two images have different ranks"
             )
-        vectors = np.concatenate([one.vectors for one in observations])
+        # Only differences within a ranking count; without their mean, single precision keeps them.
+        vectors = np.concatenate([o.vectors - o.vectors.mean(axis=0) for o in observations])
+        self.stock_gaps = np.abs(differences @ (vectors @ self.stock))
         # In units of the mean stock gap, margin and shrinkage mean the same on any images.
-        unit = float(np.abs(differences @ (vectors @ self.stock)).mean()) or 1.0
+        self.unit = float(self.stock_gaps.mean()) or 1.0
         if settings.granularity == "layer":
             vectors, prior = self._per_layer(vectors), self._layer_prior()
         else:
             prior = self._channel_prior()
         self.problem = MarginRankingProblem(
-            vectors / unit, differences, prior, settings.margin, settings.shrinkage
+            vectors / self.unit, differences, prior, settings.margin, settings.shrinkage
         )
 
     def _per_layer(self, vectors: Vectors) -> Vectors:
@@ -131,11 +135,14 @@ class RankingFit:
             like: the solution with nothing left out.
             watch: progress and cancel.
         """
-        shares = np.stack(
-            [np.where(np.isin(self.owner, group), 0.0, self.share) for group in groups], axis=1
-        )
+        kept = np.stack([~np.isin(self.owner, group) for group in groups], axis=1)
+        # Each fold has the unit of its own comparisons: nothing of what is left out is used.
+        counts = np.maximum(kept.sum(axis=0), 1)
+        units = (kept * self.stock_gaps[:, None]).sum(axis=0) / counts / self.unit
+        units = np.where(units > 0, units, 1.0)
         return self.problem.solve(
-            shares,
+            kept * self.share[:, None] / units,
+            margins=self.settings.margin * units,
             start=(like.alpha, like.beta),
             tolerance=HELD_OUT_TOLERANCE,
             check=lambda fraction: watch.report(fraction, "Fitting with each target left out"),

@@ -10,8 +10,11 @@ antialiasing), never the other way round, and the result says so.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import struct
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from clpips.errors import ImageError
+from clpips.files import one_line
 
 MAX_PIXELS = 50_000_000
 """Largest accepted image, in pixels (width × height), checked before it is decoded."""
@@ -28,6 +32,24 @@ MIN_SIDE = 32
 """Smallest accepted side, in pixels: below it the networks' last layers are empty."""
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor
+
+FORMATS = ("PNG", "JPEG", "MPO", "JPEG2000", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
+"""Raster formats that are read. No EPS: Pillow would start Ghostscript for it."""
+
+# What Pillow's readers were seen to raise on damaged files; MemoryError comes of absurd headers.
+_PILLOW_FAILURES = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    struct.error,
+)
 
 _INTEGER_TOP = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
@@ -43,22 +65,25 @@ def load_image(
     Args:
         source: a path; a PIL image; a NumPy array (height, width[, 1, 3 or 4]); or a tensor
             (1, 3 or 4, height, width), with or without a leading axis of length 1. EXIF
-            rotation is applied, alpha is laid on white, greyscale is repeated, 16 bits are kept.
+            rotation is applied, alpha is laid on white, greyscale is repeated. 16 bits are kept
+            for greyscale files and for arrays; Pillow reads colour files of 16 bits as 8.
         value_range: the range of a *float* array or tensor: ``(-1, 1)`` (the default, as in
             LPIPS) or ``(0, 1)`` or ``(0, 255)``. Integer arrays have the range of their type.
         max_pixels: refuse anything larger, before decoding it.
 
     Raises:
         ImageError: not an image, too large, too small, not finite, or outside its range —
-            also a tensor stated to lie in [-1, 1] that holds no negative value, which is how a
-            [0, 1] tensor looks. (A picture that really is that bright: hand it in as (0, 1).)
+            also a tensor stated to lie in [-1, 1] that holds no value below -0.05, which is how
+            a [0, 1] tensor looks, with the overshoot of resizing. (A picture that really is that
+            bright: hand it in rescaled, as (x + 1) / 2, with ``value_range=(0, 1)``.)
     """
     if isinstance(source, Tensor):
         tensor = _from_tensor(source, value_range)
     elif isinstance(source, np.ndarray):
         tensor = _from_array(source, value_range)
     elif isinstance(source, Image.Image):
-        tensor = _from_pil(source, "the image", max_pixels)
+        with _pillow("the image", max_pixels):
+            tensor = _from_pil(source, "the image", max_pixels)
     elif isinstance(source, str | os.PathLike):
         tensor = _from_path(Path(source), max_pixels)
     else:
@@ -81,26 +106,39 @@ def resize_like(image: Tensor, target: Tensor) -> Tensor:
 
 
 def _name(source: ImageSource) -> str:
-    return str(source) if isinstance(source, str | os.PathLike) else "the image"
+    return one_line(source) if isinstance(source, str | os.PathLike) else "the image"
 
 
 def _from_path(path: Path, max_pixels: int) -> Tensor:
-    if path.is_dir():
-        raise ImageError(f"{path}: an image must be a file, got a folder")
+    name = _name(path)
+    with _pillow(name, max_pixels):
+        if path.is_dir():
+            raise ImageError(f"{name}: an image must be a file, got a folder")
+        Image.init()  # every reader is known from here on; a build of Pillow may lack some
+        known = [format_ for format_ in FORMATS if format_ in Image.OPEN]
+        with Image.open(path, formats=known) as image:
+            return _from_pil(image, name, max_pixels)
+
+
+@contextlib.contextmanager
+def _pillow(name: str, max_pixels: int) -> Iterator[None]:
+    """Whatever Pillow raises becomes an :class:`ImageError` of one line; its warnings are silent.
+
+    (They speak of damaged metadata, and of sizes that are checked here before decoding.)
+    """
     try:
-        # Pillow's own bomb warning is silenced because the size is checked below, before decoding.
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return _from_pil(image, str(path), max_pixels)
+            warnings.simplefilter("ignore")
+            yield
     except FileNotFoundError:
-        raise ImageError(f"{path}: no such image") from None
+        raise ImageError(f"{name}: no such image") from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{path}: an image must have at most {max_pixels:,} pixels") from None
+        raise ImageError(f"{name}: an image must have at most {max_pixels:,} pixels") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path}: not an image that Pillow can read") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(f"{path}: the image cannot be read: {error}") from error
+        raise ImageError(f"{name}: not an image of a known format ({', '.join(FORMATS)})") from None
+    except _PILLOW_FAILURES as error:
+        reason = one_line(error) or type(error).__name__
+        raise ImageError(f"{name}: the image cannot be read: {reason}") from error
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
@@ -118,6 +156,8 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> Tensor:
     _check_size(*image.size, name, max_pixels)
     image = ImageOps.exif_transpose(image)
+    if image.mode in ("La", "RGBa"):  # colours multiplied by alpha
+        image = image.convert(image.mode.upper())
     if image.mode == "F":
         raise ImageError(f"{name}: a float image has no stated range; hand it in as an array")
     if image.mode.startswith("I"):
@@ -171,7 +211,13 @@ def _from_tensor(tensor: Tensor, value_range: tuple[float, float] | None) -> Ten
         )
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
-    array = tensor.detach().cpu().numpy()
+    try:
+        array = tensor.detach().cpu().numpy()
+    except (TypeError, RuntimeError) as error:  # a number type without NumPy's like, no data
+        raise ImageError(
+            f"an image tensor must be uint8, uint16 or floating point, and hold data, "
+            f"got {tensor.dtype} on {tensor.device}"
+        ) from error
     return _from_array(array.transpose(1, 2, 0), value_range)
 
 
@@ -185,9 +231,10 @@ def _stated_range(
         raise ImageError(
             f"an image array must be uint8, uint16 or floating point, got {array.dtype}"
         )
-    low, high = value_range if value_range is not None else (-1.0, 1.0)
-    if not low < high:
-        raise ImageError(f"value_range must be (lowest, highest), got {(low, high)}")
+    stated = (-1.0, 1.0) if value_range is None else tuple(value_range)
+    if len(stated) != 2 or not np.isfinite(stated).all() or not stated[0] < stated[1]:
+        raise ImageError(f"value_range must be (lowest, highest), got {value_range}")
+    low, high = stated
     if array.size == 0 or not np.isfinite(array).all():
         raise ImageError("an image must hold finite numbers only, got NaN, infinity or nothing")
     least, most = float(array.min()), float(array.max())
@@ -197,9 +244,11 @@ def _stated_range(
             f"an image stated to lie in [{low:g}, {high:g}] holds values in "
             f"[{least:.4g}, {most:.4g}]; state its range with value_range"
         )
-    if low < 0 <= least:
+    # Not zero: resizing makes a [0, 1] image overshoot a little.
+    if low < 0 and least >= 0.05 * low:
         raise ImageError(
-            f"an image stated to lie in [{low:g}, {high:g}] holds no value below 0, as a "
-            "[0, 1] image would; pass value_range=(0, 1) if it is one"
+            f"an image stated to lie in [{low:g}, {high:g}] holds no value below {0.05 * low:g}, "
+            "as a [0, 1] image would: if it is one, pass value_range=(0, 1); if it really is "
+            "that bright, hand it in rescaled to [0, 1], with value_range=(0, 1)"
         )
     return (low, high)

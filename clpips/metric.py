@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from clpips.fitting import FitSettings, RankingFit
 from clpips.images import ImageSource
 from clpips.metric_file import Card, read_metric, write_lpips, write_metric
 from clpips.observations import Known, Observation, observe
-from clpips.solver import Solution
+from clpips.solver import TOLERANCE, Solution
 from clpips.types import Backbone, Granularity, Ranking
 from clpips.watch import Watch
 from clpips.weights import spec_of, stock_weights
@@ -93,7 +94,7 @@ class CLPIPS:
 
     def observe(
         self,
-        rankings: Sequence[Ranking],
+        rankings: Sequence[Ranking | Observation],
         *,
         known: Known | None = None,
         watch: Watch | None = None,
@@ -103,7 +104,7 @@ class CLPIPS:
 
     def fit(
         self,
-        rankings: Sequence[Ranking] | Sequence[Observation],
+        rankings: Sequence[Ranking | Observation],
         *,
         known: Known | None = None,
         watch: Watch | None = None,
@@ -121,17 +122,21 @@ class CLPIPS:
             ImageError: an image that cannot be used.
             Cancelled: the watch asked to stop; nothing was learnt.
         """
-        observations = [one for one in rankings if isinstance(one, Observation)]
-        if len(observations) < len(rankings):
-            plain = [one for one in rankings if isinstance(one, Ranking)]
-            observations = self.observe(plain, known=known, watch=watch)
+        observations = self.observe(rankings, known=known, watch=watch)
         fit = RankingFit(observations, self.backbone, self.settings)
         return self.adopt(fit, fit.all_of_it(watch or Watch()))
 
     def adopt(self, fit: RankingFit, solution: Solution) -> Self:
         """Take over the weights of a fit that was solved, and write its card."""
+        gap = float(solution.gap[0])
+        if not abs(gap) <= 10 * TOLERANCE:
+            warnings.warn(
+                f"the fit stopped {abs(gap):.1%} away from its optimum",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         self.weights_ = fit.channel_weights(solution)[:, 0]
-        self.card_ = Card.of_fit(self.backbone, fit, float(solution.gap[0]))
+        self.card_ = Card.of_fit(self.backbone, fit, gap)
         return self
 
     def distances_of(self, vectors: Vectors) -> Vectors:

@@ -45,7 +45,7 @@ class Observation:
 
 
 def observe(
-    rankings: Sequence[Ranking],
+    rankings: Sequence[Ranking | Observation],
     network: Callable[[], Network],
     *,
     known: Known | None = None,
@@ -54,7 +54,7 @@ def observe(
     """Difference vectors for every image of every ranking; each pair is computed once.
 
     Args:
-        rankings: images and targets as paths.
+        rankings: images and targets as paths; observations among them stay as they are.
         network: gives the frozen network; only called when a vector is missing from ``known``.
         known: difference vectors that are at hand.
         watch: progress and cancel.
@@ -66,6 +66,8 @@ def observe(
     vectors = dict(known or {})
     missing: OrderedDict[str, list[str]] = OrderedDict()
     for ranking in rankings:
+        if isinstance(ranking, Observation):
+            continue
         for image in ranking.images:
             if (ranking.target, image) not in vectors:
                 vectors[ranking.target, image] = np.empty(0)
@@ -73,9 +75,14 @@ def observe(
     if missing:
         for target, image, vector in _compute(missing, network(), watch or Watch()):
             vectors[target, image] = vector
-    return [
-        Observation(r, np.stack([vectors[r.target, image] for image in r.images])) for r in rankings
-    ]
+
+    def complete(one: Ranking | Observation) -> Observation:
+        if isinstance(one, Observation):
+            return one
+        found = [vectors[one.target, image] for image in one.images]
+        return Observation(one, np.stack(found))
+
+    return [complete(one) for one in rankings]
 
 
 def by_participant(observations: Iterable[Observation]) -> dict[str, list[Observation]]:

@@ -27,6 +27,9 @@ from scipy import sparse
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
+TOLERANCE = 2e-3
+"""Relative duality gap at which a fit is done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prior:
@@ -72,7 +75,7 @@ class Solution:
 
     Args:
         weights: (channels, problems), all ≥ 0.
-        gap: (problems,) the duality gap as a share of the objective.
+        gap: (problems,) the duality gap as a share of the objective, in double precision.
         steps: gradient steps taken.
         alpha, beta: the dual variables, from which a similar problem can start.
     """
@@ -106,8 +109,9 @@ class MarginRankingProblem:
         self,
         loss_weights: Array,
         *,
+        margins: Array | None = None,
         start: tuple[Array, Array] | None = None,
-        tolerance: float = 2e-3,
+        tolerance: float = TOLERANCE,
         max_steps: int = 3000,
         check: Callable[[float], None] = lambda fraction: None,
     ) -> Solution:
@@ -115,19 +119,21 @@ class MarginRankingProblem:
 
         Args:
             loss_weights: (comparisons, problems), ≥ 0; 0 leaves a comparison out.
+            margins: (problems,) each problem's own margin; by default all have ``margin``.
             start: dual variables (alpha, beta) of a similar problem.
             tolerance: largest relative duality gap.
             max_steps: give up refining here; ``Solution.gap`` tells what was reached.
             check: called now and then with the share of ``max_steps`` taken; may raise.
         """
-        state = _Ascent(self, loss_weights, start)
+        own = np.full(loss_weights.shape[1], self.margin) if margins is None else margins
+        state = _Ascent(self, loss_weights, own, start)
         steps, gap = 0, np.full(loss_weights.shape[1], np.inf)
         while steps < max_steps:
             for _ in range(20):
                 state.step()
             steps += 20
             weights, gap = state.primal()
-            if gap.max(initial=0.0) <= tolerance:
+            if np.abs(gap).max(initial=0.0) <= tolerance:
                 break
             check(steps / max_steps)
         return Solution(weights, gap, steps, state.alpha, state.beta)
@@ -143,9 +149,10 @@ class _Ascent:
         self,
         problem: MarginRankingProblem,
         loss_weights: Array,
+        margins: Array,
         start: tuple[Array, Array] | None,
     ) -> None:
-        self.problem = problem
+        self.problem, self.loss_weights, self.margins = problem, loss_weights, margins
         self.vectors = problem.vectors.astype(np.float32)
         self.differences = problem.differences.astype(np.float32).tocsr()
         self.transposed = self.differences.T.tocsr()
@@ -208,7 +215,7 @@ class _Ascent:
         """One projected step from the extrapolated point, with restart when it turns back."""
         alpha, beta = self.ahead
         weights = self.weights(alpha, beta)
-        uphill = np.float32(self.problem.margin) - self.gaps(weights)
+        uphill = self.margins.astype(np.float32) - self.gaps(weights)
         new_alpha = np.clip(alpha + self.rate * uphill, 0, self.upper)
         new_beta = np.maximum(0, beta - self.rate * self.unit * weights)
         moved = (new_alpha - self.alpha, new_beta - self.beta)
@@ -222,24 +229,35 @@ class _Ascent:
         self.ahead = (new_alpha + pull * moved[0], new_beta + pull * moved[1])
 
     def primal(self) -> tuple[Array, Array]:
-        """The feasible weights, and the duality gap as a share of the objective."""
-        problem, raw = self.problem, self.weights(self.alpha, self.beta)
-        feasible = np.maximum(raw, 0)
-        loss = self.upper * np.maximum(problem.margin - self.gaps(feasible), 0)
-        half, away = problem.shrinkage / 2, problem.prior.squared_length
-        primal = loss.sum(axis=0) + half * away((feasible - self.mean).astype(np.float64))
-        pulled = (self.alpha * (problem.margin - self.gaps(raw))).sum(axis=0)
-        held = (self.unit * self.beta * raw).sum(axis=0)
-        dual = half * away((raw - self.mean).astype(np.float64)) + pulled - held
-        gap = (primal - dual) / np.maximum(primal, 1e-12)
-        return feasible.astype(np.float64), gap
+        """The feasible weights, and the duality gap as a share of the objective.
+
+        In double precision: where candidates are nearly alike, single precision loses the
+        small differences that the objective is made of.
+        """
+        problem, prior = self.problem, self.problem.prior
+        alpha, beta = self.alpha.astype(np.float64), (self.unit * self.beta).astype(np.float64)
+        alpha = np.minimum(alpha, self.loss_weights)
+        force = problem.vectors.T @ (problem.differences.T @ alpha) + beta
+        away = prior.covariance(np.float64)(force) / problem.shrinkage
+        raw = prior.mean[:, None] + away
+        feasible, half = np.maximum(raw, 0), problem.shrinkage / 2
+
+        def short(weights: Array) -> Array:
+            gaps = problem.differences @ (problem.vectors @ weights)
+            return np.asarray(self.margins - gaps)
+
+        loss = (self.loss_weights * np.maximum(short(feasible), 0)).sum(axis=0)
+        primal = loss + half * prior.squared_length(feasible - prior.mean[:, None])
+        pulled, held = (alpha * short(raw)).sum(axis=0), (beta * raw).sum(axis=0)
+        dual = half * prior.squared_length(away) + pulled - held
+        return feasible, (primal - dual) / np.maximum(np.abs(primal), 1e-12)
 
 
 def _largest(operator: Callable[[Array], Array], size: int) -> float:
     """A little more than the largest eigenvalue of a positive operator, by power iteration."""
     x = np.random.default_rng(0).normal(size=(size, 1)).astype(np.float32)
-    length = 1.0
+    length = float(np.linalg.norm(x))
     for _ in range(30):
-        x = operator(x / np.linalg.norm(x))
+        x = operator(x / length) if length > 0 else x
         length = float(np.linalg.norm(x))
     return 1.05 * max(length, 1e-12)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 from clpips.errors import RankingError, StudyError
@@ -69,8 +70,10 @@ class Ranking:
         repeated = sorted({image for image in self.images if self.images.count(image) > 1})
         if repeated:
             raise RankingError(f"a ranking must not repeat an image, got {repeated[0]!r} twice")
-        if any(isinstance(rank, bool) or not isinstance(rank, int) for rank in self.ranks):
+        if any(isinstance(rank, bool) or not isinstance(rank, Integral) for rank in self.ranks):
             raise RankingError(f"ranks must be whole numbers, got {self.ranks!r}")
+        # NumPy's whole numbers are welcome, and become Python's.
+        object.__setattr__(self, "ranks", tuple(int(rank) for rank in self.ranks))
         if min(self.ranks) != 1:
             raise RankingError(f"ranks must start at 1, got {min(self.ranks)} as the smallest")
         if self.confidence is not None and not 0 <= self.confidence <= 1:

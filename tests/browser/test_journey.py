@@ -70,7 +70,7 @@ def press(page: Page, name: str) -> None:
 def join(page: Page, app: RunningApp) -> str:
     """From the first page into the first trial; the personal link."""
     page.goto(app.url)
-    page.get_by_role("link", name="Join", exact=True).first.click()
+    page.get_by_role("link", name="Join").first.click()
     press(page, "Join this study")
     page.get_by_role("button", name="I agree, continue").wait_for()
     link = page.url
