@@ -259,7 +259,7 @@ def _spearman_axis(field: str, rows: Sequence[dict[str, Any]]) -> alt.X:
         f"{field}:Q",
         title="Mean Spearman on unseen targets",
         scale=alt.Scale(domain=[floor, 1.0]),
-        axis=alt.Axis(tickCount=5, format=".1f"),
+        axis=alt.Axis(tickCount=5, format=".1f", labelFlush=True),
     )
 
 

@@ -8,12 +8,15 @@ output and nothing else there.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
 from clpips import __version__
 from clpips.errors import ClpipsError, InputError
 from clpips.types import BACKBONES, GRANULARITIES
+
+_WHICH_BACKBONE = "by default that of the weights, alex for 'stock'"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     fit.add_argument("--participant", help="fit this participant only")
     fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
     _rankings_options(fit)
+    fit.add_argument("--backbone", choices=BACKBONES, default="alex")
 
     evaluate = commands.add_parser("evaluate", help="agreement of a metric with rankings")
     evaluate.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
@@ -40,12 +44,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder with one file per participant, one file for everybody, or 'stock'",
     )
     _rankings_options(evaluate)
+    evaluate.add_argument("--backbone", choices=BACKBONES, help=_WHICH_BACKBONE)
 
     score = commands.add_parser("score", help="distance of images from a target")
     score.add_argument("target", help="the target image")
     score.add_argument("images", nargs="+", help="the images to compare with it")
     score.add_argument("--weights", default="stock", help="a personal metric, or 'stock'")
-    score.add_argument("--backbone", choices=BACKBONES, default="alex")
+    score.add_argument("--backbone", choices=BACKBONES, help=_WHICH_BACKBONE)
     score.add_argument("--json", action="store_true", help="print one JSON document")
 
     weights = commands.add_parser("weights", help="the networks' own weights")
@@ -57,28 +62,32 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _rankings_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", help="folder that image paths are relative to")
-    parser.add_argument("--backbone", choices=BACKBONES, default="alex")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     options = build_parser().parse_args(arguments)
+    # Pillow logs damaged TIFF files; here each failure is one sentence of our own.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     # Imported late: --help and a wrong option should not wait for torch.
     from clpips import commands
 
     try:
         commands.RUN[options.command](options)
     except InputError as error:
-        print(f"clpips: {error}", file=sys.stderr)
-        return 2
+        return _failed(error, 2)
     except (ClpipsError, OSError) as error:
-        print(f"clpips: {error}", file=sys.stderr)
-        return 1
+        return _failed(error, 1)
     except KeyboardInterrupt:
-        print("clpips: stopped; nothing more was written", file=sys.stderr)
-        return 1
+        return _failed("stopped; nothing more was written", 1)
     return 0
+
+
+def _failed(reason: object, status: int) -> int:
+    # splitlines: a name given on the command line may hold a line break.
+    print(f"clpips: {' '.join(str(reason).splitlines())}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

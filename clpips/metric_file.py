@@ -1,7 +1,8 @@
 """Personal metrics on disk: ``<name>.safetensors`` with a card, and the ``lpips`` export.
 
 Reading is strict. The ``lpips`` package runs on random weights without a word when the names in
-a file do not match; here a missing, extra, misshaped, negative or non-finite weight is an error.
+a file do not match; here a missing, extra, misshaped, negative or non-finite weight is an error,
+and so is a card with a missing or impossible entry, or one that names another network's weights.
 Nothing is ever unpickled.
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,11 +23,32 @@ import safetensors.numpy
 
 from clpips.errors import InputError, MetricFileError
 from clpips.features import Vectors
+from clpips.files import one_line, write_files
 from clpips.fitting import FitSettings, RankingFit
 from clpips.types import BACKBONES, Backbone
 from clpips.weights import backbone_tensors, spec_of
 
 FORMAT = "clpips-personal-metric-1"
+
+_Number = (int, float)
+_CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "backbone": str,
+    "backbone_sha256": str,
+    "participants": list,
+    "n_rankings": int,
+    "n_comparisons": int,
+    "n_targets": int,
+    "settings": dict,
+    "gap": _Number,
+    "held_out": (dict, type(None)),
+    "library": str,
+}
+_SETTINGS_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "granularity": str,
+    "margin": _Number,
+    "shrinkage": _Number,
+    "seed": int,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +106,15 @@ def write_metric(path: str | os.PathLike[str], layers: Sequence[Vectors], card: 
     """
     if Path(path).suffix != ".safetensors":
         raise InputError(f"a personal metric must end in .safetensors, got {str(path)!r}")
+    write_files({Path(path): metric_bytes(layers, card)})
+
+
+def metric_bytes(layers: Sequence[Vectors], card: Card) -> bytes:
+    """What :func:`write_metric` writes, for a caller who writes several files or none."""
     # float64, so that saving and loading changes no distance at all.
     tensors = {f"layer{number}": np.ascontiguousarray(w) for number, w in enumerate(layers)}
     metadata = {"format": FORMAT, "card": json.dumps(asdict(card), sort_keys=True)}
-    _write(Path(path), safetensors.numpy.save(tensors, metadata=metadata))
+    return safetensors.numpy.save(tensors, metadata=metadata)
 
 
 def read_metric(path: str | os.PathLike[str]) -> tuple[list[Vectors], Card]:
@@ -97,14 +124,14 @@ def read_metric(path: str | os.PathLike[str]) -> tuple[list[Vectors], Card]:
         MetricFileError: anything that :func:`write_metric` would not have written.
     """
     source = Path(path)
-    if not source.is_file():
-        raise MetricFileError(f"{source}: no such personal metric")
+    if not os.path.isfile(source):  # noqa: PTH113 - Path.is_file raises on names too long
+        raise _refused(source, "no such personal metric")
     try:
         with safetensors.safe_open(source, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (safetensors.SafetensorError, TypeError, ValueError) as error:
-        raise MetricFileError(f"{source}: not a safetensors file ({error})") from error
+        raise _refused(source, f"not a safetensors file ({error})") from error
     card = _card(source, metadata)
     return _layers(source, tensors, card.backbone), card
 
@@ -132,37 +159,52 @@ def write_lpips(
     state["scaling_layer.scale"] = torch.tensor(scale)[None, :, None, None]
     content = io.BytesIO()
     torch.save(state, content)
-    _write(Path(path), content.getvalue())
+    write_files({Path(path): content.getvalue()})
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write next to the path and rename, so that a half-written file never shows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as partial:
-        partial.write(content)
-        partial.flush()
-        os.fsync(partial.fileno())
-    # A temporary file is private to its owner; the finished one has the usual rights.
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(partial.name).chmod(0o666 & ~umask)
-    Path(partial.name).replace(path)
+def _refused(path: Path, rule: str) -> MetricFileError:
+    return MetricFileError(one_line(f"{path}: {rule}"))
 
 
 def _card(path: Path, metadata: Mapping[str, str]) -> Card:
     if metadata.get("format") != FORMAT:
         found = metadata.get("format", "none")
-        raise MetricFileError(f"{path}: the format must be {FORMAT!r}, got {found!r}")
+        raise _refused(path, f"the format must be {FORMAT!r}, got {found!r}")
     try:
-        values = json.loads(metadata["card"])
-        settings = FitSettings(**values.pop("settings"))
-        participants = tuple(values.pop("participants"))
-        card = Card(settings=settings, participants=participants, **values)
-    except (KeyError, TypeError, ValueError, InputError) as error:
-        raise MetricFileError(f"{path}: the card cannot be read ({error})") from error
+        values = _typed("card", json.loads(metadata["card"]), _CARD_TYPES)
+        values["settings"] = FitSettings(**_typed("settings", values["settings"], _SETTINGS_TYPES))
+        values["participants"] = tuple(values["participants"])
+        card = Card(**values)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, InputError) as error:
+        raise _refused(path, f"the card cannot be read ({error})") from error
     if card.backbone not in BACKBONES:
-        raise MetricFileError(f"{path}: backbone must be one of {BACKBONES}, got {card.backbone!r}")
+        raise _refused(path, f"backbone must be one of {BACKBONES}, got {card.backbone!r}")
+    if not card.participants or not all(isinstance(one, str) for one in card.participants):
+        raise _refused(path, f"participants must be names, got {list(card.participants)!r:.80}")
+    if min(card.n_rankings, card.n_comparisons, card.n_targets) < 1 or not math.isfinite(card.gap):
+        raise _refused(path, "the card's counts must be at least 1, and its gap a finite number")
+    known = spec_of(card.backbone).sha256
+    if known is not None and card.backbone_sha256 != known:
+        raise _refused(
+            path,
+            f"backbone_sha256 must be that of the {card.backbone} weights, {known[:12]}…, "
+            f"got {card.backbone_sha256[:12]!r}",
+        )
     return card
+
+
+def _typed(what: str, values: Any, types: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
+    """A JSON object with exactly the entries that it must have, each of its type."""
+    if not isinstance(values, dict):
+        raise TypeError(f"the {what} must be an object, got {type(values).__name__}")
+    wrong = sorted(set(types) ^ set(values))
+    if wrong:
+        raise ValueError(f"{what}: {wrong[0]} is {'missing' if wrong[0] in types else 'unknown'}")
+    for name, its_type in types.items():
+        value = values[name]
+        if isinstance(value, bool) or not isinstance(value, its_type):
+            raise TypeError(f"{what}: {name} has the wrong type, got {value!r:.80}")
+    return values
 
 
 def _layers(path: Path, tensors: Mapping[str, Any], backbone: Backbone) -> list[Vectors]:
@@ -170,21 +212,25 @@ def _layers(path: Path, tensors: Mapping[str, Any], backbone: Backbone) -> list[
     expected = [f"layer{number}" for number in range(len(channels))]
     missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing or extra:
-        raise MetricFileError(
-            f"{path}: the weights of {backbone} must be named {expected[0]} to {expected[-1]}, "
-            f"missing {missing or 'none'}, extra {extra or 'none'}"
+        raise _refused(
+            path,
+            f"the weights of {backbone} must be named {expected[0]} to {expected[-1]}, "
+            f"missing {missing or 'none'}, extra {extra or 'none'}",
         )
     layers = []
     for name, size in zip(expected, channels, strict=True):
         weights = tensors[name]
         if weights.shape != (size,) or weights.dtype.kind != "f":
-            raise MetricFileError(
-                f"{path}: {name} must hold {size} floating-point weights, "
-                f"got {weights.dtype} {weights.shape}"
+            raise _refused(
+                path,
+                f"{name} must hold {size} floating-point weights, "
+                f"got {weights.dtype} {weights.shape}",
             )
         if not np.isfinite(weights).all() or weights.min() < 0:
-            raise MetricFileError(f"{path}: {name} must hold finite weights of at least 0")
+            raise _refused(path, f"{name} must hold finite weights of at least 0")
         layers.append(weights.astype(np.float64))
+    if not any(layer.any() for layer in layers):
+        raise _refused(path, "at least one weight must be above 0, got zeros only")
     return layers
 
 

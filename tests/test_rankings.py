@@ -72,6 +72,193 @@ def test_what_is_written_is_read_back(folder: Path, ending: str) -> None:
     assert [(r.participant, r.ranks, r.trial, r.round, r.confidence) for r in found] == [
         (r.participant, r.ranks, r.trial, r.round, r.confidence) for r in rankings
     ]
+    names = [(r.target, *r.images) for r in rankings]
+    assert [(r.target, *r.images) for r in found] == [
+        tuple(str(folder / name) for name in row) for row in names
+    ]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+@pytest.mark.parametrize("place", [".", "sub", "../beside"])
+def test_a_written_file_names_its_images_from_where_it_lies(
+    folder: Path, ending: str, place: str
+) -> None:
+    images = (str(folder / "b.png"), str(folder / "." / "a.png"))
+    rankings = [Ranking("ada", str(folder / "t.png"), images, (2, 1))]
+    path = folder / place / f"r{ending}"
+    write_rankings(rankings, path)
+    assert read_rankings(path) == rankings
+    if ending == ".jsonl":
+        assert not Path(json.loads(path.read_text().splitlines()[0])["image"]).is_absolute()
+
+
+def test_paths_from_the_working_folder_are_rewritten(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    write_rankings([Ranking("ada", "t.png", ("a.png", "b.png"), (1, 2))], "sub/r.csv")
+    (found,) = read_rankings("sub/r.csv")
+    assert (found.target, *found.images) == tuple(
+        str(folder / name) for name in ("t.png", "a.png", "b.png")
+    )
+
+
+def test_names_that_are_no_files_are_written_as_they_are(folder: Path) -> None:
+    write_rankings([Ranking("ada", "5f" * 32, ("0a" * 32, "1/2"), (1, 2))], folder / "r.jsonl")
+    rows = [json.loads(line) for line in (folder / "r.jsonl").read_text().splitlines()]
+    assert [(row["target"], row["image"]) for row in rows] == [
+        ("5f" * 32, "0a" * 32),
+        ("5f" * 32, "1/2"),
+    ]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    ranking = Ranking("ada", "t.png", ("a.png",), (1,))
+    path = write(folder, *GOOD)
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    monkeypatch.setattr("os.fsync", full)
+    for target in (path, folder / "new" / "deep" / "r.csv"):
+        with pytest.raises(OSError, match="No space"):
+            write_rankings([ranking], target)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_a_name_that_utf8_cannot_hold_is_not_written(folder: Path, ending: str) -> None:
+    with pytest.raises(RankingsFileError, match="UTF-8"):
+        write_rankings([Ranking("\ud800", "t", ("a",), (1,))], folder / f"r{ending}")
+    assert not (folder / f"r{ending}").exists()
+
+
+def test_two_spellings_of_a_target_are_one_target_and_one_ranking(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "link.png").symlink_to("t.png")
+    spellings = ["t.png", f"{folder}/t.png", "./t.png", "sub/../t.png", "link.png"]
+    for name in ("d", "e"):
+        (folder / f"{name}.png").write_bytes(b"")
+    rows = [f"ada,{spellings[i]},{'abcde'[i]}.png,{i + 1}" for i in range(5)]
+    (ranking,) = read_rankings(write(folder, *rows))
+    assert ranking.target == str(folder / "t.png")
+    assert ranking.ranks == (1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("again", ["./a.png", "sub/../a.png", "link.png"])
+def test_two_spellings_of_an_image_are_one_image(folder: Path, again: str) -> None:
+    (folder / "sub").mkdir()
+    (folder / "link.png").symlink_to("a.png")
+    with pytest.raises(RankingsFileError, match=r"row 3: .*must not repeat an image.*row 2"):
+        read_rankings(write(folder, "ada,t.png,a.png,1", f"ada,t.png,{again},2"))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl"])
+def test_whole_numbers_that_a_table_library_made_floats_are_read(folder: Path, ending: str) -> None:
+    import pandas as pd
+
+    table = pd.DataFrame(
+        {
+            "participant": [7.0, 7.0],
+            "target": "t.png",
+            "image": ["a.png", "b.png"],
+            "rank": [1.0, 2.0],
+            "round": [3.0, 3.0],
+            "confidence": float("nan"),
+        }
+    )
+    path = folder / f"r{ending}"
+    if ending == ".csv":
+        table.to_csv(path, index=False)
+    elif ending == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_json(path, orient="records", lines=True)
+    (ranking,) = read_rankings(path)
+    assert ranking.ranks == (1, 2)
+    assert ranking.confidence is None
+    if ending != ".csv":  # in CSV "7.0" is what the person wrote
+        assert (ranking.participant, ranking.round) == ("7", "3")
+
+
+@pytest.mark.parametrize("rank", ["1_0", "١", "1.5", "1e0", "0x1", "1 0", "９", "9" * 5000])
+def test_a_rank_is_written_in_plain_digits(folder: Path, rank: str) -> None:
+    with pytest.raises(RankingsFileError, match="row 3: rank must be a whole number"):
+        read_rankings(write(folder, GOOD[0], f"ada,t.png,b.png,{rank}"))
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        ("true", "rank must be text or a number"),
+        ("1.5", "rank must be a whole number"),
+        ("NaN", "rank must not be empty"),
+        ("Infinity", "rank must be a whole number"),
+        ("null", "rank must not be empty"),
+        ("[1]", "rank must be text or a number"),
+        ("1" + "0" * 30, "rank must be at most"),
+        ("1" * 5000, "one JSON object"),
+        ('1, "rank": 2', "'rank' must appear only once"),
+        ('1, "participant": {"x": 1}', "'participant' must appear only once"),
+        ('1, "trial": "\\ud800"', "trial must be UTF-8 text"),
+        ('1, "image": "x\\ny.png"', "'image' must appear only once"),
+        ("[" * 100_000, "one JSON object"),
+    ],
+)
+def test_a_json_value_that_cannot_be_is_refused_in_one_line(
+    folder: Path, value: str, rule: str
+) -> None:
+    path = folder / "r.jsonl"
+    path.write_text(f'{{"participant": "a", "target": "t.png", "image": "a.png", "rank": {value}}}')
+    with pytest.raises(RankingsFileError, match=f"r.jsonl, row 1: .*{rule}") as caught:
+        read_rankings(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_with_a_line_break_is_still_refused_in_one_line(folder: Path) -> None:
+    with pytest.raises(RankingsFileError, match=r"row 3: image must be an image") as caught:
+        read_rankings(write(folder, 'ada,t.png,"x\ny.png",1'))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_json_lines_end_at_line_feeds_only(folder: Path) -> None:
+    rankings = [Ranking("ada\u2028b\x85c", str(folder / "t.png"), (str(folder / "a.png"),), (1,))]
+    path = folder / "r.jsonl"
+    write_rankings(rankings, path)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_rankings(path) == rankings
+
+
+def test_a_repeated_column_is_refused(folder: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = write(folder, "ada,t.png,a.png,1,1", header=HEADER + ", rank")
+    table = pyarrow.Table.from_arrays(
+        [pyarrow.array([value]) for value in ("ada", "t.png", "a.png", 1, 1)],
+        names=[*HEADER.split(","), "rank"],
+    )
+    pyarrow.parquet.write_table(table, folder / "r.parquet")
+    for source in (path, folder / "r.parquet"):
+        with pytest.raises(RankingsFileError, match="row 1: the column 'rank' must appear only"):
+            read_rankings(source)
+
+
+def test_a_damaged_parquet_file_is_refused_in_one_line(folder: Path) -> None:
+    path = folder / "r.parquet"
+    write_rankings([Ranking("ada", "t.png", ("a.png", "b.png"), (1, 2))], path)
+    whole = path.read_bytes()
+    for damaged in (
+        whole[:-30],
+        whole[:40],
+        whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :],
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(RankingsFileError, match=r"r\.parquet") as caught:
+            read_rankings(path)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_spreadsheets_byte_order_mark_is_ignored(folder: Path) -> None:

@@ -46,7 +46,8 @@ ICC_HELP = (
 HELD_OUT_HELP = (
     "Each target’s rankings are scored by weights that were fitted without that target; stock "
     "LPIPS is scored on the same rankings. Agreement with the rankings it was fitted to is never "
-    "shown."
+    "shown. Intervals of a mean are bootstrapped over rankings; the interval of the difference is "
+    "taken over targets, because rounds of one target are not independent."
 )
 ONE_TARGET = (
     "Too early to tell: all rankings are of one target, so nothing can be said about unseen "

@@ -1,0 +1,53 @@
+"""The README's Python and its commands run as written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from pictures import scene
+
+from clpips.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_sixty_seconds_of_python_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["participant,target,image,rank"]
+    for target in range(3):
+        scene(target, 64).save(f"t{target}.png")
+        for rank in range(1, 4):
+            scene(10 * target + rank + 50, 64).save(f"c{target}{rank}.png")
+            lines.append(f"ada,t{target}.png,c{target}{rank}.png,{rank}")
+    scene(1, 64).save("target.png")
+    scene(2, 64).save("candidate.png")
+    Path("rankings.csv").write_text("\n".join(lines))
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    exec(compile(block, "README.md", "exec"), {})
+    assert Path("ada.safetensors").is_file()
+    assert Path("ada.pth").is_file()
+
+
+def test_the_score_example_prints_what_the_readme_shows(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    command, shown = re.search(r"\$ clpips (score .*)\n((?:[\d.]+ .*\n)+)", README).groups()
+    assert main(shlex.split(command)) == 0
+    printed = capsys.readouterr().out.splitlines()
+    for ours, theirs in zip(printed, shown.splitlines(), strict=True):
+        distance, image = ours.split()
+        expected, name = theirs.split()
+        assert image == name
+        assert float(distance) == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_every_file_and_screenshot_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / name).is_file(), name
+    for script in re.findall(r"python (benchmarks/\w+\.py)", README):
+        assert (ROOT / script).is_file(), script
+    for tests in re.findall(r"pytest (tests/[\w/]+\.py)", README):
+        assert (ROOT / tests).is_file(), tests
