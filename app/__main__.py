@@ -93,7 +93,7 @@ def main() -> int:
         settings = Settings.from_environment()
         check_port(settings)
         check_password(settings)
-    except StudyError as error:
+    except (StudyError, OSError) as error:
         complain(str(error))
         return 2
     web, worker = children(settings)

@@ -1,8 +1,9 @@
 """Study bundles: one ``.zip`` with everything of a study, which opens on another machine.
 
 In it: ``manifest.json`` (SHA-256 and size of each file), ``study.sqlite`` (the study's rows,
-without links, passwords and other studies), ``images/<SHA-256>.png`` and ``weights/``. The same
-rankings, difference vectors and metrics come out again, so every number does.
+without links, passwords and other studies), ``rankings.csv`` (the rankings that stand, for
+``clpips evaluate``), ``images/<SHA-256>.png`` and ``weights/``. The same rankings, difference
+vectors and metrics come out again, so every number does.
 """
 
 from __future__ import annotations
@@ -22,11 +23,21 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from app.manifest import DATABASE, IMAGE, MANIFEST, Manifest, Member, check_archive
+from app.manifest import (
+    DATABASE,
+    IMAGE,
+    MANIFEST,
+    PLAIN,
+    RANKINGS,
+    Manifest,
+    Member,
+    check_archive,
+)
 from app.settings import Settings
 from app.steps import part
 from app.store import Store
 from app.tables.files import write_whole
+from app.work.table import ranking_rows, write_csv
 from clpips.errors import StudyError
 from clpips.types import Study
 from clpips.watch import Watch
@@ -53,7 +64,8 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
     def write(unfinished: Path) -> None:
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=".bundle-") as folder:
             database = store.export_study(study_id, Path(folder) / DATABASE)
-            written.append(_pack(store, study_id, database, unfinished, watch))
+            contents = {DATABASE: database, **_rankings(store, study_id, Path(folder))}
+            written.append(_pack(store, study_id, contents, unfinished, watch))
 
     write_whole(final, write)
     return written[0]
@@ -83,9 +95,19 @@ def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | No
         return _take_in(store, manifest, folder, to_the_end, title=title)
 
 
-def _pack(store: Store, study_id: int, database: Path, unfinished: Path, watch: Watch) -> Manifest:
-    metrics = {}
-    contents = {DATABASE: database}
+def _rankings(store: Store, study_id: int, folder: Path) -> dict[str, Path]:
+    """The rankings as CSV in a folder, by its name in the bundle; nothing if there are none."""
+    rows = ranking_rows(store, study_id, None)
+    if not rows:
+        return {}
+    write_csv(rows, folder / RANKINGS)
+    return {RANKINGS: folder / RANKINGS}
+
+
+def _pack(
+    store: Store, study_id: int, begun: dict[str, Path], unfinished: Path, watch: Watch
+) -> Manifest:
+    metrics, contents = {}, dict(begun)
     for sha in store.study_images(study_id):
         image = store.image_path(sha)
         contents[f"images/{image.name}"] = image
@@ -117,7 +139,7 @@ def _add(archive: zipfile.ZipFile, name: str, source: Path) -> Member:
     """Add one file; images and weights are as small as they get already."""
     digest, size = hashlib.sha256(), 0
     info = _info(name)
-    if name != DATABASE:
+    if name not in PLAIN:
         info.compress_type = zipfile.ZIP_STORED
     info.file_size = source.stat().st_size  # so that zipfile knows whether it needs ZIP64
     with source.open("rb") as file, archive.open(info, "w") as member:

@@ -15,6 +15,8 @@ FORMAT = "clpips-study-bundle"
 VERSION = 1
 MANIFEST = "manifest.json"
 DATABASE = "study.sqlite"
+RANKINGS = "rankings.csv"  # for people and the command line; opening reads the database
+PLAIN = (DATABASE, RANKINGS)
 IMAGE = re.compile(r"images/([0-9a-f]{64})\.(png|jpg|webp)")
 WEIGHTS = re.compile(r"weights/[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.safetensors")
 
@@ -86,7 +88,7 @@ def check_archive(archive: zipfile.ZipFile) -> Manifest:
         raise StudyError(f"a bundle must hold {MANIFEST}, got a zip file without it")
     manifest = _parsed(archive.read(MANIFEST))
     for name in manifest.files:
-        if name != DATABASE and not IMAGE.fullmatch(name) and not WEIGHTS.fullmatch(name):
+        if name not in PLAIN and not IMAGE.fullmatch(name) and not WEIGHTS.fullmatch(name):
             raise StudyError(f"a bundle must hold only a study's files, got {name!r}")
     for name in sorted({*names, DATABASE} ^ {*manifest.files, MANIFEST}):
         there = "missing" if name in manifest.files or name == DATABASE else "not in its manifest"

@@ -19,18 +19,20 @@ def hash_password(password: str) -> str:
     """The argon2 hash of a password.
 
     Raises:
-        StudyError: it is shorter than 8 or longer than 1,000 characters.
+        StudyError: it is shorter than 8 or longer than 1,000 characters, or blank.
     """
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise StudyError(
             f"a password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, got {len(password)}"
         )
+    if not password.strip():
+        raise StudyError("a password must not be made of spaces only")
     return _hasher.hash(password)
 
 
 def password_fits(hashed: str | None, password: str) -> bool:
     """Whether a password is the one that was hashed; takes 0.1 s and 64 MiB on purpose."""
-    if hashed is None or len(password) > MAX_PASSWORD:
+    if hashed is None or not 0 < len(password) <= MAX_PASSWORD:
         return False
     try:
         return _hasher.verify(hashed, password)

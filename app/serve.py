@@ -20,6 +20,7 @@ from app.demo import prepare as prepare_demo
 from app.passwords import check_password_is_set
 from app.routes import ROUTES
 from app.routes.headers import SecurityHeaders
+from app.routes.hosts import LoopbackHosts
 from app.session import open_store
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,6 @@ app = st.App(
     Path(__file__).with_name("main.py"),
     routes=ROUTES,
     lifespan=lifespan,
-    middleware=[Middleware(SecurityHeaders)],
+    middleware=[Middleware(SecurityHeaders), Middleware(LoopbackHosts)],
     on_script_error=on_script_error,
 )

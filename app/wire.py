@@ -12,6 +12,7 @@ from clpips.types import BoardRanking, Round, Submission
 
 MAX_ID = 2**53 - 1  # the largest whole number that JavaScript holds exactly
 MAX_CANDIDATES = 64
+DAY_MS = 24 * 60 * 60 * 1000  # a page that was left open is not a longer look
 _UUID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _NAME = re.compile(r"[A-Za-z_]{1,32}")
 NO_WORKER = (
@@ -63,8 +64,8 @@ def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:
 def submission_from_json(body: object) -> Submission:
     """What a board sent, as a checked value.
 
-    How long it took and which controls were used are only notes: an impossible one is left out,
-    so that a ranking is never refused for its sake.
+    How long it took and which controls were used are only notes: an impossible one is left out
+    and a time beyond one day counts as one day, so that a ranking is never refused for its sake.
 
     Raises:
         StudyError: a part that is missing or of the wrong kind; the sentence names it.
@@ -79,7 +80,7 @@ def submission_from_json(body: object) -> Submission:
         ranks=_numbers("ranks", body.get("ranks")),
         shown=_numbers("shown", body.get("shown")),
         replaces=None if replaces is None else _uuid("replaces", replaces),
-        elapsed_ms=_note(body.get("elapsed_ms")),
+        elapsed_ms=min(_note(body.get("elapsed_ms")), DAY_MS),
         input=_notes(body.get("input")),
     )
 

@@ -65,6 +65,9 @@ class Worker:
             Whether every thread has ended; one deep inside a library may not notice at once.
         """
         log.info("%s begins in %s", self.name, self.store.settings.data_dir)
+        lost = self.store.take_back_from(is_gone)
+        if lost:
+            log.warning("%d jobs taken back from workers that died", lost)
         threads = [
             threading.Thread(target=self._loop, args=(kinds,), name=kinds[0], daemon=True)
             for kinds in LOOPS
@@ -146,6 +149,20 @@ class Worker:
             since_seen += LEASES_SECONDS
 
 
+def is_gone(worker: str) -> bool:
+    """Whether a worker of this machine has ended; one of another machine never counts as gone."""
+    host, _, process = worker.rpartition("-")[0].rpartition("-")
+    if host != socket.gethostname() or not process.isdigit() or sys.platform == "win32":
+        return False  # on Windows, signal 0 would end the process that it asks about
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # somebody else's, but there
+        return False
+    return False
+
+
 def work_of(kind: JobKind) -> Work:
     """The function that does one kind of job, imported when first needed."""
     work: Work = importlib.import_module(f"app.work.{kind}").run
@@ -191,7 +208,7 @@ def main() -> None:
         settings = Settings.from_environment()
         log_to(settings)
         worker = Worker(settings)
-    except ClpipsError as error:
+    except (ClpipsError, OSError) as error:
         sys.exit(str(error))
 
     def stop(signal_number: int, frame: FrameType | None) -> None:

@@ -1,8 +1,7 @@
 """The vocabulary: frozen values, each checked at birth.
 
-Nothing here imports torch, Streamlit or a database, so every part of the project can share
-these words. A value that exists is valid: a :class:`Ranking` that repeats an image cannot be
-built.
+Nothing here imports torch, Streamlit or a database, so all parts can share these words. A value
+that exists is valid: a :class:`Ranking` that repeats an image cannot be built.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ class Ranking:
         confidence: how sure the person was, in [0, 1], where asked.
 
     Raises:
-        RankingError: unequal lengths, fewer than one image, a repeated image, or ranks that do
-            not start at 1.
+        RankingError: unequal lengths, no image, a repeated image, or ranks that do not start at 1.
     """
 
     participant: str
@@ -275,20 +273,15 @@ class Submission:
             raise StudyError(f"a submission's uuid must have 8 to 64 characters, got {self.uuid!r}")
         if len(self.order) != len(self.ranks):
             raise StudyError(
-                "a submission must give one rank per image, "
-                f"got {len(self.order)} images and {len(self.ranks)} ranks"
+                f"one rank per image must be given, got {len(self.ranks)} for {len(self.order)}"
             )
         if sorted(self.order) != sorted(self.shown) or len(set(self.order)) != len(self.order):
             raise StudyError("a submission must rank each shown image exactly once")
-        if not self.ranks or self.ranks[0] != 1 or list(self.ranks) != sorted(self.ranks):
-            raise StudyError(f"ranks must start at 1 and rise, got {list(self.ranks)}")
-        steps = sorted(set(self.ranks))
-        dense = list(range(1, len(steps) + 1))
-        if steps not in (dense, [self.ranks.index(step) + 1 for step in steps]):
-            raise StudyError(
-                "after a tie, ranks must go on with the next number or leave out as many as were "
-                f"tied, got {list(self.ranks)}"
-            )
+        ranks, steps = list(self.ranks), sorted(set(self.ranks))
+        dense = [1 + steps.index(rank) for rank in ranks]
+        competition = [1 + ranks.index(rank) for rank in ranks]
+        if not ranks or ranks != sorted(ranks) or ranks not in (dense, competition):
+            raise StudyError(f"ranks must start at 1 and rise, with gaps after ties, got {ranks}")
 
 
 Outcome = Literal["saved", "duplicate", "conflict"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from staged import add_vectors, end, job, ranked_study
+from staged import add_vectors, empty_study, end, job, ranked_study
 
 from app import manifest as manifest_module
 from app.bundle import open_bundle, write_bundle
@@ -17,6 +17,7 @@ from app.store import Store
 from app.work import fit
 from clpips.errors import Cancelled, StudyError
 from clpips.metric import CLPIPS
+from clpips.rankings import read_rankings
 from clpips.types import Study
 from clpips.watch import Watch
 
@@ -133,6 +134,24 @@ def test_a_manifest_tells_what_is_inside(store: Store, study: Study, tmp_path: P
     assert listing["study"] == study.title
     assert listing["counts"] == {"participants": 2, "rankings": 6, "images": 27, "fits": 2}
     assert names == {"manifest.json", *listing["files"]}
+
+
+def test_the_rankings_of_an_unzipped_bundle_can_be_read_where_they_lie(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(packed(store, study, tmp_path)) as archive:
+        archive.extractall(tmp_path / "unzipped")
+    found = read_rankings(tmp_path / "unzipped" / "rankings.csv")
+    expected = store.study_rankings(study.id)
+    assert [(r.participant, r.ranks) for r in found] == [(r.participant, r.ranks) for r in expected]
+    assert [Path(r.target).stem for r in found] == [r.target for r in expected]
+
+
+def test_a_study_without_rankings_is_packed_without_a_file_of_them(
+    store: Store, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(packed(store, empty_study(store), tmp_path)) as archive:
+        assert "rankings.csv" not in archive.namelist()
 
 
 def test_a_bundle_opens_beside_its_own_study_with_weights_of_its_own(

@@ -16,6 +16,36 @@ if TYPE_CHECKING:
     from tests.conftest import Floor
 
 
+AGREEMENT = {
+    "spearman": 0.5,
+    "spearman_ci": [0.1, 0.8],
+    "kendall": None,
+    "pairwise_accuracy": 0.7,
+    "icc": 0.5,
+    "n_rankings": 2,
+    "n_left_out": 1,
+    "left_out": {"all images tied": 1},
+}
+REPORT = {
+    "held_out": {
+        "stock": AGREEMENT,
+        "personal": AGREEMENT,
+        "gain": 0.0,
+        "gain_ci": None,
+        "targets": [{"target": "hash", "n_rankings": 2, "stock": 0.5, "personal": None}],
+        "verdict": "too early",
+        "sentence": "Too early to tell.",
+    },
+    "layers": {"names": ["layer 1"], "stock": [1.0], "personal": [2]},
+    "n_rankings": 2,
+    "n_comparisons": 12,
+    "n_targets": 2,
+    "seconds": 0.1,
+    "backbone": "alex",
+    "true_layers": None,
+}
+
+
 def run_sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
     connection = sqlite3.connect(str(path))
     try:
@@ -43,7 +73,7 @@ def lived_in_study(floor: Floor) -> Study:
     floor.store.add_difference_vectors(
         (target, image, "alex", "sum", np.arange(5) / 3, False) for target, image in pairs
     )
-    floor.store.add_fit(study.id, ada.id, "participant", "alex", "weights/old.st", {"icc": 0.5})
+    floor.store.add_fit(study.id, ada.id, "participant", "alex", "weights/old.st", REPORT)
     return study
 
 
@@ -150,6 +180,19 @@ def test_a_backup_opens_and_holds_everything(floor: Floor, tmp_path: Path) -> No
         ("UPDATE submission SET ranks = 'nonsense'", "damaged"),
         ("DELETE FROM submission", "without its ranking"),
         ("UPDATE fit SET metric_path = '../../etc/passwd'", "inside the data folder"),
+        ("UPDATE submission SET submitted_at = 'yesterday'", "submitted_at must be a moment"),
+        ("UPDATE round SET shown_at = '2026-11-21T09:00:00'", "shown_at must be a moment"),
+        ("UPDATE attempt SET at = '9999-99-99T00:00:00.000Z'", "attempt.at must be a moment"),
+        ("UPDATE study SET created_at = ''", "created_at must be a moment"),
+        ("UPDATE study SET title = '  '", "must have a title"),
+        ("UPDATE target SET name = ''", "must have a name"),
+        ("UPDATE fit SET report = '[]'", "whole reports"),
+        ("UPDATE fit SET report = '{\"held_out\": null}'", "whole reports"),
+        ("UPDATE fit SET report = json_set(report, '$.held_out', 'good')", "whole reports"),
+        ("UPDATE fit SET report = json_remove(report, '$.held_out.stock.icc')", "whole reports"),
+        ("UPDATE fit SET report = json_set(report, '$.held_out.verdict', 'x')", "whole reports"),
+        ("UPDATE fit SET report = json_set(report, '$.layers.personal', 7)", "whole reports"),
+        ("UPDATE fit SET backbone = 'oak'", "whole reports"),
         ("UPDATE study SET settings = '{\"candidates\": 99}'", "between 2 and 9"),
     ],
 )

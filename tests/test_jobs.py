@@ -165,3 +165,18 @@ def test_progress_of_a_round_is_its_jobs(floor: Floor) -> None:
 def test_an_unknown_job_is_said_to_be_unknown(floor: Floor) -> None:
     with pytest.raises(StudyError, match="unknown number 7"):
         floor.store.job(7)
+
+
+def test_the_jobs_of_a_dead_worker_are_taken_back_before_their_leases_end(floor: Floor) -> None:
+    store = floor.store
+    lost, kept = (store.enqueue("fit", {"n": number}) for number in range(2))
+    for name in ("dead", "alive"):
+        store.worker_seen(name)
+        store.claim(name, ["fit"])
+    assert store.take_back_from(lambda name: name == "dead") == 1
+    assert [store.job(job.id).state for job in (lost, kept)] == ["queued", "running"]
+    assert store.workers_alive() == ("alive",)
+    for _ in range(2):  # the death counts as an attempt: a job that kills its worker must end
+        store.claim("dead", ["fit"])
+        store.take_back_from(lambda name: name == "dead")
+    assert store.job(lost.id).state == "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import json
@@ -18,10 +19,15 @@ import uvicorn
 from conftest import Floor
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from app.passwords import check_password_is_set, password_fits
-from app.routes import ROUTES
+from app.routes import ROUTES, auth
 from app.routes.headers import SecurityHeaders
+from app.routes.hosts import LoopbackHosts
 from app.settings import Settings
 from app.store import Store
 from app.wire import NO_WORKER
@@ -43,15 +49,22 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+def broken(request: Request) -> Response:
+    raise ZeroDivisionError("a secret detail")
+
+
 class Server:
     """Our routes on a port of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Middleware) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        web = Starlette(routes=ROUTES, middleware=[Middleware(SecurityHeaders)])
-        config = uvicorn.Config(web, port=self.port, log_level="error", ws="none", lifespan="off")
+        middleware = [Middleware(SecurityHeaders), *more]
+        web = Starlette(routes=[*ROUTES, Route("/broken", broken)], middleware=middleware)
+        config = uvicorn.Config(
+            web, port=self.port, log_level="critical", ws="none", lifespan="off"
+        )
         self.uvicorn = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.uvicorn.run)
         self.thread.start()
@@ -210,6 +223,7 @@ def test_a_submission_without_a_link_is_not_refused_for_good(server: Server, boa
         ({"order": list(range(1, 1000))}, "order"),
         ({"ranks": [1, 2]}, "one rank per image"),
         ({"ranks": [2, 3, 4, 5]}, "start at 1"),
+        ({"ranks": [1, 2, 3, 900]}, "gaps after ties"),
         ({"shown": [1, 2]}, "exactly once"),
     ],
 )
@@ -279,6 +293,14 @@ def test_a_ranking_is_never_refused_for_the_sake_of_its_notes(
     assert send(server, token, body).json["outcome"] == "saved"
     notes = floor.store.attempts(board.id)[0].payload["input"]
     assert notes == {"clicks": 0, "drags": 2}
+
+
+def test_a_page_left_open_for_days_counts_as_one_day(
+    server: Server, floor: Floor, board: Round, token: str
+) -> None:
+    send(server, token, ranking(board, elapsed_ms=40 * 86_400_000))
+    stored = floor.store.round(board.id).ranking
+    assert stored is not None and stored.elapsed_ms == 86_400_000
 
 
 @pytest.mark.parametrize(
@@ -436,6 +458,7 @@ def test_the_first_password_opens_the_researchers_pages(server: Server, floor: F
         ({"password": "1234567"}, {}, "short"),
         ({}, {}, "short"),
         ({"password": "x" * 1001}, {}, "long"),
+        ({"password": " " * 12}, {}, "blank"),
         ({"password": PASSWORD, "again": "another one"}, {}, "differ"),
         ({"password": PASSWORD}, {"host": "study.example"}, "remote"),
         ({"password": PASSWORD}, {"x_forwarded_for": "203.0.113.9"}, "remote"),
@@ -509,6 +532,35 @@ def test_ten_wrong_passwords_in_a_minute_close_the_door_even_for_the_right_one(
     assert "set-cookie" not in locked.headers
 
 
+def test_a_form_that_is_too_long_is_no_wrong_password(server: Server, floor: Floor) -> None:
+    server.form("/auth/setup", {"password": PASSWORD})
+    answer = server.form("/auth/login", {"password": "x" * 9_000})
+    assert answer.status == 413
+    assert floor.store.login_failures("127.0.0.1", 60.0) == 0
+
+
+@pytest.mark.parametrize("path", ["/auth/setup", "/auth/login", "/auth/logout"])
+def test_a_form_of_too_many_fields_is_a_bad_form(server: Server, path: str) -> None:
+    answer = server.form(path, {f"field{number}": "x" for number in range(30)})
+    assert (answer.status, answer.body) == (400, b"The form arrived damaged.")
+
+
+@pytest.mark.parametrize("headers", [{"origin": "http://["}, {"host": "["}, {"origin": "null"}])
+def test_a_malformed_name_in_a_request_is_nobodys(server: Server, headers: dict[str, str]) -> None:
+    assert server.form("/auth/setup", {"password": PASSWORD}, **headers).status in (303, 400)
+
+
+def test_an_empty_password_is_neither_hashed_nor_counted(
+    server: Server, floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.form("/auth/setup", {"password": PASSWORD})
+    checked: list[str] = []
+    monkeypatch.setattr(auth, "password_fits", lambda hashed, password: checked.append(password))
+    answer = server.form("/auth/login", {"password": ""})
+    assert answer.headers["location"] == "/researcher?problem=wrong"
+    assert not checked and floor.store.login_failures("127.0.0.1", 60.0) == 0
+
+
 def test_without_a_password_nobody_gets_in(server: Server) -> None:
     answer = server.form("/auth/login", {"password": ""})
     assert answer.headers["location"] == "/researcher?problem=wrong"
@@ -540,8 +592,10 @@ def test_a_download_needs_the_researchers_cookie(server: Server, floor: Floor) -
     sha = hashlib.sha256(content).hexdigest()
     export = floor.store.add_export(study.id, "Ada's.csv", file, "text/csv", len(content), sha)
     path = f"/download/{export.id}/Ada%27s.csv"
-    assert server.get(path).headers["location"] == "/researcher"
-    assert server.get(path, cookie="clpips_researcher=made-up").status == 303
+    assert server.get(path).status == 401
+    ended = server.get(path, cookie="clpips_researcher=made-up")
+    assert (ended.status, ended.headers["content-type"]) == (401, "text/plain; charset=utf-8")
+    assert b"<" not in ended.body and b"sign in" in ended.body
     cookie = cookie_of(server.form("/auth/setup", {"password": PASSWORD}))
     answer = server.get(path, cookie=cookie)
     assert (answer.status, answer.body) == (200, content)
@@ -565,7 +619,7 @@ def test_health_says_that_the_database_can_be_read(server: Server, floor: Floor)
     assert (answer.json["status"], answer.json["workers"]) == ("ok", 1)
 
 
-@pytest.mark.parametrize("path", ["/health", "/img/none.png", "/nowhere"])
+@pytest.mark.parametrize("path", ["/health", "/img/none.png", "/nowhere", "/broken"])
 def test_every_answer_keeps_the_link_secret_and_stays_out_of_frames(
     server: Server, path: str
 ) -> None:
@@ -574,3 +628,64 @@ def test_every_answer_keeps_the_link_secret_and_stays_out_of_frames(
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-security-policy"] == "frame-ancestors 'self'"
     assert server.get("/researcher").headers["referrer-policy"] == "same-origin"
+
+
+def test_an_error_of_ours_is_one_sentence_without_its_details(server: Server) -> None:
+    answer = server.get("/broken")
+    assert (answer.status, answer.body) == (500, b"Something went wrong on the server.")
+
+
+# --- which name the server answers to ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Server]:
+    running = Server(Middleware(LoopbackHosts))
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8501", 200),
+        ("localhost", 200),
+        ("LOCALHOST:99", 200),
+        ("[::1]:8501", 200),
+        ("rebound.example", 421),
+        ("127.0.0.1.rebound.example:8501", 421),
+        ("user@127.0.0.1", 200),
+        ("[", 421),
+        ("", 421),
+    ],
+)
+def test_a_server_for_this_machine_answers_to_its_own_names_only(
+    guarded: Server, host: str, status: int
+) -> None:
+    answer = guarded.get("/health", host=host)
+    assert answer.status == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_server_for_others_answers_to_every_name(
+    guarded: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLPIPS_ADDRESS", "0.0.0.0")
+    assert guarded.get("/health", host="study.example").status == 200
+
+
+def test_a_websocket_for_another_name_is_closed_unopened() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("it was let in")
+
+    scope = {"type": "websocket", "headers": [(b"host", b"rebound.example")]}
+    asyncio.run(LoopbackHosts(never)(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]

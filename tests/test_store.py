@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sqlite_utils.utils import sqlite3
 
+from app.store import Store
 from clpips.errors import StudyError
 from clpips.types import StudySettings
 
@@ -302,3 +303,16 @@ def test_a_row_cannot_point_at_an_image_that_is_not_there(floor: Floor) -> None:
         floor.store._write() as db,
     ):
         db.execute("INSERT INTO target VALUES (1, 99, 0, 'lost', 'nowhere')")
+
+
+def test_a_database_that_is_no_sqlite_file_is_named_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "clpips.sqlite"
+    file.write_bytes(b"holiday photographs, many of them, " * 200)
+    with pytest.raises(StudyError, match=f"an SQLite file that can be written, got '{file}'"):
+        Store(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match="the data folder must be one that can be written"):
+        Store(tmp_path / "file" / "data")

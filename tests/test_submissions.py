@@ -175,3 +175,18 @@ def test_a_ranking_cannot_be_changed_after_its_target_was_finished(floor: Floor)
     with pytest.raises(StudyError, match="after its target was finished"):
         floor.send(person, floor.submission(board, (3, 2, 1, 0), replaces=first.uuid))
     assert floor.store.round(board.id).ranking == first
+
+
+@pytest.mark.parametrize("ranks", [(1, 1, 3, 4), (1, 1, 2, 3), (1, 1, 1, 1), (1, 2, 2, 4)])
+def test_ties_may_be_counted_either_way(floor: Floor, ranks: tuple[int, ...]) -> None:
+    board = floor.board(floor.person(floor.study()))
+    assert replace(floor.submission(board), ranks=ranks).ranks == ranks
+
+
+@pytest.mark.parametrize(
+    "ranks", [(1, 3, 4, 5), (1, 2, 3, 9), (1, 1, 4, 5), (1, 1, 2, 4), (1, 1, 3, 3_000_000)]
+)
+def test_ranks_with_other_gaps_are_refused(floor: Floor, ranks: tuple[int, ...]) -> None:
+    submission = floor.submission(floor.board(floor.person(floor.study())))
+    with pytest.raises(StudyError, match="gaps after ties"):
+        replace(submission, ranks=ranks)

@@ -78,6 +78,14 @@ def test_a_wrong_setting_is_one_sentence_and_status_2(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run(tmp_path / "data", PORT=str(free_port()), CLPIPS_DATA=str(tmp_path / "file" / "in"))
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "in") in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into Linux's /proc")
 def test_a_killed_worker_comes_back_and_both_stop_together(tmp_path: Path) -> None:
     data = tmp_path / "data"

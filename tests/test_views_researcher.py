@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from sqlite_utils.utils import sqlite3
 from staged import add_vectors, empty_study, job, person, rank_once, ranked_study
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from app.session import RESEARCHER_COOKIE
 from app.store import Store
-from app.views.researcher import rankings_tab, report, study_form, whose, words
+from app.views.researcher import live, rankings_tab, report, study_form, whose, words
 from app.views.researcher.invitations import links_csv
 from app.views.researcher.markup import Column, Html, table
 from app.work import fit
@@ -122,6 +123,64 @@ def test_the_list_shows_each_study_with_its_numbers_and_join_link(store: Store) 
     assert "6 rankings" in text
     assert f"/?join={study.join_code}" in text
     assert "Worker: not running" in text
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_one_bad_study_does_not_take_the_others_from_the_list(store: Store) -> None:
+    bad, good = ranked_study(store), ranked_study(store)
+    connection = sqlite3.connect(str(store.path))
+    connection.execute(
+        """UPDATE submission SET submitted_at = 'zero' WHERE round_id IN (
+               SELECT round.id FROM round JOIN trial ON trial.id = trial_id
+               JOIN participant ON participant.id = participant_id WHERE study_id = ?)""",
+        [bad.id],
+    )
+    connection.commit()
+    connection.close()
+    text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
+    assert f"The study number {bad.id} cannot be shown" in text
+    assert f"/?join={good.join_code}" in text
+
+
+def test_a_part_that_draws_itself_again_stops_when_the_session_ends(
+    store: Store, cookies: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    asked: list[str] = []
+
+    def fragment(draw: Callable[[int], None], run_every: str) -> Callable[[int], None]:
+        asked.append(run_every)
+        return draw
+
+    def rerun() -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(live.st, "fragment", fragment)
+    monkeypatch.setattr(live.st, "rerun", rerun)
+    part = live.redrawn("2s")(drawn.append)
+    assert asked == ["2s"]
+    cookies[RESEARCHER_COOKIE] = "a-secret-of-the-researcher"
+    with pytest.raises(InterruptedError):
+        part(1)
+    store.add_session(cookies[RESEARCHER_COOKIE], datetime.now(UTC) + timedelta(hours=1))
+    part(2)
+    store.delete_session(cookies[RESEARCHER_COOKIE])
+    with pytest.raises(InterruptedError):
+        part(3)
+    assert drawn == [2]
+
+
+def test_every_part_that_draws_itself_again_checks_the_session() -> None:
+    folder = Path(live.__file__).parent
+    users = [path.name for path in folder.glob("*.py") if "st.fragment" in path.read_text("utf-8")]
+    assert users == ["live.py"]
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_the_export_tab_says_how_to_use_the_csv_file(store: Store) -> None:
+    text = text_of(opened(ranked_study(store), "Export"))
+    assert "`clpips evaluate FILE --images FOLDER`" in text
+    assert "leading apostrophe" in text
 
 
 @pytest.mark.usefixtures("signed_in")

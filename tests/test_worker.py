@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from staged import empty_study, person
 from app import worker as worker_module
 from app.store import Store
 from app.work import jobwatch
-from app.worker import Worker
+from app.worker import Worker, is_gone
 from clpips.errors import StudyError
 from clpips.types import Job, Round
 from clpips.watch import Watch
@@ -262,3 +263,25 @@ def test_a_worker_that_cannot_begin_says_why(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.strip() == f"CLPIPS_DATA must be a folder, got the file '{place}'"
+
+
+def test_only_a_process_of_this_machine_that_has_ended_is_gone() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = socket.gethostname()
+    assert is_gone(f"{host}-{ended.pid}-abcdef")
+    assert not is_gone(f"{host}-{os.getpid()}-abcdef")
+    assert not is_gone(f"elsewhere-{ended.pid}-abcdef")
+    assert not is_gone("one") and not is_gone(f"{host}-x-abcdef")
+
+
+def test_a_restarted_worker_goes_on_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    does(monkeypatch, lambda store, job, watch: {"ok": True})
+    ended_process = subprocess.Popen([sys.executable, "-c", ""])
+    ended_process.wait()
+    job = store.enqueue("fit", {})
+    dead = f"{socket.gethostname()}-{ended_process.pid}-abcdef"
+    assert store.claim(dead, ["fit"], lease_seconds=3_600)
+    with working(store):
+        wait_for(lambda: ended(store, job), seconds=10)
+    assert store.job(job.id).result == {"ok": True}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -47,7 +45,8 @@ def from_own_page(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return True
-    return urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    host = request.headers.get("host", "")
+    return host != "" and origin.lower().endswith(f"://{host.lower()}")
 
 
 async def read_body(request: Request, limit: int) -> bytes:

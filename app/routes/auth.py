@@ -9,14 +9,15 @@ import asyncio
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from app.passwords import LOOPBACK, MIN_PASSWORD, hash_password, password_fits
+from app.passwords import LOOPBACK, MAX_PASSWORD, MIN_PASSWORD, hash_password, password_fits
 from app.routes.answers import NO_STORE, TooLarge, from_own_page, read_body
+from app.routes.hosts import named_host
 from app.session import RESEARCHER_COOKIE, open_store, settings
 from app.store import Store
 from clpips.errors import StudyError
@@ -40,8 +41,8 @@ Nothing is checked until that minute is over.</p><p><a href="/researcher">Back</
 async def set_up(request: Request) -> Response:
     """Set the first password. Only on this machine: elsewhere a stranger could be faster."""
     form = await _form(request)
-    if form is None:
-        return _back("foreign")
+    if isinstance(form, Response):
+        return form
     if not _is_local(request):
         return _back("remote")
     store = open_store()
@@ -52,7 +53,7 @@ async def set_up(request: Request) -> Response:
         async with _one_at_a_time:
             hashed = await run_in_threadpool(hash_password, password)
     except StudyError:
-        return _back("short" if len(password) < MIN_PASSWORD else "long")
+        return _back(_fault(password))
     try:
         await run_in_threadpool(store.set_password_hash, hashed)
     except StudyError:
@@ -63,11 +64,13 @@ async def set_up(request: Request) -> Response:
 async def log_in(request: Request) -> Response:
     """Check the password; ten wrong ones in a minute from one address close the door for it."""
     form = await _form(request)
-    if form is None:
-        return _back("foreign")
+    if isinstance(form, Response):
+        return form
+    if not form.get("password"):  # nothing was guessed
+        return _back("wrong", form)
     store = open_store()
     address = request.client.host if request.client else "unknown"
-    password = form.get("password", "")
+    password = form["password"]
     async with _one_at_a_time:
         failures = await run_in_threadpool(store.login_failures, address, FAILURE_SECONDS)
         if failures >= MAX_FAILURES:
@@ -81,8 +84,9 @@ async def log_in(request: Request) -> Response:
 
 async def log_out(request: Request) -> Response:
     """End the session, here and in the store."""
-    if await _form(request) is None:
-        return _back("foreign")
+    form = await _form(request)
+    if isinstance(form, Response):
+        return form
     token = request.cookies.get(RESEARCHER_COOKIE, "")
     await run_in_threadpool(open_store().delete_session, token)
     response = RedirectResponse(HOME, 303, headers=NO_STORE)
@@ -107,16 +111,25 @@ async def _welcome(request: Request, store: Store, form: dict[str, str]) -> Resp
     return response
 
 
-async def _form(request: Request) -> dict[str, str] | None:
-    """The fields of a form that was sent from our own page; ``None`` for any other."""
+async def _form(request: Request) -> dict[str, str] | Response:
+    """The fields of a form that was sent from our own page; the answer to any other."""
     if not from_own_page(request):
-        return None
+        return _back("foreign")
     try:
-        body = await read_body(request, MAX_FORM)
+        body = (await read_body(request, MAX_FORM)).decode("utf-8", "replace")
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=20)
     except TooLarge:
-        return {}
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+        sentence = f"A form must have at most {MAX_FORM:,} bytes, got more."
+        return PlainTextResponse(sentence, 413, headers=NO_STORE)
+    except ValueError:  # more fields than any form of ours
+        return PlainTextResponse("The form arrived damaged.", 400, headers=NO_STORE)
     return {name: values[-1] for name, values in fields.items()}
+
+
+def _fault(password: str) -> str:
+    if len(password) > MAX_PASSWORD:
+        return "long"
+    return "short" if len(password) < MIN_PASSWORD else "blank"
 
 
 def _page(form: dict[str, str]) -> str:
@@ -136,9 +149,9 @@ def _is_local(request: Request) -> bool:
 
     A proxy in front makes the whole network come from here; it says so in these headers.
     """
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     forwarded = {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers)
-    return settings().address in LOOPBACK and host in LOOPBACK and not forwarded
+    here = settings().address in LOOPBACK and named_host(request.scope) in LOOPBACK
+    return here and not forwarded
 
 
 def _is_https(request: Request) -> bool:

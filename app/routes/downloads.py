@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from app.routes.answers import NO_STORE, error, is_id
 from app.session import RESEARCHER_COOKIE, open_store
 from clpips.errors import StudyError
 
+SIGN_IN = "Please sign in on the researcher's page first, then download the file again."
+
 
 async def download(request: Request) -> Response:
-    """The file with its SHA-256 as entity tag; somebody who is not signed in signs in first."""
+    """The file with its SHA-256 as entity tag; 401 for who is not signed in."""
     store = open_store()
     token = request.cookies.get(RESEARCHER_COOKIE, "")
     if not await run_in_threadpool(store.session_valid, token):
-        return RedirectResponse("/researcher", 303, headers=NO_STORE)
+        # A page to sign in on would be saved under the file's name.
+        return PlainTextResponse(SIGN_IN, 401, headers=NO_STORE)
     export_id, name = request.path_params["export_id"], request.path_params["name"]
     if not is_id(export_id):
         return error("There is no such download.", 404)

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from app.migrations import migrate
 from app.tables.door import DatabaseError, Door, connect, first, rows
 from app.tables.files import write_whole
+from app.tables.inspection import check_readable
 from app.tables.overview import read_ranked_rounds
 from app.tables.remap import copy_rows
 from app.tables.studies import code, read_study
@@ -115,6 +116,7 @@ class Bundles(Door):
         try:
             with self._opened_copy(Path(path)) as bundle, self._write() as db:
                 _check_bundle(bundle, db)
+                check_readable(bundle)
                 self._check_images(bundle)
                 study_id = copy_rows(bundle, db, title=title, join_code=code(8), metric_paths=moved)
                 _check_rankings(db, study_id)

@@ -18,6 +18,7 @@ from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
 from app.migrations import LOCK_SECONDS, migrate
 from app.settings import Settings
+from clpips.errors import StudyError
 
 SAFE_SQLITE = (3, 51, 3)
 
@@ -36,7 +37,8 @@ class Door:
             made where they are missing, and an older database is migrated.
 
     Raises:
-        StudyError: the file belongs to another program or to a newer version of this one.
+        StudyError: the file belongs to another program or to a newer version of this one, is no
+            SQLite file, or the folder cannot be written.
     """
 
     def __init__(self, where: Path | str | Settings) -> None:
@@ -44,6 +46,20 @@ class Door:
         self.path = self.settings.database.absolute()
         self._write_lock = _write_locks.setdefault(self.path, threading.Lock())
         _warn_of_old_sqlite()
+        try:
+            self._open()
+        except OSError as error:
+            raise StudyError(
+                "the data folder must be one that can be written, "
+                f"got '{self.path.parent}' ({error.strerror or error})"
+            ) from error
+        except DatabaseError as error:
+            raise StudyError(
+                "the database must be an SQLite file that can be written, "
+                f"got '{self.path}' ({error})"
+            ) from error
+
+    def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         db = connect(self.path)
         try:
@@ -92,8 +108,12 @@ class Door:
 def connect(path: Path) -> Database:
     """A new connection with the project's settings; the caller closes ``.conn``."""
     connection = sqlite3.connect(str(path), timeout=LOCK_SECONDS, isolation_level=None)
-    for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+    except DatabaseError:  # the first look into the file: it may be no database
+        connection.close()
+        raise
     return Database(connection, execute_plugins=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -16,6 +16,7 @@ from app.tables.queue import (
     queued_in_order,
     reclaim_expired,
     requeue,
+    take_back,
 )
 from clpips.errors import StudyError
 from clpips.types import Job, JobKind
@@ -144,6 +145,25 @@ class Jobs(Door):
                     requeue(db, row["id"], attempts_back=1)
             db.execute("DELETE FROM worker WHERE name = ?", [worker])
             return len(held)
+
+    def take_back_from(self, is_gone: Callable[[str], bool]) -> int:
+        """Take back the jobs of workers that died, without waiting for their leases.
+
+        Args:
+            is_gone: whether a worker of this name certainly runs no more.
+
+        Returns:
+            How many jobs were taken back: queued again, or ended after too many attempts.
+        """
+        with self._write() as db:
+            held = rows(db, "SELECT * FROM job WHERE state = 'running'")
+            lost = [row for row in held if is_gone(row["worker"])]
+            for row in lost:
+                take_back(db, row)
+            for row in rows(db, "SELECT name FROM worker"):
+                if is_gone(row["name"]):
+                    db.execute("DELETE FROM worker WHERE name = ?", [row["name"]])
+            return len(lost)
 
     def job(self, job_id: int) -> Job:
         """One job.

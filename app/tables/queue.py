@@ -71,14 +71,17 @@ def reclaim_expired(db: Database) -> None:
     """Take back what a dead worker left: queue it again, or give up after three attempts."""
     sql = "SELECT * FROM job WHERE state = 'running' AND lease_until < ?"
     for row in rows(db, sql, [now()]):
-        if row["cancel_requested"]:
-            end_job(db, row["id"], "cancelled")
-        elif row["attempts"] >= MAX_ATTEMPTS:
-            end_job(
-                db, row["id"], "failed", message=f"the work stopped {MAX_ATTEMPTS} times half-way"
-            )
-        else:
-            requeue(db, row["id"])
+        take_back(db, row)
+
+
+def take_back(db: Database, row: Row) -> None:
+    """Take back one job whose worker died."""
+    if row["cancel_requested"]:
+        end_job(db, row["id"], "cancelled")
+    elif row["attempts"] >= MAX_ATTEMPTS:
+        end_job(db, row["id"], "failed", message=f"the work stopped {MAX_ATTEMPTS} times half-way")
+    else:
+        requeue(db, row["id"])
 
 
 def requeue(db: Database, job_id: int, *, attempts_back: int = 0) -> None:

@@ -10,6 +10,7 @@ _PROBLEMS = {
     "wrong": "That is not the password.",
     "short": "A password must have at least 8 characters.",
     "long": "A password must have at most 1,000 characters.",
+    "blank": "A password must not be made of spaces only.",
     "differ": "The two passwords are not the same.",
     "already": "A password was set already. Sign in with it.",
     "foreign": "The form did not come from this page. Please try once more.",

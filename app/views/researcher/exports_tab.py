@@ -40,8 +40,15 @@ METRICS = (
 )
 STUDY = (
     Offer("csv", "Rankings (.csv)", "One row per ranked image, as the clpips command reads it."),
-    Offer("parquet", "Rankings (.parquet)", "The same columns for pandas and friends."),
+    Offer("parquet", "Rankings (.parquet)", "The same columns for pandas; prompts are exact."),
     Offer("bundle", "Study bundle (.zip)", "Everything: rankings, images, fits. Opens elsewhere."),
+)
+
+
+CSV_HELP = (
+    "Its image paths lead into the unzipped study bundle: "
+    "`clpips evaluate FILE --images FOLDER`. Prompts that begin with `=`, `+`, `-` or `@` get a "
+    "leading apostrophe in it, so that no spreadsheet runs them; the Parquet file is exact."
 )
 
 
@@ -60,6 +67,8 @@ def draw(store: Store, study: Study) -> None:
     show(heading("The study"))
     for offer in STUDY:
         _offer(store, study, offer, recent)
+        if offer.what == "csv":
+            st.caption(CSV_HELP)
     _earlier(store.exports(study.id))
 
 

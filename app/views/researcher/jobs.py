@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import session
 from app.store import Store
+from app.views.researcher.live import redrawn
 from app.views.researcher.markup import quiet, show
 from clpips.types import Job, JobKind
 
@@ -42,7 +43,7 @@ def follow(job: Job, *, doing: str) -> None:
         job: an open job.
         doing: what it does, for example ``Fitting``.
     """
-    st.fragment(_follow, run_every="1s")(job.id, doing)
+    _follow(job.id, doing)
 
 
 def ending(job: Job | None, *, what: str) -> None:
@@ -68,6 +69,7 @@ def worker_line(store: Store) -> None:
         st.warning("Worker: not running – start it with `make run`.")
 
 
+@redrawn("1s")
 def _follow(job_id: int, doing: str) -> None:
     store = session.open_store()
     job = store.job(job_id)

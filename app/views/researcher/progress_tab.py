@@ -8,6 +8,7 @@ from app import charts, session
 from app.records import ParticipantProgress
 from app.store import Store
 from app.views.researcher import invitations, jobs
+from app.views.researcher.live import redrawn
 from app.views.researcher.markup import (
     Column,
     Html,
@@ -47,7 +48,7 @@ def draw(store: Store, study: Study) -> None:
     invitations.draw(store, study)
 
 
-@st.fragment(run_every="2s")
+@redrawn("2s")
 def live(study_id: int) -> None:
     """Totals and one row per participant, drawn again every two seconds."""
     store = session.open_store()

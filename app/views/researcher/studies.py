@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 
 from app import session
@@ -10,9 +12,12 @@ from app.store import Store
 from app.views.researcher import bundle_form, study_form
 from app.views.researcher.addresses import study_address
 from app.views.researcher.jobs import worker_line
+from app.views.researcher.live import redrawn
 from app.views.researcher.markup import Html, badge, join, link, meter, quiet, show, styles
 from app.views.researcher.words import ago, plural
 from clpips.types import Study
+
+log = logging.getLogger(__name__)
 
 SIGN_OUT = Html(
     '<form method="post" action="/auth/logout" style="text-align:right">'
@@ -40,7 +45,7 @@ def page() -> None:
     archived(store)
 
 
-@st.fragment(run_every="5s")
+@redrawn("5s")
 def studies_list() -> None:
     """The worker's health and a card per study, drawn again every few seconds."""
     store = session.open_store()
@@ -51,7 +56,11 @@ def studies_list() -> None:
     tallies = store.tallies()
     for study in studies:
         with st.container(border=True):
-            study_card(study, tallies[study.id])
+            try:
+                study_card(study, tallies[study.id])
+            except Exception:  # one bad study must not take the others from the screen
+                log.exception("the card of study %d failed", study.id)
+                st.error(f"The study number {study.id} cannot be shown; the log has the reason.")
 
 
 def study_card(study: Study, tally: StudyTally) -> None:
