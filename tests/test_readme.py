@@ -44,6 +44,28 @@ def test_the_score_example_prints_what_the_readme_shows(capsys, monkeypatch) -> 
         assert float(distance) == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_the_fit_and_evaluate_examples_print_what_the_readme_shows(
+    capsys, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    found = re.search(
+        r"\$ clpips fit data.*?\n(.*?)\$ clpips evaluate data.*?\n(.*?)```", README, re.S
+    )
+    table, weights = "data/example/rankings.csv", str(tmp_path)
+    assert main(["fit", table, "--out", weights]) == 0
+    assert main(["evaluate", table, "--weights", weights]) == 0
+    printed = numbers(capsys.readouterr().out.replace(f"{weights}/", "weights/"))
+    shown = numbers("".join(found.groups()))
+    assert printed[0] == shown[0]
+    assert printed[1] == pytest.approx(shown[1], abs=0.021)
+
+
+def numbers(text: str) -> tuple[list[str], list[float]]:
+    """The words of a text, and its decimal numbers."""
+    pattern = r"[+-]?\d+\.\d+"
+    return re.sub(pattern, "#", text).split(), [float(one) for one in re.findall(pattern, text)]
+
+
 def test_every_file_and_screenshot_that_the_readme_names_is_there() -> None:
     for name in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / name).is_file(), name
