@@ -16,6 +16,7 @@ import streamlit as st
 from app.settings import Settings
 from app.store import Store
 from clpips.errors import ClpipsError
+from clpips.types import Participant
 
 RESEARCHER_COOKIE = "clpips_researcher"
 
@@ -48,9 +49,13 @@ def go_to_participant(token: str) -> None:
     st.query_params.from_dict({"p": token})
 
 
-def outbox_name(token: str) -> str:
-    """Names the participant's outbox in the browser, without giving the secret away."""
-    return hashlib.sha256(f"outbox/{token}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def outbox_name(participant: Participant) -> str:
+    """Names the participant's outbox in the browser; no secret.
+
+    It stays the same when a link is replaced: the new link sends what the old one left there.
+    """
+    person = f"participant:{participant.id}:{participant.created_at}"
+    return hashlib.sha256(person.encode()).hexdigest()[:16]
 
 
 def personal_link(token: str) -> str:
@@ -92,6 +97,17 @@ def draft_key(trial_id: int, number: int, start_with: str) -> str:
 def draft(key: str) -> str:
     """The text in a prompt's field."""
     return str(st.session_state.get(key, ""))
+
+
+def keep_for_next_round(trial_id: int, number: int, words: str, *, asked: int) -> None:
+    """Another tab's words made the round ``asked``, number ``number``: these serve the next one."""
+    st.session_state[f"prompt-{trial_id}-{number + 1}"] = words
+    st.session_state["asked_elsewhere"] = asked
+
+
+def was_asked_elsewhere(round_id: int) -> bool:
+    """Whether another tab asked for this round while this one was asking too."""
+    return st.session_state.get("asked_elsewhere") == round_id
 
 
 def begin_next_round(trial_id: int, number: int) -> None:

@@ -6,8 +6,11 @@ import pytest
 from conftest import Floor
 from streamlit.testing.v1 import AppTest
 
+from app.session import outbox_name
+from app.tables.prompts import plain_prompt
 from app.views.participant.compose import words_not_understood
 from app.views.participant.trial import _segments, _what_remains
+from clpips.errors import StudyError
 from clpips.types import Participant, Provenance
 
 TOKEN = "a-secret-of-enough-characters"
@@ -173,12 +176,56 @@ def test_an_impossible_prompt_is_one_sentence_and_the_text_is_kept(
     assert page.text_area[0].value == "a ball\0"
 
 
+def test_characters_that_work_unseen_are_left_out_of_a_prompt() -> None:
+    turning = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    assert plain_prompt(f" a {turning}red\x01\x1b\r\n\tball ") == "a red\n\tball"
+    assert plain_prompt("ein Käse, شمس") == "ein Käse, شمس"
+    with pytest.raises(StudyError, match="must say something"):
+        plain_prompt(f" {turning} ")
+
+
 def test_two_tabs_that_generate_at_once_make_one_round(floor: Floor, person: Participant) -> None:
     one, two = visit(p=TOKEN), visit(p=TOKEN)
     for page, words in ((one, "a red ball"), (two, "a blue ball")):
         page.text_area[0].set_value(words)
         press(page, "Generate")
     assert [each.prompt for each in floor.store.standing(person.id).rounds] == ["a red ball"]
+    told = "Another tab asked for this round already; your words are kept."
+    assert told in text_of(two)
+    assert told not in text_of(one)
+    asked = floor.store.standing(person.id).rounds[0]
+    floor.make(asked)
+    floor.send(person, floor.submission(floor.store.round(asked.id)))
+    two.run()
+    assert press(two, "Next round").text_area[0].value == "a blue ball"
+
+
+def test_the_same_words_from_two_tabs_need_no_remark(floor: Floor, person: Participant) -> None:
+    one, two = visit(p=TOKEN), visit(p=TOKEN)
+    for page, words in ((one, "a red ball"), (two, " a red ball\u202e ")):
+        page.text_area[0].set_value(words)
+        press(page, "Generate")
+    assert "Another tab" not in text_of(two)
+
+
+def test_a_new_link_keeps_the_outbox_and_another_person_has_another(
+    floor: Floor, person: Participant
+) -> None:
+    before = outbox_name(person)
+    token = floor.store.new_link(person.id)
+    again = floor.store.participant_by_token(token)
+    assert again is not None
+    assert outbox_name(again) == before
+    other, _ = floor.store.add_participant(person.study_id)
+    assert outbox_name(other) != before
+
+
+def test_long_words_above_the_board_are_cut_and_can_be_read_in_full(
+    floor: Floor, person: Participant
+) -> None:
+    floor.make(floor.ask(person, 'a "red" ball ' * 60))
+    drawn = text_of(visit(p=TOKEN))
+    assert '<p class="under cut" title="Your words: “a &quot;red&quot; ball' in drawn
 
 
 @pytest.mark.parametrize("ending", ["failed", "cancelled"])

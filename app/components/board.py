@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 import streamlit as st
 
-BoardEventKind = Literal["ready", "saved", "failed", "cancelled"]
+BoardEventKind = Literal["ready", "saved", "refused", "failed", "cancelled"]
 
 _HERE = Path(__file__).parent
 _BOARD_SCRIPTS = (
@@ -103,7 +103,7 @@ class BoardEvent:
 
     Args:
         kind: ``ready`` the images can be ranked, ``saved`` the server has committed a ranking,
-            ``failed`` or ``cancelled`` there will be no images.
+            ``refused`` it has turned one down, ``failed`` or ``cancelled`` there will be no images.
         round: the round's id.
         revision: of the ranking that stands, 1 for the first submission; ``None`` if none stands.
     """

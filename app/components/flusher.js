@@ -10,14 +10,16 @@ export default function ({ parentElement: root, data, setStateValue }) {
   // so it is repeated until the two agree.
   const report = () => {
     const pending = outbox.items().length;
-    const late = "A ranking is not saved yet – keep this page open; retrying…";
+    const late = outbox.replaced
+      ? REPLACED
+      : "A ranking is not saved yet – keep this page open; retrying…";
     note.textContent = pending && outbox.trouble ? late : (root.refused ?? "");
     note.hidden = !note.textContent;
     if (data.pending !== pending) setStateValue("pending", pending);
   };
   root.stopReporting?.();
   const listener = (item, answer) => {
-    if (answer?.rejected) root.refused = refusal("A ranking", answer);
+    if (answer?.rejected) root.refused = refusal("A ranking was not accepted", answer);
     report();
   };
   outbox.listeners.add(listener);

@@ -9,6 +9,9 @@ const TIMEOUT_MS = 10_000;
 const FIRST_RETRY_MS = 300;
 const LAST_RETRY_MS = 5_000;
 const TAKE_OVER_MS = 3_000;
+const REPLACED_RETRY_MS = 30_000; // only the newest link, opened in this browser, can send it
+const REPLACED =
+  "This link was replaced by a newer one. Open the newest link in this browser; your ranking is kept here.";
 
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 const backoff = (tries) =>
@@ -68,7 +71,7 @@ async function askServer(path, token, { method = "GET", body } = {}) {
     });
     const json = await response.json();
     if (json === null || typeof json !== "object") throw new Error("the answer is not an object");
-    return { ok: response.ok, json };
+    return { ok: response.ok, status: response.status, json };
   } finally {
     clearTimeout(timer);
   }
@@ -79,6 +82,7 @@ class Outbox {
     this.key = `clpips:outbox:${who}`;
     this.token = null;
     this.trouble = false; // the last attempt failed
+    this.replaced = false; // because the server no longer knows this link
     this.mine = new Map(); // what this tab queued: survives another tab overwriting the list
     this.settled = new Set(); // uuids that must not come back, should another tab write an old list
     this.listeners = new Set();
@@ -134,7 +138,8 @@ class Outbox {
     for (let tries = 0; this.items().length; ) {
       tries = (await this.pass()) ? 1 : tries + 1;
       if (!this.items().length) break;
-      await Promise.race([sleep(backoff(tries)), new Promise((wake) => (this.wake = wake))]);
+      const pause = this.replaced ? REPLACED_RETRY_MS : backoff(tries);
+      await Promise.race([sleep(pause), new Promise((wake) => (this.wake = wake))]);
     }
     this.running = false;
     this.announce();
@@ -175,10 +180,11 @@ class Outbox {
   /* The server's word on an item, or null when it has not spoken. */
   async send(item) {
     try {
-      const { ok, json } = await askServer("/api/submit", this.token, {
+      const { ok, status, json } = await askServer("/api/submit", this.token, {
         method: "POST",
         body: item.payload,
       });
+      this.replaced = status === 401 && typeof json.error === "string";
       if (ok && ["saved", "duplicate", "conflict"].includes(json.outcome)) return json;
       return json.rejected === true ? json : null;
     } catch {
@@ -200,7 +206,8 @@ class Outbox {
   }
 }
 
-const refusal = (what, answer) => `${what} was not accepted: ${answer.error ?? "no reason given"}`;
+const refusal = (what, { error }) =>
+  `${what}: ${(error ?? "no reason given").replace(/[.\s]+$/, "")}.`;
 
 /* One outbox per participant and page, whichever component asks: a board that Streamlit has taken
    away must not take its unsent ranking with it. */

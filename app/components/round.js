@@ -71,7 +71,7 @@ class RoundFollower {
   /* What became of a submission: the only source of the word "Saved". */
   hear(item, answer) {
     if (item?.round === this.round.id) {
-      if (answer.rejected) this.say(refusal("This ranking", answer));
+      if (answer.rejected) this.refused(item, answer);
       else {
         this.round = { ...this.round, state: "ranked", ranking: answer.ranking ?? this.round.ranking };
         if (!this.editing) shelf.remove(this.draftKey());
@@ -80,11 +80,21 @@ class RoundFollower {
         if (!this.outbox.itemsOf(this.round.id).length) this.tell("saved");
       }
     }
-    if (answer?.rejected && item.round !== this.round.id) this.say(refusal("An earlier ranking", answer));
+    if (answer?.rejected && item.round !== this.round.id) this.say(refusal("An earlier ranking was not accepted", answer));
     const waits = this.outbox.itemsOf(this.round.id).length > 0;
     if (this.waited && !waits && !item) this.ask();
     this.waited = waits;
     this.paint();
+  }
+
+  /* The page may be older than the reason: Python reads the store again, once. */
+  refused(item, answer) {
+    const stands = item.payload.replaces && this.round.ranking;
+    if (stands) this.say(`${refusal("Your change was not taken", answer)} The earlier ranking stands.`);
+    else this.say(refusal("This ranking was not accepted", answer));
+    const revision = this.round.ranking?.revision ?? null;
+    const event = { kind: "refused", round: item.round, revision };
+    setTimeout(() => this.isOpen && this.trigger("event", event));
   }
 
   /* Another tab sent what waited here, and only that tab heard the answer. */

@@ -137,8 +137,8 @@ function paintRanked(board) {
   const waiting = board.outbox.itemsOf(board.round.id).length > 0;
   const late = waiting && board.outbox.trouble;
   ranked.dataset.status = late ? "late" : waiting ? "saving" : "saved";
-  const words = late ? "Not saved yet – keep this page open; retrying…" : waiting ? "Saving…" : "Saved";
-  write(verdict, words);
+  const retrying = board.outbox.replaced ? REPLACED : "Not saved yet – keep this page open; retrying…";
+  write(verdict, late ? retrying : waiting ? "Saving…" : "Saved");
   change.hidden = !board.data.can_edit;
   change.disabled = performance.now() < board.openAt;
   const drawn = `${board.round.id}:${standing.order.join()}`;

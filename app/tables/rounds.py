@@ -12,10 +12,10 @@ from dataclasses import asdict
 from sqlite_utils import Database
 
 from app.tables.door import Door, Row, first, insert, now, number, rows
+from app.tables.prompts import plain_prompt
 from app.tables.queue import ask_to_cancel, end_job, insert_job, queued_in_order
 from app.tables.studies import read_study
 from clpips.errors import StudyError
-from clpips.generation.protocol import MAX_PROMPT
 from clpips.types import BoardRanking, Candidate, Provenance, Round
 
 OPEN_STATES = ("generating", "ranking")
@@ -56,7 +56,7 @@ class Rounds(Door):
             )
             if known is not None:
                 return read_round(db, known["id"])
-            round_id = _insert_round(db, place, _prompt(prompt), request_id)
+            round_id = _insert_round(db, place, plain_prompt(prompt), request_id)
             if queued:
                 _queue_round(db, place, round_id)
             return read_round(db, round_id)
@@ -273,17 +273,6 @@ def _queue_round(db: Database, place: Row, round_id: int) -> None:
 
 def _end_round(db: Database, round_id: int, state: str, reason: str) -> None:
     db.execute("UPDATE round SET state = ?, reason = ? WHERE id = ?", [state, reason, round_id])
-
-
-def _prompt(prompt: str) -> str:
-    prompt = prompt.strip()
-    if not prompt:
-        raise StudyError("a prompt must say something, got an empty one")
-    if len(prompt) > MAX_PROMPT:
-        raise StudyError(f"a prompt must have at most {MAX_PROMPT} characters, got {len(prompt)}")
-    if "\0" in prompt or any("\ud800" <= letter <= "\udfff" for letter in prompt):
-        raise StudyError("a prompt must be plain text, got a character that is none")
-    return prompt
 
 
 def _seed(words: str) -> int:

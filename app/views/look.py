@@ -38,9 +38,10 @@ def frame(title: str, *, width: Width = "reading") -> None:
         keep_calm()
 
 
-def heading(text: str, *, under: str = "", level: int = 1) -> None:
-    """A heading with a quieter line under it."""
-    line = f'<p class="under">{escape(under)}</p>' if under else ""
+def heading(text: str, *, under: str = "", level: int = 1, is_long: bool = False) -> None:
+    """A heading with a quieter line under it; a long one is cut after two lines on the screen."""
+    cut = f' title="{escape(under)}"' if is_long else ""
+    line = f'<p class="under{" cut" if is_long else ""}"{cut}>{escape(under)}</p>' if under else ""
     st.html(f'<h{level} class="title">{escape(text)}</h{level}>{line}')
 
 
@@ -114,11 +115,14 @@ _STYLE = """
 :root { --quiet: color-mix(in srgb, currentColor 72%, transparent);
   --hair: color-mix(in srgb, currentColor 16%, transparent);
   --veil: color-mix(in srgb, currentColor 5%, transparent); }
+.title, .under, .missed { overflow-wrap: anywhere; }
 .title { margin: 0; padding: 0; font-weight: 650; letter-spacing: -0.01em; line-height: 1.2; }
 h1.title { font-size: 1.9rem; padding-top: 1.5rem; }
 h2.title { font-size: 1.4rem; }
 .under { margin: .5rem 0 0; color: var(--quiet); font-size: 1.0625rem; line-height: 1.5; }
-h2.title + .under { margin-top: .2rem; font-size: .975rem; overflow-wrap: anywhere; }
+h2.title + .under { margin-top: .2rem; font-size: .975rem; }
+.cut { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2;
+  overflow: hidden; }
 .reading { font-size: 1.0625rem; line-height: 1.6; }
 .reading p { margin: 0 0 .9rem; overflow-wrap: anywhere; }
 .note { margin: 0; color: var(--quiet); font-size: .9375rem; line-height: 1.5; }
@@ -171,8 +175,9 @@ h2.title + .under { margin-top: .2rem; font-size: .975rem; overflow-wrap: anywhe
 .past p + p { color: var(--quiet); font-size: .875rem; }
 .label { margin: .75rem 0 .5rem; font-size: .875rem; font-weight: 600; color: var(--quiet); }
 .missed { margin: 0; font-size: .9375rem; line-height: 1.9; color: var(--quiet); }
-.missed span { padding: .1rem .55rem; border: 1px solid var(--hair); border-radius: 99px;
-  margin-right: .25rem; white-space: nowrap; }
+.missed span { display: inline-block; max-width: 100%; box-sizing: border-box; line-height: 1.4;
+  padding: .1rem .55rem; border: 1px solid var(--hair); border-radius: 14px;
+  margin-right: .25rem; overflow-wrap: anywhere; }
 .known.known { display: grid; grid-template-columns: max-content 1fr; gap: .3rem .9rem;
   margin: 0; padding: 0; font-size: .9063rem; line-height: 1.45; }
 .known dt { font-weight: 600; } .known.known dd { margin: 0; color: var(--quiet); }

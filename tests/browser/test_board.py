@@ -536,6 +536,55 @@ def test_a_refusal_empties_the_outbox_and_is_told(desk: BrowserContext) -> None:
     board.done()
 
 
+def test_a_refused_change_is_told_and_the_earlier_ranking_stands(desk: BrowserContext) -> None:
+    board = Board(desk).ready()
+    board.rank_all_and_submit()
+    board.saved()
+    board.heard("saved")
+    board.faults("reject")
+    board.part("change").click()
+    board.page.locator(".nudge[data-step='1']").first.click()
+    board.submit.click()
+    expect(board.part("notice")).to_have_text(
+        "Your change was not taken: this study is closed. The earlier ranking stands."
+    )
+    board.heard("saved", "refused")
+    assert board.stored() == [2, 4, 1, 3]
+    shown = board.part("order").locator("img").evaluate_all("all => all.map(one => one.alt)")
+    assert shown == ["Image 2", "Image 4", "Image 1", "Image 3"]
+    board.done()
+
+
+def test_a_replaced_link_says_where_the_ranking_goes_and_the_new_one_sends_it(
+    own: BrowserContext,
+) -> None:
+    board = Board(own).ready()
+    board.faults("replaced", "replaced")
+    board.rank_all_and_submit()
+    expect(board.part("verdict")).to_contain_text("Open the newest link in this browser")
+    assert board.posts[0]["uuid"] in (board.outbox() or "")
+    board.page.wait_for_timeout(3_000)
+    assert len(board.posts) == 1, "it is tried again too often"
+    board.page.close(run_before_unload=False)
+    board.faults()
+    again = Board(own, board.who)
+    again.saved()
+    assert again.stored() == [2, 4, 1, 3]
+    again.done()
+
+
+def test_the_verdict_has_no_ring_when_the_page_puts_the_focus_there(desk: BrowserContext) -> None:
+    board = Board(desk).ready()
+    for key in "2413":
+        board.page.keyboard.press(key)
+    expect(board.submit).to_be_enabled()
+    board.page.keyboard.press("Control+Enter")
+    board.saved()
+    expect(board.part("verdict")).to_be_focused()
+    assert board.part("verdict").evaluate("one => getComputedStyle(one).outlineStyle") == "none"
+    board.done()
+
+
 def test_five_quick_edits_are_stored_in_order(desk: BrowserContext) -> None:
     board = Board(desk).ready()
     board.faults("500", "slow", "slow", "slow")

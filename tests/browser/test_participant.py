@@ -196,6 +196,22 @@ def test_on_a_phone_the_target_stays_in_view_while_writing_and_while_ranking(
     phone.check()
 
 
+def test_on_a_phone_long_words_push_neither_the_target_nor_the_page_away(
+    phone: Visitor, study: Study
+) -> None:
+    phone.join(study)
+    phone.generate("a house " + "m" * 300 + " by the sea" * 40)
+    cut = phone.page.locator(".cut").bounding_box()
+    assert cut is not None
+    assert cut["height"] < 60
+    assert in_view(phone.page, "[data-part=pinnedImage]")
+    phone.check()
+    phone.rank([3, 2, 1, 0])
+    phone.press("Next round")
+    phone.page.locator(".missed span").first.wait_for()
+    phone.check()
+
+
 def test_at_a_desk_the_target_stays_in_view_while_scrolling(desk: Visitor, study: Study) -> None:
     desk.join(study)
     desk.page.get_by_text("Words that the computer knows").click()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import session
 from app.records import Standing
+from app.tables.prompts import plain_prompt
 from app.views import look
 from app.views.participant.beside import nearest
 from clpips.errors import StudyError
@@ -51,7 +52,12 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
                 type="primary",
                 on_click=_generate,
                 # Named when the form is drawn: a double click or a second tab asks for one round.
-                args=(standing.participant.id, trial.id, key, f"round-{len(standing.rounds) + 1}"),
+                args=(
+                    standing.participant.id,
+                    trial.id,
+                    number,
+                    f"round-{len(standing.rounds) + 1}",
+                ),
             )
             if standing.round is not None:
                 st.form_submit_button(
@@ -63,13 +69,17 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
     _history(standing.ranked_rounds)
 
 
-def _generate(participant_id: int, trial_id: int, key: str, request_id: str) -> None:
-    prompt = session.draft(key)
+def _generate(participant_id: int, trial_id: int, number: int, request_id: str) -> None:
+    prompt = session.draft(session.draft_key(trial_id, number, ""))
     if not prompt.strip():
         session.tell("Please describe the target in a few words first.")
         return
     try:
-        session.open_store().request_round(participant_id, trial_id, prompt, request_id=request_id)
+        asked = session.open_store().request_round(
+            participant_id, trial_id, prompt, request_id=request_id
+        )
+        if asked.prompt != plain_prompt(prompt):
+            session.keep_for_next_round(trial_id, asked.number, prompt, asked=asked.id)
     except StudyError as error:
         session.tell(session.sentence(error))
         return

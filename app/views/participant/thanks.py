@@ -19,7 +19,7 @@ def draw(standing: Standing, token: str) -> None:
         under="You have finished the study. Your rankings help to measure what people mean "
         "by “these two look alike”.",
     )
-    pending = outbox_flusher(session.outbox_name(token), token)
+    pending = outbox_flusher(session.outbox_name(standing.participant), token)
     if pending is None:
         look.note("Checking that everything is saved…")
     elif pending:

@@ -48,15 +48,18 @@ def draw(standing: Standing, token: str) -> None:
 
 def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None:
     """The round from the first stroke to the stored ranking: one component, so it stays put."""
-    look.heading(_HEADINGS[standing.phase], under=f"Your words: “{current.prompt}”", level=2)
+    words = f"Your words: “{current.prompt}”"
+    look.heading(_HEADINGS[standing.phase], under=words, level=2, is_long=True)
     board(
         round_to_json(session.open_store(), current),
-        who=session.outbox_name(token),
+        who=session.outbox_name(standing.participant),
         token=token,
         target_src=image_address(trial.target.image),
         can_edit=True,
         expected=standing.study.settings.candidates,
     )
+    if session.was_asked_elsewhere(current.id):
+        st.info("Another tab asked for this round already; your words are kept.")
     if standing.phase == "ranked":
         _onward(standing, trial, number=current.number + 1)
 

@@ -29,6 +29,8 @@ async def submit(request: Request) -> Response:
         return HTMLResponse("<h1>Not here</h1>", 404)
     if fault == "json404":
         return JSONResponse({"error": "no such page"}, 404)
+    if fault == "replaced":
+        return JSONResponse({"error": "This link was replaced by a newer one."}, 401)
     if fault == "reject":
         return JSONResponse({"error": "this study is closed", "rejected": True}, 409)
     if fault == "slow":
