@@ -33,11 +33,11 @@ from app.manifest import (
     Member,
     check_archive,
 )
+from app.ranking_table import ranking_rows, write_csv
 from app.settings import Settings
 from app.steps import part
 from app.store import Store
 from app.tables.files import write_whole
-from app.work.table import ranking_rows, write_csv
 from clpips.errors import StudyError
 from clpips.types import Study
 from clpips.watch import Watch

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.bundle import write_bundle
+from app.ranking_table import ranking_rows, write_csv, write_parquet
 from app.records import Fit
 from app.store import Store
 from app.tables.files import write_whole
 from app.work.names import slug
-from app.work.table import ranking_rows, write_csv, write_parquet
 from clpips.errors import StudyError
 from clpips.types import Job, Study
 from clpips.watch import Watch
