@@ -70,12 +70,17 @@ class CLPIPS:
         self.settings = FitSettings(granularity, margin, shrinkage, seed)
         self.device = device
         self._network: Network | None = None
+        self._stock: Vectors | None = None
 
     @property
     def weights(self) -> Vectors:
         """(channels,) the weights in use: learnt ones after ``fit``, else the stock weights."""
         learnt: Vectors | None = getattr(self, "weights_", None)
-        return stock_weights(self.backbone) if learnt is None else learnt
+        if learnt is not None:
+            return learnt
+        if self._stock is None:  # read and verified once, not for each distance
+            self._stock = stock_weights(self.backbone)
+        return self._stock
 
     @property
     def is_fitted(self) -> bool:

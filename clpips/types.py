@@ -1,7 +1,6 @@
 """The vocabulary: frozen values, each checked at birth.
 
-Nothing here imports torch, Streamlit or a database, so all parts can share these words. A value
-that exists is valid: a :class:`Ranking` that repeats an image cannot be built.
+Nothing here imports torch, Streamlit or a database. A value that exists is valid.
 """
 
 from __future__ import annotations
