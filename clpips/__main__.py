@@ -1,4 +1,4 @@
-"""The ``clpips`` command: fit, evaluate, score, weights.
+"""The ``clpips`` command: fit, evaluate, score, weights, export, selftest.
 
 Exit status: 0 done; 2 the input is wrong (one line on standard error that says which file, row
 and rule); 1 anything else. With ``--json`` a command prints one JSON document on standard
@@ -8,13 +8,15 @@ output and nothing else there.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
 
 from clpips import __version__
+from clpips.commands import export, selftest
 from clpips.errors import ClpipsError, InputError
-from clpips.types import BACKBONES, GRANULARITIES
+from clpips.types import BACKBONES, GRANULARITIES, SPACES, is_space_name
 
 _WHICH_BACKBONE = "by default that of the weights, alex for 'stock'"
 
@@ -30,11 +32,14 @@ def build_parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--out", required=True, help="folder for <participant>.safetensors, report.json"
     )
-    fit.add_argument("--granularity", choices=GRANULARITIES, default="channel")
+    fit.add_argument(
+        "--granularity", choices=GRANULARITIES, help="by default chosen from the rankings"
+    )
+    fit.add_argument("--alone", action="store_true", help="start from stock, not from everybody's")
     fit.add_argument("--participant", help="fit this participant only")
     fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
     _rankings_options(fit)
-    fit.add_argument("--backbone", choices=BACKBONES, default="alex")
+    _space_option(fit, "the feature space (default: alex)", default="alex")
 
     evaluate = commands.add_parser("evaluate", help="agreement of a metric with rankings")
     evaluate.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
@@ -44,20 +49,39 @@ def build_parser() -> argparse.ArgumentParser:
         help="folder with one file per participant, one file for everybody, or 'stock'",
     )
     _rankings_options(evaluate)
-    evaluate.add_argument("--backbone", choices=BACKBONES, help=_WHICH_BACKBONE)
+    _space_option(evaluate, _WHICH_BACKBONE)
 
     score = commands.add_parser("score", help="distance of images from a target")
     score.add_argument("target", help="the target image")
     score.add_argument("images", nargs="+", help="the images to compare with it")
     score.add_argument("--weights", default="stock", help="a personal metric, or 'stock'")
-    score.add_argument("--backbone", choices=BACKBONES, help=_WHICH_BACKBONE)
+    _space_option(score, _WHICH_BACKBONE)
     score.add_argument("--json", action="store_true", help="print one JSON document")
 
     weights = commands.add_parser("weights", help="the networks' own weights")
     weights.add_argument("action", choices=("list", "fetch"))
     weights.add_argument("--backbone", choices=BACKBONES, help="by default alex and vgg")
     weights.add_argument("--json", action="store_true", help="print one JSON document")
+    export.add_parser(commands)
+    selftest.add_parser(commands)
     return parser
+
+
+def _space_option(
+    parser: argparse.ArgumentParser, words: str, *, default: str | None = None
+) -> None:
+    spaces = f"{', '.join(SPACES)}, timm:MODEL or transformers:MODEL"
+    parser.add_argument(
+        "--backbone", type=_space, metavar="SPACE", default=default, help=f"{words}; {spaces}"
+    )
+
+
+def _space(name: str) -> str:
+    if not is_space_name(name):
+        raise argparse.ArgumentTypeError(
+            f"must be one of {SPACES}, timm:<model> or transformers:<model>, got {name!r}"
+        )
+    return name
 
 
 def _rankings_options(parser: argparse.ArgumentParser) -> None:
@@ -70,11 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     # Pillow logs damaged TIFF files; here each failure is one sentence of our own.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    # Imported late: --help and a wrong option should not wait for torch.
-    from clpips import commands
-
     try:
-        commands.RUN[options.command](options)
+        # Imported late: --help and a wrong option should not wait for torch.
+        importlib.import_module(f"clpips.commands.{options.command}").run(options)
     except InputError as error:
         return _failed(error, 2)
     except (ClpipsError, OSError) as error:

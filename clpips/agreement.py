@@ -5,42 +5,71 @@ is nearer), so perfect agreement is +1. Over several rankings of one person the 
 reported with an interval bootstrapped over rankings, and the *pooled* value beside it.
 
 The intraclass correlation is **ICC(A,1)** (two-way, absolute agreement, single rater) between
-two raters, the person and the metric, on **within-ranking ranks**, rows pooled over rankings
-(pingouin). On ranks without ties ICC(C,1), the consistency form, equals Spearman exactly, so it
-would be the same number under another name. ICC(A,1) on ranks differs from it by a term of order
-1/n only: both raters hand out the same ranks, so there is no offset to punish. What it adds is
-that it also counts a *difference in spread*, which appears as soon as one of the two makes ties:
-a metric that calls everything equal, or a person who does. Read it as a check, not as
-independent evidence. (As an estimator it can fall below −1 when the two disagree completely.)
+two raters, the person and the metric, on **within-ranking ranks**, rows pooled over rankings.
+On ranks without ties ICC(C,1), the consistency form, equals Spearman exactly, so it would be the
+same number under another name. ICC(A,1) on ranks differs from it by a term of order 1/n only:
+both raters hand out the same ranks, so there is no offset to punish. What it adds is that it
+also counts a *difference in spread*, which appears as soon as one of the two makes ties: a
+metric that calls everything equal, or a person who does. Read it as a check, not as independent
+evidence. (As an estimator it can fall below −1 when the two disagree completely.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from clpips.correlation import (
+    MIN_IMAGES,
+    Numbers,
+    RankingAgreement,
+    checked_pair,
+    kendall,
+    on_ranking,
+    on_rankings,
+    pairwise_accuracy,
+    spearman,
+    within_ranks,
+)
 from clpips.errors import InputError, UndefinedStatistic
+from clpips.intervals import RESAMPLES, Clusters, Interval, bootstrap_interval
+from clpips.intraclass import intraclass, jackknifed_two_rater_icc, two_rater_sums
 
-Numbers: TypeAlias = Sequence[float] | np.ndarray[Any, Any]
+__all__ = [
+    "ICC_FORM",
+    "ICC_TRANSFORM",
+    "MIN_IMAGES",
+    "Agreement",
+    "Interval",
+    "Numbers",
+    "RankingAgreement",
+    "bootstrap_interval",
+    "icc",
+    "kendall",
+    "on_ranking",
+    "on_rankings",
+    "over_people",
+    "over_rankings",
+    "pairwise_accuracy",
+    "spearman",
+]
 
 ICC_FORM = "ICC(A,1)"
-MIN_IMAGES = 3
-"""Rankings of fewer images are left out of a mean: their Spearman is ±1 whatever happens."""
-RESAMPLES = 2000
-LEVEL = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class RankingAgreement:
-    """Agreement on one ranking."""
-
-    spearman: float
-    kendall: float
-    pairwise_accuracy: float
+ICC_TRANSFORM = "within-ranking ranks"
+BOUNDS: Mapping[str, Interval] = {
+    "spearman": (-1, 1),
+    "kendall": (-1, 1),
+    "pairwise_accuracy": (0, 1),
+}
+"""Where the values of the means can lie."""
+TRACED = ("kendall", "pairwise_accuracy", "icc")
+"""The statistics beside Spearman whose value for each ranking is kept."""
+EDGE = 0.999
+"""An ICC beyond this, or its negative, has its interval found on the plain scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +82,16 @@ class Agreement:
         n_rankings: rankings that count.
         spearman_ci: 95 % interval of ``spearman``, bootstrapped over rankings.
         pooled: the three statistics with all rankings thrown together.
-        n_left_out: rankings that have no Spearman, with the reasons.
+        n_left_out: rankings that have no Spearman.
+        left_out: the reasons, and how many rankings each took.
         per_ranking: Spearman of each ranking, ``None`` where left out.
+        kendall_ci, pairwise_accuracy_ci, icc_ci: 95 % intervals, bootstrapped over rankings.
+        contributions: for kendall, pairwise_accuracy and icc, what each ranking adds: numbers
+            whose mean is the statistic, ``None`` where left out. For the ICC these are jackknife
+            contributions, which may lie outside its range.
+        icc_form, icc_transform: which ICC, and of what.
+        targets: the target of each ranking, where given; the intervals then redraw whole targets.
+        seed: of the bootstrap.
 
     A value that does not exist for these data is ``None``, never 0.
     """
@@ -64,58 +101,23 @@ class Agreement:
     pairwise_accuracy: float | None
     icc: float | None
     n_rankings: int
-    spearman_ci: tuple[float, float] | None
+    spearman_ci: Interval | None = None
     pooled: Mapping[str, float | None] = field(default_factory=dict)
     n_left_out: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     per_ranking: tuple[float | None, ...] = ()
+    kendall_ci: Interval | None = None
+    pairwise_accuracy_ci: Interval | None = None
+    icc_ci: Interval | None = None
+    contributions: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+    icc_form: str = ICC_FORM
+    icc_transform: str = ICC_TRANSFORM
+    targets: tuple[str, ...] = ()
+    seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return asdict(self)
-
-
-def spearman(ranks: Numbers, distances: Numbers) -> float:
-    """Spearman's rank correlation; ties get their mean rank.
-
-    >>> spearman([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
-    1.0
-    >>> spearman([1, 2, 3, 4], [0.4, 0.3, 0.2, 0.1])
-    -1.0
-
-    Raises:
-        UndefinedStatistic: fewer than two images, or all ranks or all distances equal.
-    """
-    x, y = _checked(ranks, distances, "Spearman")
-    return float(np.clip(stats.spearmanr(x, y).statistic, -1, 1).round(15))
-
-
-def kendall(ranks: Numbers, distances: Numbers) -> float:
-    """Kendall's tau-b, which corrects for ties.
-
-    >>> kendall([1, 2, 3], [0.1, 0.3, 0.2])
-    0.333333333333333
-
-    Raises:
-        UndefinedStatistic: as for :func:`spearman`.
-    """
-    x, y = _checked(ranks, distances, "Kendall's tau-b")
-    return float(np.clip(stats.kendalltau(x, y).statistic, -1, 1).round(15))
-
-
-def pairwise_accuracy(ranks: Numbers, distances: Numbers) -> float:
-    """Share of the comparisons that the distances order as the person did; a tie counts half.
-
-    >>> pairwise_accuracy([1, 2, 3], [0.1, 0.3, 0.2])
-    0.6666666666666666
-
-    Raises:
-        UndefinedStatistic: no two images were ranked differently.
-    """
-    right, total = _comparisons_won(*_arrays(ranks, distances))
-    if total == 0:
-        raise UndefinedStatistic("pairwise accuracy needs two images with different ranks")
-    return right / total
 
 
 def icc(ratings: Sequence[tuple[Numbers, Numbers]], *, form: str = ICC_FORM) -> float:
@@ -132,169 +134,183 @@ def icc(ratings: Sequence[tuple[Numbers, Numbers]], *, form: str = ICC_FORM) -> 
     Raises:
         UndefinedStatistic: fewer than three rows, or nothing varies.
     """
-    import pandas as pd
-    import pingouin
-
     if form not in ("ICC(A,1)", "ICC(C,1)"):
         raise InputError(f"form must be one of ('ICC(A,1)', 'ICC(C,1)'), got {form!r}")
-    columns = [np.concatenate(side) for side in zip(*map(_within_ranks, ratings), strict=True)]
+    columns = [np.concatenate(side) for side in zip(*map(_ranked, ratings), strict=True)]
     if not columns or len(columns[0]) < 3:
         raise UndefinedStatistic("an intraclass correlation needs at least three rows")
     if all(np.ptp(column) == 0 for column in columns):
         raise UndefinedStatistic("an intraclass correlation needs ranks that differ")
-    rows = len(columns[0])
-    frame = pd.DataFrame(
-        {
-            "row": np.tile(np.arange(rows), 2),
-            "rater": np.repeat(["person", "metric"], rows),
-            "rank": np.concatenate(columns),
-        }
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table = pingouin.intraclass_corr(frame, targets="row", raters="rater", ratings="rank")
-    return float(table.set_index("Type")["ICC"][form])
-
-
-def on_ranking(ranks: Numbers, distances: Numbers) -> RankingAgreement:
-    """All three statistics of one ranking.
-
-    Raises:
-        UndefinedStatistic: fewer than three images, or all ranks or all distances equal.
-    """
-    if len(ranks) < MIN_IMAGES:
-        raise UndefinedStatistic(f"fewer than {MIN_IMAGES} images")
-    return RankingAgreement(
-        spearman(ranks, distances), kendall(ranks, distances), pairwise_accuracy(ranks, distances)
-    )
+    return intraclass(np.stack(columns, axis=1), form=form)
 
 
 def over_rankings(
-    ratings: Sequence[tuple[Numbers, Numbers]], *, seed: int = 0, resamples: int = RESAMPLES
+    ratings: Sequence[tuple[Numbers, Numbers]],
+    *,
+    targets: Sequence[str] = (),
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Agreement:
     """Agreement over several rankings of one person.
 
     Args:
         ratings: for each ranking (human ranks, distances).
+        targets: for each ranking, its target. Rankings of one target are not independent, so
+            with them the intervals redraw whole targets; without, whole rankings.
         seed: of the bootstrap.
         resamples: of the bootstrap.
     """
-    found: list[RankingAgreement | None] = []
-    reasons: dict[str, int] = {}
-    for ranks, distances in ratings:
-        try:
-            found.append(on_ranking(ranks, distances))
-        except UndefinedStatistic as reason:
-            found.append(None)
-            reasons[str(reason)] = reasons.get(str(reason), 0) + 1
+    if targets and len(targets) != len(ratings):
+        raise InputError(
+            f"targets must name one target per ranking, got {len(targets)} for {len(ratings)}"
+        )
+    found, reasons = on_rankings(ratings)
     counted = [one for one in found if one is not None]
     used = [pair for pair, one in zip(ratings, found, strict=True) if one is not None]
-    values = np.array([one.spearman for one in counted])
+    ranked = [(within_ranks(ranks), within_ranks(distances)) for ranks, distances in used]
+    pooled_icc, values = _per_ranking(counted, ranked)
+    labels, groups = [_labels(found, targets)], {name: [one] for name, one in values.items()}
     return Agreement(
-        spearman=_mean(values),
-        kendall=_mean([one.kendall for one in counted]),
-        pairwise_accuracy=_mean([one.pairwise_accuracy for one in counted]),
-        icc=_or_none(lambda: icc(used)),
+        spearman=_mean(values["spearman"]),
+        kendall=_mean(values["kendall"]),
+        pairwise_accuracy=_mean(values["pairwise_accuracy"]),
+        icc=pooled_icc,
         n_rankings=len(counted),
-        spearman_ci=bootstrap_interval([values], seed=seed, resamples=resamples),
-        pooled=_pooled(used),
+        **_intervals(groups, labels, seed, resamples),
+        pooled=_pooled(counted, ranked),
         n_left_out=len(found) - len(counted),
         left_out=reasons,
         per_ranking=tuple(None if one is None else one.spearman for one in found),
+        contributions={name: _in_place(values[name], found) for name in TRACED if name in values},
+        targets=tuple(targets),
+        seed=seed,
     )
 
 
 def over_people(people: Mapping[str, Agreement], *, seed: int = 0) -> Agreement:
     """The mean of some people's agreement; every person weighs the same.
 
-    The interval is bootstrapped over the rankings of each person, people held fixed, so it
-    speaks of these people and not of others.
+    The intervals are bootstrapped over the rankings of each person, people held fixed, so they
+    speak of these people and not of others.
     """
     counted = [one for one in people.values() if one.spearman is not None]
-    per_person = [
-        np.array([value for value in one.per_ranking if value is not None]) for one in counted
-    ]
+    groups = {
+        "spearman": [_known(one.per_ranking) for one in counted],
+        **{
+            name: [_known(one.contributions[name]) for one in counted if name in one.contributions]
+            for name in TRACED
+        },
+    }
+    labels = [_labels(one.per_ranking, one.targets) for one in counted]
+    reasons: Counter[str] = Counter()
+    for one in people.values():
+        reasons.update(one.left_out)
     return Agreement(
         spearman=_mean([one.spearman for one in counted]),
         kendall=_mean([one.kendall for one in counted]),
         pairwise_accuracy=_mean([one.pairwise_accuracy for one in counted]),
         icc=_mean([one.icc for one in counted if one.icc is not None]),
         n_rankings=sum(one.n_rankings for one in people.values()),
-        spearman_ci=bootstrap_interval(per_person, seed=seed),
+        **_intervals(groups, labels, seed, RESAMPLES),
         n_left_out=sum(one.n_left_out for one in people.values()),
+        left_out=dict(reasons),
+        seed=seed,
     )
 
 
-def bootstrap_interval(
-    groups: Sequence[np.ndarray[Any, Any]], *, seed: int = 0, resamples: int = RESAMPLES
-) -> tuple[float, float] | None:
-    """95 % percentile interval of the mean of the groups' means, values redrawn within groups.
+def _per_ranking(
+    counted: Sequence[RankingAgreement], ranked: Sequence[tuple[np.ndarray[Any, Any], ...]]
+) -> tuple[float | None, dict[str, np.ndarray[Any, Any]]]:
+    """The ICC, and for each statistic one value per ranking, whose mean is the statistic."""
+    values = {
+        "spearman": np.array([one.spearman for one in counted]),
+        "kendall": np.array([one.kendall for one in counted]),
+        "pairwise_accuracy": np.array([one.pairwise_accuracy for one in counted]),
+    }
+    if not ranked:
+        return None, values
+    sums = np.stack([two_rater_sums(*pair) for pair in ranked])
+    whole, values["icc"] = jackknifed_two_rater_icc(sums)
+    return whole, values
 
-    ``None`` when any group has fewer than two values: nothing can be said of its spread.
+
+def _intervals(
+    groups: Mapping[str, Sequence[np.ndarray[Any, Any]]],
+    clusters: Sequence[Clusters],
+    seed: int,
+    resamples: int,
+) -> dict[str, Any]:
+    """``<statistic>_ci`` for each statistic; none where a person's values are not known."""
+    groups = {name: some for name, some in groups.items() if len(some) == len(clusters) > 0}
+    how: dict[str, Any] = {"seed": seed, "resamples": resamples, "clusters": clusters}
+    found: dict[str, Any] = {
+        f"{name}_ci": bootstrap_interval(groups[name], bounds=ends, **how)
+        for name, ends in BOUNDS.items()
+        if name in groups
+    }
+    if "icc" in groups:
+        found["icc_ci"] = _icc_interval(groups["icc"], **how)
+    return found
+
+
+def _icc_interval(groups: Sequence[np.ndarray[Any, Any]], **how: Any) -> Interval | None:
+    """The interval of a mean of contributions, which unlike the ICC itself know no bound.
+
+    It is found on Fisher's z scale, to first order around the ICC: there the spread hardly
+    depends on the ICC, which matters near 1.
     """
-    if not groups or min(len(values) for values in groups) < 2:
+    at = float(np.mean([values.mean() for values in groups]))
+    fisher = abs(at) < EDGE
+    moved = [np.arctanh(at) + (v - at) / (1 - at**2) if fisher else v for v in groups]
+    interval = bootstrap_interval(moved, bounds=(-np.inf, np.inf), **how)
+    if interval is None:
         return None
-    generator = np.random.default_rng(seed)
-    total = np.zeros(resamples)
-    for values in groups:
-        drawn = generator.integers(0, len(values), size=(resamples, len(values)))
-        total += np.asarray(values)[drawn].mean(axis=1)
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(total / len(groups), [tail, 100 - tail])
-    return float(low), float(high)
+    low, high = np.tanh(interval) if fisher else interval
+    return float(low), min(float(high), 1.0)
 
 
-def _arrays(
-    ranks: Numbers, distances: Numbers
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    x, y = np.asarray(ranks, dtype=np.float64), np.asarray(distances, dtype=np.float64)
-    if x.ndim != 1 or x.shape != y.shape:
-        raise InputError(
-            f"ranks and distances must be two lists of one length, got {x.shape} and {y.shape}"
-        )
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InputError("ranks and distances must be finite numbers, got NaN or infinity")
-    return x, y
+def _labels(found: Sequence[object], targets: Sequence[str]) -> Clusters:
+    """What each ranking that counts is redrawn with: its target, else itself alone."""
+    labels: Clusters = targets or range(len(found))
+    return [label for label, one in zip(labels, found, strict=True) if one is not None]
 
 
-def _checked(
-    ranks: Numbers, distances: Numbers, name: str
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    x, y = _arrays(ranks, distances)
-    if len(x) < 2:
-        raise UndefinedStatistic(f"{name} needs at least two images")
-    for values, what in ((x, "ranks"), (y, "distances")):
-        if np.ptp(values) == 0:
-            raise UndefinedStatistic(f"{name} does not exist when all {what} are equal")
-    return x, y
+def _ranked(pair: tuple[Numbers, Numbers]) -> tuple[np.ndarray[Any, Any], ...]:
+    return tuple(within_ranks(side) for side in checked_pair(*pair))
 
 
-def _comparisons_won(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> tuple[float, int]:
-    nearer, farther = np.nonzero(x[:, None] < x[None, :])
-    gaps = y[farther] - y[nearer]
-    return float((gaps > 0).sum() + 0.5 * (gaps == 0).sum()), len(gaps)
-
-
-def _within_ranks(pair: tuple[Numbers, Numbers]) -> tuple[np.ndarray[Any, Any], ...]:
-    return tuple(stats.rankdata(side) for side in _arrays(*pair))
-
-
-def _pooled(ratings: Sequence[tuple[Numbers, Numbers]]) -> dict[str, float | None]:
-    if not ratings:
+def _pooled(
+    counted: Sequence[RankingAgreement], ranked: Sequence[tuple[np.ndarray[Any, Any], ...]]
+) -> dict[str, float | None]:
+    if not counted:
         return {"spearman": None, "kendall": None, "pairwise_accuracy": None}
-    ranks = [np.concatenate(side) for side in zip(*map(_within_ranks, ratings), strict=True)]
-    won = [_comparisons_won(*_arrays(*pair)) for pair in ratings]
+    ranks = [np.concatenate(side) for side in zip(*ranked, strict=True)]
+    total = sum(one.n_comparisons for one in counted)
+    right = sum(one.pairwise_accuracy * one.n_comparisons for one in counted)
     return {
         "spearman": _or_none(lambda: spearman(*ranks)),
         "kendall": _or_none(lambda: kendall(*ranks)),
-        "pairwise_accuracy": sum(right for right, _ in won) / sum(total for _, total in won),
+        "pairwise_accuracy": right / total,
     }
+
+
+def _in_place(
+    values: np.ndarray[Any, Any], found: Sequence[RankingAgreement | None]
+) -> tuple[float | None, ...]:
+    """The values of the rankings that count, back among those that were left out."""
+    rest = iter(values.tolist())
+    return tuple(None if one is None else next(rest) for one in found)
+
+
+def _known(values: Sequence[float | None]) -> np.ndarray[Any, Any]:
+    return np.array([value for value in values if value is not None])
 
 
 def _mean(values: Any) -> float | None:
     return float(np.mean(values)) if len(values) else None
 
 
-def _or_none(statistic: Any) -> float | None:
+def _or_none(statistic: Callable[[], float]) -> float | None:
     try:
         return float(statistic())
     except UndefinedStatistic:

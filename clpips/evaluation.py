@@ -8,23 +8,20 @@ stock metric is scored on the same rankings beside it. Training agreement is nev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
-from clpips.agreement import (
-    Agreement,
-    Numbers,
-    over_people,
-    over_rankings,
-)
+from clpips.agreement import Agreement, over_people, over_rankings
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.fitting import RankingFit
+from clpips.everyone import Everyone
+from clpips.features import Vectors
+from clpips.intervals import gain_interval
 from clpips.metric import CLPIPS
 from clpips.observations import Known, Observation, by_participant
-from clpips.solver import Solution
+from clpips.selection import Plan
+from clpips.significance import gain_p
 from clpips.types import Ranking
 from clpips.watch import Watch
 
@@ -63,10 +60,15 @@ class HeldOut:
     Args:
         stock, personal: agreement on rankings of targets that were left out of the fit.
         gain: mean over rankings of personal − stock Spearman.
-        gain_ci: its 95 % interval over targets (:func:`gain_interval`); ``None`` for one target.
+        gain_ci: its 95 % interval over targets (:func:`clpips.intervals.gain_interval`);
+            ``None`` for one target.
         targets: each target's own result.
         n_targets: targets with at least one ranking that counts.
         verdict: what the interval of the gain says.
+        pooled: agreement of everyone's weights on the same rankings, where others took part; for
+            a left-out target they are fitted without anybody's rankings of it.
+        p: that the mean gain is no more than chance (one-sided sign flips of targets).
+        folds: (channels, targets) the weights that scored each target, in their order.
     """
 
     stock: Agreement
@@ -76,6 +78,14 @@ class HeldOut:
     targets: tuple[TargetAgreement, ...]
     n_targets: int
     verdict: Verdict
+    pooled: Agreement | None = None
+    p: float | None = None
+    folds: Vectors | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def in_use(self) -> Literal["personal", "stock"]:
+        """Which metric deserves to be used: the personal one only once it is proven."""
+        return "personal" if self.verdict == "better" else "stock"
 
     @property
     def sentence(self) -> str:
@@ -98,6 +108,9 @@ class HeldOut:
         return {
             "stock": self.stock.to_dict(),
             "personal": self.personal.to_dict(),
+            "pooled": None if self.pooled is None else self.pooled.to_dict(),
+            "p": self.p,
+            "in_use": self.in_use,
             "gain": self.gain,
             "gain_ci": self.gain_ci,
             "targets": [
@@ -146,7 +159,7 @@ def evaluate(
             raise InputError(f"participant {name!r} has rankings but no metric")
         own = metric if isinstance(metric, CLPIPS) else metric[name]
         weights = own.weights
-        people[name] = over_rankings([_pair(one, one.vectors @ weights) for one in group])
+        people[name] = _agreement(group, [weights] * len(group))
     return Evaluation(people, over_people(people))
 
 
@@ -154,6 +167,7 @@ def held_out(
     metric: CLPIPS,
     rankings: Sequence[Ranking | Observation],
     *,
+    everyone: Everyone | None = None,
     known: Known | None = None,
     watch: Watch | None = None,
 ) -> HeldOut:
@@ -165,102 +179,86 @@ def held_out(
         Cancelled: the watch asked to stop.
     """
     observations = metric.observe(rankings, known=known, watch=watch)
-    fit = RankingFit(observations, metric.backbone, metric.settings)
-    return _left_out(fit, fit.all_of_it(watch or Watch()), watch or Watch())
+    fit = metric.prepared(observations)
+    return _left_out(metric, metric.plan(fit, everyone, watch or Watch()), watch or Watch())
 
 
 def fit_and_hold_out(
     metric: CLPIPS,
     rankings: Sequence[Ranking | Observation],
     *,
+    everyone: Everyone | None = None,
     known: Known | None = None,
     watch: Watch | None = None,
 ) -> HeldOut | None:
     """``metric.fit`` and :func:`held_out` in one go, sharing the work; ``metric`` is fitted.
 
+    Args:
+        metric: its settings say how; what they leave open is chosen by nested
+            leave-one-target-out (:mod:`clpips.selection`).
+        rankings: of one person, or of several for a pooled metric.
+        everyone: all participants' rankings, to start from; ``None`` starts from stock.
+        known: difference vectors at hand.
+        watch: progress and cancel.
+
     Returns:
         the held-out agreement, or ``None`` for rankings of a single target, which can be fitted
         but say nothing about unseen targets.
     """
+    watch = watch or Watch()
     observations = metric.observe(rankings, known=known, watch=watch)
-    fit = RankingFit(observations, metric.backbone, metric.settings)
-    solution = fit.all_of_it(watch or Watch())
+    fit = metric.prepared(observations)
+    plan = metric.plan(fit, everyone, watch)
     try:
-        result = _left_out(fit, solution, watch or Watch())
+        result = _left_out(metric, plan, watch)
     except UndefinedStatistic:
         result = None
-    metric.adopt(fit, solution)
+    metric.adopt(plan)
     return result
 
 
-def _left_out(fit: RankingFit, solution: Solution, watch: Watch) -> HeldOut:
-    observations = fit.observations
-    targets = list(dict.fromkeys(one.ranking.target for one in observations))
+def _left_out(metric: CLPIPS, plan: Plan, watch: Watch) -> HeldOut:
+    fit, targets = plan.fit, plan.fit.targets
     if len(targets) < 2:
         raise UndefinedStatistic(
             f"held-out agreement needs rankings of at least two targets, got {len(targets)}"
         )
-    groups = [
-        [number for number, one in enumerate(observations) if one.ranking.target == target]
-        for target in targets
-    ]
-    folds = fit.channel_weights(fit.without(groups, solution, watch))
-    fold_of = {number: fold for fold, group in enumerate(groups) for number in group}
-    stock = over_rankings([_pair(one, one.vectors @ fit.stock) for one in observations])
-    personal = over_rankings(
-        [_pair(o, o.vectors @ folds[:, fold_of[n]]) for n, o in enumerate(observations)]
-    )
-    return _compare(stock, personal, targets, groups)
-
-
-def _compare(
-    stock: Agreement, personal: Agreement, targets: Sequence[str], groups: Sequence[Sequence[int]]
-) -> HeldOut:
+    folds = plan.folds(watch)
+    number = {target: fold for fold, target in enumerate(targets)}
+    fold_of = [number[one.ranking.target] for one in fit.observations]
+    stock = _agreement(fit.observations, [fit.stock] * len(fold_of))
+    personal = _agreement(fit.observations, [folds[:, fold] for fold in fold_of])
+    pooled = plan.pooled_folds(watch)
+    groups = [[n for n, fold in enumerate(fold_of) if fold == each] for each in range(len(targets))]
     gains = [
         None if mine is None or theirs is None else mine - theirs
         for mine, theirs in zip(personal.per_ranking, stock.per_ranking, strict=True)
     ]
-    by_target = [[gains[n] for n in group if gains[n] is not None] for group in groups]
-    gain, interval = gain_interval([np.array(one) for one in by_target if one])
-    per_target = tuple(
-        TargetAgreement(
-            target,
-            len(group),
-            _mean_of(stock.per_ranking[number] for number in group),
-            _mean_of(personal.per_ranking[number] for number in group),
-        )
-        for target, group in zip(targets, groups, strict=True)
+    by_target = [np.array([gains[n] for n in g if gains[n] is not None]) for g in groups]
+    counted = [each for each in by_target if len(each)]
+    gain, interval = gain_interval(counted)
+    return HeldOut(
+        stock=stock,
+        personal=personal,
+        pooled=None
+        if pooled is None
+        else _agreement(fit.observations, [pooled[:, fold] for fold in fold_of]),
+        gain=gain,
+        gain_ci=interval,
+        p=gain_p(counted, seed=metric.settings.seed).p if counted else None,
+        targets=tuple(
+            TargetAgreement(
+                target,
+                len(group),
+                _mean_of(stock.per_ranking[n] for n in group),
+                _mean_of(personal.per_ranking[n] for n in group),
+            )
+            for target, group in zip(targets, groups, strict=True)
+        ),
+        n_targets=len(counted),
+        verdict=verdict_of(interval, sum(map(len, counted)), len(counted)),
+        folds=folds,
     )
-    n_targets = sum(1 for one in by_target if one)
-    verdict = verdict_of(interval, sum(map(len, by_target)), n_targets)
-    return HeldOut(stock, personal, gain, interval, per_target, n_targets, verdict)
-
-
-def gain_interval(
-    gains: Sequence[np.ndarray[Any, Any]],
-) -> tuple[float | None, tuple[float, float] | None]:
-    """Mean gain over rankings and its 95 % interval, with each target's rankings as one cluster.
-
-    Rounds of one target share the target and the weights that score it, so they are not
-    independent: the interval is Student's, with the cluster-robust standard error (CR1) and one
-    degree of freedom fewer than targets.
-
-    Args:
-        gains: for each target, its rankings' gains; none empty.
-
-    >>> gain_interval([np.array([0.1, 0.3]), np.array([0.2])])[0]
-    0.2
-    """
-    count, total = len(gains), sum(map(len, gains))
-    if not total:
-        return None, None
-    mean = float(sum(one.sum() for one in gains) / total)
-    if count < 2:
-        return mean, None
-    squares = sum(float((one - mean).sum()) ** 2 for one in gains)
-    error = np.sqrt(count / (count - 1) * squares) / total
-    reach = float(stats.t.ppf(0.975, count - 1) * error)
-    return mean, (mean - reach, mean + reach)
 
 
 def verdict_of(interval: tuple[float, float] | None, n_rankings: int, n_targets: int) -> Verdict:
@@ -277,5 +275,12 @@ def _mean_of(values: Any) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _pair(one: Observation, distances: Numbers) -> tuple[Numbers, Numbers]:
-    return one.ranking.ranks, distances
+def _agreement(observations: Sequence[Observation], weights: Sequence[Vectors]) -> Agreement:
+    """Agreement of each observation with distances by its own weights."""
+    return over_rankings(
+        [
+            (one.ranking.ranks, one.vectors @ its)
+            for one, its in zip(observations, weights, strict=True)
+        ],
+        targets=[one.ranking.target for one in observations],
+    )

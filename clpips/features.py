@@ -8,7 +8,8 @@ by their length over the channels, concatenated over the layers. Then ``LPIPS(x,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from clpips.images import ImageSource, load_image, resize_like
+from clpips.trunk import Step, can_pack, packed
 from clpips.types import Backbone
 from clpips.watch import Watch
 from clpips.weights import Progress, backbone_tensors, spec_of
@@ -24,9 +26,14 @@ from clpips.weights import Progress, backbone_tensors, spec_of
 Vectors: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 # LPIPS v0.1's scaling layer: ImageNet statistics, for inputs in [-1, 1].
-_SHIFT = (-0.030, -0.088, -0.188)
-_SCALE = (0.458, 0.448, 0.450)
-_EPSILON = 1e-10
+SHIFT = (-0.030, -0.088, -0.188)
+SCALE = (0.458, 0.448, 0.450)
+EPSILON = 1e-10
+
+CPU_BATCH_BYTES = 8 << 20
+"""Size of the first layer's output, in bytes, beyond which larger batches were slower on a CPU."""
+DEVICE_BATCH_BYTES = 256 << 20
+MAX_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +88,11 @@ class Network:
         module.requires_grad_(False).eval().to(self.device)
         layers = cast(nn.Sequential, cast(nn.ModuleDict, module)["features"])
         self._slices = [layers[first:last] for first, last in self.spec.taps]
-        self._shift = torch.tensor(_SHIFT, device=self.device)[:, None, None]
-        self._scale = torch.tensor(_SCALE, device=self.device)[:, None, None]
+        self._shift = torch.tensor(SHIFT, device=self.device)[:, None, None]
+        self._scale = torch.tensor(SCALE, device=self.device)[:, None, None]
+        self._packed = can_pack(self.device)
+        self._steps: list[Step] = [packed(s) if self._packed else s for s in self._slices]
+        self._last: tuple[Tensor, tuple[Tensor, ...]] | None = None
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -94,22 +104,26 @@ class Network:
         Returns:
             one tensor (n, channels, height', width') per layer.
         """
-        activation = (images.to(self.device) - self._shift) / self._scale
-        taps = []
-        for layers in self._slices:
-            activation = layers(activation)
-            length = activation.square().sum(dim=1, keepdim=True).sqrt_()
-            taps.append(activation / length.add_(_EPSILON))
-        return tuple(taps)
+        return tuple(self._taps(images))
 
     @torch.inference_mode()
     def differences(self, target: Sequence[Tensor], images: Sequence[Tensor]) -> Vectors:
         """Features of one target and of n images → (n, channels) difference vectors."""
-        per_layer = [
-            (image - its_target).square_().mean(dim=(2, 3))  # (n, c, h, w) -> (n, c)
-            for its_target, image in zip(target, images, strict=True)
-        ]
-        return torch.cat(per_layer, dim=1).cpu().numpy().astype(np.float64)
+        return _as_vectors(
+            [(image - its).square_() for its, image in zip(target, images, strict=True)]
+        )
+
+    def batch_for(self, height: int, width: int) -> int:
+        """How many images of this size are best passed through the network at once.
+
+        Many share the cost of a pass; too many no longer fit the processor's cache.
+        """
+        first = next(layer for layer in self._slices[0] if isinstance(layer, nn.Conv2d))
+        places = math.prod(
+            -(-side // step) for side, step in zip((height, width), first.stride, strict=True)
+        )
+        budget = CPU_BATCH_BYTES if self.device.type == "cpu" else DEVICE_BATCH_BYTES
+        return min(max(budget // (4 * first.out_channels * places), 1), MAX_BATCH)
 
     def difference_vectors(
         self,
@@ -117,15 +131,17 @@ class Network:
         images: Sequence[ImageSource],
         *,
         value_range: tuple[float, float] | None = None,
-        batch_size: int = 8,
+        batch_size: int | None = None,
         watch: Watch | None = None,
     ) -> DifferenceVectors:
         """Difference vectors of some images from one target, whose features are computed once.
 
+        The last target's features are kept: handing in the same picture again costs no pass.
+
         Args:
             target, images: anything that :func:`clpips.images.load_image` takes.
             value_range: the stated range of float arrays and tensors.
-            batch_size: images per network pass.
+            batch_size: images per network pass, by default :meth:`batch_for` their size.
             watch: told how far it is, and asked whether to stop.
 
         Raises:
@@ -134,16 +150,56 @@ class Network:
         """
         watch = watch or Watch()
         reference = load_image(target, value_range=value_range)
-        of_target = self.features(reference[None])
+        of_target = self._features_of_target(reference)
         vectors = np.zeros((len(images), sum(self.spec.channels)))
         resized: list[bool] = []
-        for start in range(0, len(images), batch_size):
+        step = batch_size or self.batch_for(*reference.shape[1:])
+        for start in range(0, len(images), step):
             watch.report(start / len(images), f"Comparing image {start + 1} of {len(images)}")
             batch = []
-            for source in images[start : start + batch_size]:
+            for source in images[start : start + step]:
                 image = load_image(source, value_range=value_range)
                 resized.append(image.shape != reference.shape)
                 batch.append(resize_like(image, reference))
-            found = self.differences(of_target, self.features(torch.stack(batch)))
-            vectors[start : start + len(batch)] = found
+            vectors[start : start + len(batch)] = self._compared(of_target, torch.stack(batch))
         return DifferenceVectors(vectors, tuple(resized))
+
+    @torch.inference_mode()
+    def _compared(self, target: Sequence[Tensor], images: Tensor) -> Vectors:
+        """As :meth:`differences` of :meth:`features`, one layer in memory at a time."""
+        return _as_vectors(
+            tap.sub_(its).square_() for its, tap in zip(target, self._taps(images), strict=True)
+        )
+
+    def _features_of_target(self, reference: Tensor) -> tuple[Tensor, ...]:
+        last = self._last
+        if (
+            last is None
+            or last[0].device != reference.device
+            or not torch.equal(last[0], reference)
+        ):
+            last = self._last = (reference.clone(), self.features(reference[None]))
+        return last[1]
+
+    def _taps(self, images: Tensor) -> Iterator[Tensor]:
+        images = images.to(self.device)
+        layout = torch.channels_last if self._packed else torch.contiguous_format
+        activation = torch.empty_like(images, memory_format=layout)
+        torch.sub(images, self._shift, out=activation).div_(self._scale)
+        for number, step in enumerate(self._steps):
+            tap, activation = activation, step(activation)
+            if number:  # the next layer has read it: it may be overwritten
+                yield _normalised(tap)
+        yield _normalised(activation)
+
+
+def _normalised(activation: Tensor) -> Tensor:
+    """Each place divided by its length over the channels, in place."""
+    length = torch.linalg.vector_norm(activation, dim=1, keepdim=True)
+    return activation.div_(length.add_(EPSILON))
+
+
+def _as_vectors(squared: Iterable[Tensor]) -> Vectors:
+    """Squared differences, (n, channels, h, w) per layer → (n, all channels)."""
+    means = torch.cat([layer.mean(dim=(2, 3)) for layer in squared], dim=1)
+    return means.cpu().numpy().astype(np.float64)

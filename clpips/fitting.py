@@ -9,172 +9,253 @@ chosen by leaving targets out of training rankings and on planted weights; see t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
-from scipy import sparse
 
+from clpips.comparisons import Comparisons, ranking_weights
 from clpips.errors import InputError
 from clpips.features import Vectors
 from clpips.observations import Observation
-from clpips.solver import Array, MarginRankingProblem, Prior, Solution
-from clpips.types import GRANULARITIES, Backbone, Granularity
+from clpips.solver import TOLERANCE, Array, MarginRankingProblem, Prior, Solution
+from clpips.spaces import Space, space_of
+from clpips.types import GRANULARITIES, Granularity
 from clpips.watch import Watch
-from clpips.weights import spec_of, stock_weights
 
 CHANNEL_SPREAD = 0.7
-"""Prior standard deviation of one weight, as a multiple of (itself + its layer's mean)."""
-LAYER_SPREAD = 1.0
-"""Prior standard deviation of a layer's multiplier, whose stock value is 1."""
+"""Prior standard deviation of one weight, as a multiple of (itself + its block's mean)."""
+BLOCK_SPREAD = 1.0
+"""Prior standard deviation of a block's multiplier, whose prior value is 1."""
+LEAST_SPREAD = 0.05
+"""A weight that everybody's rankings made 0 may still move by this share of its stock spread."""
 HELD_OUT_TOLERANCE = 5e-3
 """Relative duality gap of the many fits of a held-out report."""
+
+Start = Literal["stock", "everyone"]
+STARTS: tuple[Start, ...] = get_args(Start)
 
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """How weights are learnt.
+    """How weights are learnt. What is ``None`` is chosen by :mod:`clpips.selection`.
 
     Args:
         granularity: ``channel`` or ``layer``.
         margin: how much farther the farther image must be, in units of the mean stock gap
             (the mean of |stock distance of one − of the other| over all comparisons).
-        shrinkage: strength of the pull towards the stock weights, against the loss summed over
+        shrinkage: strength of the pull towards the prior weights, against the loss summed over
             rankings: with more rankings the same shrinkage pulls relatively less.
+        start: the prior weights: ``stock``, or ``everyone``'s, fitted to all participants.
         seed: written into the result; the fit itself draws nothing at random.
 
     Raises:
         InputError: a value outside its range.
     """
 
-    granularity: Granularity = "channel"
-    margin: float = 1.0
-    shrinkage: float = 0.02
+    granularity: Granularity | None = None
+    margin: float | None = None
+    shrinkage: float | None = None
+    start: Start | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.granularity not in GRANULARITIES:
+        if self.granularity not in (None, *GRANULARITIES):
             raise InputError(
                 f"granularity must be one of {GRANULARITIES}, got {self.granularity!r}"
             )
+        if self.start not in (None, *STARTS):
+            raise InputError(f"start must be one of {STARTS}, got {self.start!r}")
         for name, value in (("margin", self.margin), ("shrinkage", self.shrinkage)):
-            if not (math.isfinite(value) and value > 0):
+            if value is not None and not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name} must be a positive number, got {value!r}")
+
+    def filled(self, *, start: Start = "stock") -> FitSettings:
+        """The same settings, with the default in place of every ``None``."""
+        return replace(
+            self,
+            granularity=self.granularity or "channel",
+            margin=self.margin or 1.0,
+            shrinkage=self.shrinkage or 0.02,
+            start=self.start or start,
+        )
+
+
+PriorMeans = Callable[[Sequence[frozenset[str]]], Vectors]
+"""Sets of targets to leave out → (channels, sets) weights to start from."""
 
 
 class RankingFit:
-    """All comparisons of some observations, ready to be fitted with any of them left out.
+    """All comparisons of some observations, ready to be fitted with any targets left out.
 
     Args:
         observations: at least one with two images of different rank.
-        backbone: whose stock weights are the starting point.
-        settings: how.
+        space: whose stock weights are the starting point, or its name.
+        settings: how; ``None`` in them means the default here.
 
     Raises:
-        InputError: no comparison, or difference vectors of another backbone.
+        InputError: no comparison, or difference vectors of another space.
     """
 
     def __init__(
-        self, observations: Sequence[Observation], backbone: Backbone, settings: FitSettings
+        self, observations: Sequence[Observation], space: Space | str, settings: FitSettings
     ) -> None:
-        self.observations, self.settings = observations, settings
-        self.stock, channels = stock_weights(backbone), spec_of(backbone).channels
-        self.layer = np.repeat(np.arange(len(channels)), channels)
-        for one in observations:
-            if one.vectors.shape[1] != len(self.stock):
+        self.space = space_of(space) if isinstance(space, str) else space
+        self.observations, self.settings = list(observations), settings
+        self.stock = self.space.stock
+        for each in self.observations:
+            if each.vectors.shape[1] != len(self.stock):
                 raise InputError(
-                    f"difference vectors of {backbone} must have {len(self.stock)} channels, "
-                    f"got {one.vectors.shape[1]}"
+                    f"difference vectors of {self.space.name} must have {len(self.stock)} "
+                    f"channels, got {each.vectors.shape[1]}"
                 )
-        if not observations:
-            raise InputError("a fit needs at least one ranking, got none")
-        self.share, self.owner, differences = _comparisons([o.ranking.ranks for o in observations])
-        if not len(self.share):
-            raise InputError(
-                "a fit needs at least one ranking in which two images have different ranks"
-            )
-        # Only differences within a ranking count; without their mean, single precision keeps them.
-        vectors = np.concatenate([o.vectors - o.vectors.mean(axis=0) for o in observations])
-        self.stock_gaps = np.abs(differences @ (vectors @ self.stock))
+        rankings = [each.ranking for each in self.observations]
+        self.comparisons = Comparisons.of(rankings, ranking_weights(rankings))
+        # Only gaps count: without each ranking's mean, single precision keeps them.
+        self.vectors = np.concatenate([o.vectors - o.vectors.mean(axis=0) for o in observations])
+        self.stock_gaps = np.abs(self.comparisons.gaps(self.vectors @ self.stock))
         # In units of the mean stock gap, margin and shrinkage mean the same on any images.
         self.unit = float(self.stock_gaps.mean()) or 1.0
-        if settings.granularity == "layer":
-            vectors, prior = self._per_layer(vectors), self._layer_prior()
-        else:
-            prior = self._channel_prior()
-        self.problem = MarginRankingProblem(
-            vectors / self.unit, differences, prior, settings.margin, settings.shrinkage
-        )
 
-    def _per_layer(self, vectors: Vectors) -> Vectors:
-        """(images, channels) → (images, layers): the stock distance of each layer."""
-        starts = np.flatnonzero(np.diff(self.layer, prepend=-1))
-        per_layer: Vectors = np.add.reduceat(vectors * self.stock, starts, axis=1)
-        return per_layer
+    @property
+    def share(self) -> Array:
+        """(comparisons,) each comparison's share of the loss."""
+        return self.comparisons.share
 
-    def _layer_prior(self) -> Prior:
-        layers = int(self.layer[-1]) + 1
-        return Prior(np.ones(layers), np.full(layers, LAYER_SPREAD), np.arange(layers), 0.0)
+    @property
+    def owner(self) -> Array:
+        """(comparisons,) the observation that each comparison came from."""
+        return self.comparisons.owner
 
-    def _channel_prior(self) -> Prior:
-        sums = np.bincount(self.layer, weights=self.stock)
-        means = (sums / np.bincount(self.layer))[self.layer]
-        return Prior(self.stock, CHANNEL_SPREAD * (self.stock + means), self.layer, LAYER_SPREAD)
+    @cached_property
+    def targets(self) -> tuple[str, ...]:
+        """The targets, in the order in which they appear."""
+        return tuple(dict.fromkeys(each.ranking.target for each in self.observations))
 
     def all_of_it(self, watch: Watch) -> Solution:
         """Fit every comparison: one problem."""
-        return self.problem.solve(
-            self.share[:, None], check=lambda fraction: watch.report(fraction, "Fitting weights")
-        )
+        told = _telling(watch, "Fitting weights")
+        return self.solve([frozenset()], self.settings.filled(), check=told)
 
     def without(self, groups: Sequence[Sequence[int]], like: Solution, watch: Watch) -> Solution:
-        """Fit once per group with its observations left out, starting from a full fit.
+        """Fit once per group with its observations left out, with the default settings.
 
         Args:
             groups: indices of observations to leave out, one group a problem.
-            like: the solution with nothing left out.
+            like: the solution with nothing left out. Nothing is taken from it: a start from it
+                would leave the rest leaning against what is left out.
             watch: progress and cancel.
         """
         kept = np.stack([~np.isin(self.owner, group) for group in groups], axis=1)
+        told = _telling(watch, "Fitting with each target left out")
+        return self._solve(kept, self.settings.filled(), None, None, HELD_OUT_TOLERANCE, told)
+
+    def solve(
+        self,
+        left_out: Sequence[frozenset[str]],
+        settings: FitSettings,
+        *,
+        means: Vectors | None = None,
+        alpha: Array | None = None,
+        tolerance: float = TOLERANCE,
+        check: Callable[[float], None] = lambda fraction: None,
+    ) -> Solution:
+        """Fit once per set of targets, with the rankings of these targets left out.
+
+        Args:
+            left_out: sets of targets.
+            settings: without ``None`` in it.
+            means: (channels, sets) weights to start from; ``None`` for stock.
+            alpha: dual variables of similar problems, (comparisons, sets or 1).
+            tolerance: relative duality gap.
+            check: told the share of steps taken; may raise.
+        """
+        target = np.array([each.ranking.target for each in self.observations], dtype=object)
+        target = target[self.owner]
+        kept = np.stack(
+            [
+                ~np.isin(target, list(each)) if each else np.ones(len(target), bool)
+                for each in left_out
+            ],
+            axis=1,
+        )
+        return self._solve(kept, settings, means, alpha, tolerance, check)
+
+    def channel_weights(self, solution: Solution) -> Array:
+        """A solution's weights as (channels, problems), whatever the granularity.
+
+        Rankings that contradict every weight drive them all to 0, which orders nothing: such a
+        problem keeps the stock weights.
+        """
+        weights, stock = solution.weights, self.stock[:, None]
+        if len(weights) != len(stock):
+            weights = stock * np.repeat(weights, self.space.channels, axis=0)
+        return np.where(weights.any(axis=0), weights, stock)
+
+    def _solve(
+        self,
+        kept: Array,
+        settings: FitSettings,
+        means: Vectors | None,
+        alpha: Array | None,
+        tolerance: float,
+        check: Callable[[float], None],
+    ) -> Solution:
         # Each fold has the unit of its own comparisons: nothing of what is left out is used.
         counts = np.maximum(kept.sum(axis=0), 1)
         units = (kept * self.stock_gaps[:, None]).sum(axis=0) / counts / self.unit
         units = np.where(units > 0, units, 1.0)
-        return self.problem.solve(
+        problems = kept.shape[1]
+        by_layer = settings.granularity == "layer"
+        problem = MarginRankingProblem(
+            (self._per_layer if by_layer else self.vectors) / self.unit,
+            self.comparisons.matrix,
+            self._layer_prior(means) if by_layer else self._channel_prior(means),
+        )
+        assert settings.margin is not None and settings.shrinkage is not None
+        return problem.solve(
             kept * self.share[:, None] / units,
-            margins=self.settings.margin * units,
-            start=(like.alpha, like.beta),
-            tolerance=HELD_OUT_TOLERANCE,
-            check=lambda fraction: watch.report(fraction, "Fitting with each target left out"),
+            settings.margin * units,
+            np.full(problems, settings.shrinkage),
+            start=None if alpha is None else np.broadcast_to(alpha, kept.shape),
+            tolerance=tolerance,
+            check=check,
         )
 
-    def channel_weights(self, solution: Solution) -> Array:
-        """A solution's weights as (channels, problems), whatever the granularity."""
-        if self.settings.granularity == "layer":
-            return self.stock[:, None] * solution.weights[self.layer]
-        return solution.weights
+    @cached_property
+    def _per_layer(self) -> Vectors:
+        """(images, blocks): the stock distance of each block."""
+        starts = np.flatnonzero(np.diff(self.space.block_of, prepend=-1))
+        per_layer: Vectors = np.add.reduceat(self.vectors * self.stock, starts, axis=1)
+        return per_layer
+
+    def _layer_prior(self, means: Vectors | None) -> Prior:
+        blocks = len(self.space.blocks)
+        mean = np.ones((blocks, 1))
+        if means is not None:
+            mean = self._sums(means) / self._sums(self.stock[:, None])
+        # One multiplier per block is all there is, so the block's own is held at 1.
+        return Prior(mean, np.full_like(mean, BLOCK_SPREAD), np.arange(blocks), 1e-3)
+
+    def _channel_prior(self, means: Vectors | None) -> Prior:
+        stock = self.stock[:, None]
+        mean = stock if means is None else means
+        least = LEAST_SPREAD * self._spread(stock)
+        return Prior(mean, np.maximum(self._spread(mean), least), self.space.block_of, BLOCK_SPREAD)
+
+    def _spread(self, weights: Vectors) -> Vectors:
+        sizes = np.array(self.space.channels)
+        typical = np.repeat(self._sums(weights) / sizes[:, None], sizes, axis=0)
+        spread: Vectors = CHANNEL_SPREAD * (weights + typical)
+        return spread
+
+    def _sums(self, weights: Vectors) -> Vectors:
+        starts = np.cumsum([0, *self.space.channels[:-1]])
+        sums: Vectors = np.add.reduceat(weights, starts, axis=0)
+        return sums
 
 
-def _comparisons(
-    rankings: Sequence[Sequence[int]],
-) -> tuple[Array, np.ndarray[tuple[int], np.dtype[np.intp]], sparse.csr_matrix]:
-    """All comparisons of rankings laid end to end.
-
-    Returns:
-        each comparison's share of the loss (a ranking's shares sum to 1), the ranking it came
-        from, and the matrix (comparisons, images) that turns scores into farther − nearer.
-    """
-    nearer, farther, share, owner, offset = [], [], [], [], 0
-    for number, ranks in enumerate(rankings):
-        values = np.asarray(ranks)
-        near, far = np.nonzero(values[:, None] < values[None, :])
-        nearer.append(near + offset)
-        farther.append(far + offset)
-        share.append(np.full(len(near), 1 / max(len(near), 1)))
-        owner.append(np.full(len(near), number))
-        offset += len(values)
-    rows = np.arange(sum(map(len, nearer)))
-    signs = np.concatenate([np.ones(len(rows)), -np.ones(len(rows))])
-    columns = np.concatenate([*farther, *nearer])
-    matrix = sparse.csr_matrix((signs, (np.tile(rows, 2), columns)), shape=(len(rows), offset))
-    return np.concatenate(share), np.concatenate(owner), matrix
+def _telling(watch: Watch, words: str) -> Callable[[float], None]:
+    return lambda fraction: watch.report(fraction, words)

@@ -6,21 +6,24 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from clpips.errors import InputError, NotFitted
-from clpips.features import Network, Vectors
-from clpips.fitting import FitSettings, RankingFit
+from clpips.everyone import Everyone
+from clpips.features import Vectors
+from clpips.fitting import FitSettings, RankingFit, Start
 from clpips.images import ImageSource
 from clpips.metric_file import Card, read_metric, write_lpips, write_metric
 from clpips.observations import Known, Observation, observe
-from clpips.solver import TOLERANCE, Solution
-from clpips.types import Backbone, Granularity, Ranking
+from clpips.selection import Plan, plan_of
+from clpips.solver import TOLERANCE
+from clpips.spaces import Encoder, Space, open_space, space_of
+from clpips.types import BACKBONES, SPACES, Backbone, Granularity, Ranking, is_space_name
 from clpips.watch import Watch
-from clpips.weights import spec_of, stock_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,11 @@ class CLPIPS:
     the ``lpips`` package to 1e-6.
 
     Args:
-        backbone: ``alex``, ``vgg`` or ``squeeze``.
+        backbone: the name of a feature space (:mod:`clpips.spaces`).
         granularity: what is learnt: ``channel`` — every weight (1152 for alex) — or ``layer``,
-            one multiplier per layer of the stock weights.
-        margin, shrinkage, seed: see :class:`clpips.fitting.FitSettings`.
+            one multiplier per block of the stock weights.
+        margin, shrinkage, start, seed: see :class:`clpips.fitting.FitSettings`. What is ``None``
+            is chosen from the rankings, by nested leave-one-target-out.
         device: where the network runs.
 
     Attributes:
@@ -59,28 +63,33 @@ class CLPIPS:
         self,
         backbone: Backbone = "alex",
         *,
-        granularity: Granularity = "channel",
-        margin: float = 1.0,
-        shrinkage: float = 0.02,
+        granularity: Granularity | None = None,
+        margin: float | None = None,
+        shrinkage: float | None = None,
+        start: Start | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
-        spec_of(backbone)
+        if not is_space_name(backbone):
+            raise InputError(
+                f"backbone must be one of {SPACES}, timm:<model> or transformers:<model>, "
+                f"got {backbone!r}"
+            )
         self.backbone: Backbone = backbone
-        self.settings = FitSettings(granularity, margin, shrinkage, seed)
+        self.settings = FitSettings(granularity, margin, shrinkage, start, seed)
         self.device = device
-        self._network: Network | None = None
-        self._stock: Vectors | None = None
+        self._network: Encoder | None = None
 
     @property
     def weights(self) -> Vectors:
         """(channels,) the weights in use: learnt ones after ``fit``, else the stock weights."""
         learnt: Vectors | None = getattr(self, "weights_", None)
-        if learnt is not None:
-            return learnt
-        if self._stock is None:  # read and verified once, not for each distance
-            self._stock = stock_weights(self.backbone)
-        return self._stock
+        return self.space.stock if learnt is None else learnt
+
+    @cached_property
+    def space(self) -> Space:
+        """The feature space: its blocks and unfitted weights."""
+        return space_of(self.backbone)
 
     @property
     def is_fitted(self) -> bool:
@@ -88,13 +97,13 @@ class CLPIPS:
         return hasattr(self, "weights_")
 
     def layer_weights(self) -> list[Vectors]:
-        """The weights in use, layer by layer."""
-        return np.split(self.weights, np.cumsum(spec_of(self.backbone).channels)[:-1])
+        """The weights in use, block by block."""
+        return self.space.by_block(self.weights)
 
-    def network(self) -> Network:
-        """The frozen backbone, loaded when first needed."""
+    def network(self) -> Encoder:
+        """The frozen networks, loaded when first needed."""
         if self._network is None:
-            self._network = Network(self.backbone, device=self.device)
+            self._network = open_space(self.backbone, device=self.device)
         return self._network
 
     def observe(
@@ -111,6 +120,7 @@ class CLPIPS:
         self,
         rankings: Sequence[Ranking | Observation],
         *,
+        everyone: Everyone | None = None,
         known: Known | None = None,
         watch: Watch | None = None,
     ) -> Self:
@@ -119,6 +129,8 @@ class CLPIPS:
         Args:
             rankings: of one person, or of several for a pooled metric; images as paths. Or
                 observations, whose difference vectors are at hand.
+            everyone: all participants' rankings, whose pooled weights are then the starting
+                point; ``None`` starts from the stock weights.
             known: difference vectors at hand, by (target, image).
             watch: progress and cancel.
 
@@ -127,21 +139,29 @@ class CLPIPS:
             ImageError: an image that cannot be used.
             Cancelled: the watch asked to stop; nothing was learnt.
         """
-        observations = self.observe(rankings, known=known, watch=watch)
-        fit = RankingFit(observations, self.backbone, self.settings)
-        return self.adopt(fit, fit.all_of_it(watch or Watch()))
+        watch = watch or Watch()
+        fit = self.prepared(self.observe(rankings, known=known, watch=watch))
+        return self.adopt(self.plan(fit, everyone, watch))
 
-    def adopt(self, fit: RankingFit, solution: Solution) -> Self:
-        """Take over the weights of a fit that was solved, and write its card."""
-        gap = float(solution.gap[0])
+    def prepared(self, observations: Sequence[Observation]) -> RankingFit:
+        """The comparisons of some observations, ready to be fitted with these settings."""
+        return RankingFit(observations, self.space, self.settings)
+
+    def plan(self, fit: RankingFit, everyone: Everyone | None, watch: Watch) -> Plan:
+        """Choose what the settings leave open, and fit all rankings."""
+        return plan_of(fit, everyone, watch)
+
+    def adopt(self, plan: Plan) -> Self:
+        """Take over the weights of a fit that was made, and write its card."""
+        gap = float(plan.solution.gap[0])
         if not abs(gap) <= 10 * TOLERANCE:
             warnings.warn(
                 f"the fit stopped {abs(gap):.1%} away from its optimum",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self.weights_ = fit.channel_weights(solution)[:, 0]
-        self.card_ = Card.of_fit(self.backbone, fit, gap)
+        self.weights_ = plan.weights
+        self.card_ = Card.of_fit(self.space, plan.fit, plan.choice.settings, gap)
         return self
 
     def distances_of(self, vectors: Vectors) -> Vectors:
@@ -226,6 +246,7 @@ class CLPIPS:
             granularity=settings.granularity,
             margin=settings.margin,
             shrinkage=settings.shrinkage,
+            start=settings.start,
             seed=settings.seed,
             device=device,
         )
@@ -243,6 +264,10 @@ class CLPIPS:
         """
         if Path(path).suffix != ".pth":
             raise InputError(f"an lpips export must end in .pth, got {str(path)!r}")
+        if self.backbone not in BACKBONES:
+            raise InputError(
+                f"the lpips package knows the networks {BACKBONES} alone, got {self.backbone!r}"
+            )
         write_lpips(path, self.backbone, self.layer_weights())
 
     def _check_fitted(self) -> None:

@@ -25,10 +25,13 @@ from clpips.errors import InputError, MetricFileError
 from clpips.features import Vectors
 from clpips.files import one_line, write_files
 from clpips.fitting import FitSettings, RankingFit
-from clpips.types import BACKBONES, Backbone
+from clpips.spaces import Block, Space, space_of
+from clpips.types import BACKBONES, SPACES, Backbone, is_space_name
 from clpips.weights import backbone_tensors, spec_of
 
-FORMAT = "clpips-personal-metric-1"
+FORMAT = "clpips-personal-metric-2"
+FORMER = "clpips-personal-metric-1"
+"""Files of before there were blocks and starting points: alex, vgg or squeeze from stock."""
 
 _Number = (int, float)
 _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -40,6 +43,7 @@ _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "n_targets": int,
     "settings": dict,
     "gap": _Number,
+    "blocks": list,
     "held_out": (dict, type(None)),
     "library": str,
 }
@@ -47,7 +51,13 @@ _SETTINGS_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "granularity": str,
     "margin": _Number,
     "shrinkage": _Number,
+    "start": str,
     "seed": int,
+}
+_BLOCK_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "name": str,
+    "channels": int,
+    "sha256": str,
 }
 
 
@@ -56,7 +66,8 @@ class Card:
     """Where a personal metric came from.
 
     Args:
-        backbone, backbone_sha256: the frozen network.
+        backbone, backbone_sha256: the feature space, and the checksum of its frozen networks.
+        blocks: what its difference vector is made of, each with the checksum of its network.
         participants: whose rankings, in alphabetical order.
         n_rankings, n_comparisons, n_targets: how many.
         settings: how the weights were learnt.
@@ -67,6 +78,7 @@ class Card:
 
     backbone: Backbone
     backbone_sha256: str
+    blocks: tuple[Block, ...]
     participants: tuple[str, ...]
     n_rankings: int
     n_comparisons: int
@@ -77,17 +89,18 @@ class Card:
     library: str
 
     @classmethod
-    def of_fit(cls, backbone: Backbone, fit: RankingFit, gap: float) -> Card:
+    def of_fit(cls, space: Space, fit: RankingFit, settings: FitSettings, gap: float) -> Card:
         """The card of a fit that was just made."""
         rankings = [one.ranking for one in fit.observations]
         return cls(
-            backbone=backbone,
-            backbone_sha256=spec_of(backbone).sha256 or "",
+            backbone=space.name,
+            backbone_sha256=space.checksum,
+            blocks=space.blocks,
             participants=tuple(sorted({ranking.participant for ranking in rankings})),
             n_rankings=len(rankings),
             n_comparisons=len(fit.share),
             n_targets=len({ranking.target for ranking in rankings}),
-            settings=fit.settings,
+            settings=settings,
             gap=gap,
             held_out=None,
             library=_version(),
@@ -133,7 +146,7 @@ def read_metric(path: str | os.PathLike[str]) -> tuple[list[Vectors], Card]:
     except (safetensors.SafetensorError, TypeError, ValueError) as error:
         raise _refused(source, f"not a safetensors file ({error})") from error
     card = _card(source, metadata)
-    return _layers(source, tensors, card.backbone), card
+    return _layers(source, tensors, card), card
 
 
 def write_lpips(
@@ -167,30 +180,57 @@ def _refused(path: Path, rule: str) -> MetricFileError:
 
 
 def _card(path: Path, metadata: Mapping[str, str]) -> Card:
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, FORMER):
         found = metadata.get("format", "none")
         raise _refused(path, f"the format must be {FORMAT!r}, got {found!r}")
     try:
-        values = _typed("card", json.loads(metadata["card"]), _CARD_TYPES)
+        told = json.loads(metadata["card"])
+        if metadata["format"] == FORMER:
+            told = _brought_up_to_date(told)
+        values = _typed("card", told, _CARD_TYPES)
         values["settings"] = FitSettings(**_typed("settings", values["settings"], _SETTINGS_TYPES))
         values["participants"] = tuple(values["participants"])
+        values["blocks"] = tuple(
+            Block(**_typed("block", each, _BLOCK_TYPES)) for each in values["blocks"]
+        )
         card = Card(**values)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, InputError) as error:
         raise _refused(path, f"the card cannot be read ({error})") from error
-    if card.backbone not in BACKBONES:
-        raise _refused(path, f"backbone must be one of {BACKBONES}, got {card.backbone!r}")
+    if not is_space_name(card.backbone):
+        raise _refused(path, f"backbone must be one of {SPACES} or a model, got {card.backbone!r}")
     if not card.participants or not all(isinstance(one, str) for one in card.participants):
         raise _refused(path, f"participants must be names, got {list(card.participants)!r:.80}")
     if min(card.n_rankings, card.n_comparisons, card.n_targets) < 1 or not math.isfinite(card.gap):
         raise _refused(path, "the card's counts must be at least 1, and its gap a finite number")
-    known = spec_of(card.backbone).sha256
-    if known is not None and card.backbone_sha256 != known:
+    if card.backbone in SPACES:
+        _check_space(path, card)
+    return card
+
+
+def _check_space(path: Path, card: Card) -> None:
+    space = space_of(card.backbone)
+    if space.checksum and card.backbone_sha256 != space.checksum:
         raise _refused(
             path,
-            f"backbone_sha256 must be that of the {card.backbone} weights, {known[:12]}…, "
-            f"got {card.backbone_sha256[:12]!r}",
+            f"backbone_sha256 must be that of the {card.backbone} weights, "
+            f"{space.checksum[:12]}…, got {card.backbone_sha256[:12]!r}",
         )
-    return card
+    if tuple(each.channels for each in card.blocks) != space.channels:
+        raise _refused(
+            path,
+            f"the blocks must have the channels of {card.backbone}, {space.channels}, "
+            f"got {tuple(each.channels for each in card.blocks)}",
+        )
+
+
+def _brought_up_to_date(told: Any) -> Any:
+    """A card of the former format with what has come since."""
+    if not isinstance(told, dict) or told.get("backbone") not in BACKBONES:
+        return told
+    blocks = [asdict(block) for block in space_of(told["backbone"]).blocks]
+    settings = told.get("settings")
+    settings = {**settings, "start": "stock"} if isinstance(settings, dict) else settings
+    return {**told, "blocks": blocks, "settings": settings}
 
 
 def _typed(what: str, values: Any, types: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
@@ -207,8 +247,8 @@ def _typed(what: str, values: Any, types: Mapping[str, type | tuple[type, ...]])
     return values
 
 
-def _layers(path: Path, tensors: Mapping[str, Any], backbone: Backbone) -> list[Vectors]:
-    channels = spec_of(backbone).channels
+def _layers(path: Path, tensors: Mapping[str, Any], card: Card) -> list[Vectors]:
+    backbone, channels = card.backbone, [block.channels for block in card.blocks]
     expected = [f"layer{number}" for number in range(len(channels))]
     missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing or extra:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from clpips.errors import InputError
-from clpips.features import Network, Vectors
+from clpips.features import Vectors
 from clpips.images import load_image, resize_like
+from clpips.spaces import Encoder
 from clpips.types import Ranking
 from clpips.watch import Watch
 
@@ -46,7 +47,7 @@ class Observation:
 
 def observe(
     rankings: Sequence[Ranking | Observation],
-    network: Callable[[], Network],
+    network: Callable[[], Encoder],
     *,
     known: Known | None = None,
     watch: Watch | None = None,
@@ -94,7 +95,7 @@ def by_participant(observations: Iterable[Observation]) -> dict[str, list[Observ
 
 
 def _compute(
-    missing: Mapping[str, Sequence[str]], network: Network, watch: Watch
+    missing: Mapping[str, Sequence[str]], network: Encoder, watch: Watch
 ) -> Iterable[tuple[str, str, Vectors]]:
     cache = _FeatureCache(network, FEATURE_BYTES)
     total, done = sum(map(len, missing.values())), 0
@@ -111,7 +112,7 @@ def _compute(
 class _FeatureCache:
     """Features by image and size, the least recently used dropped first."""
 
-    def __init__(self, network: Network, budget: int) -> None:
+    def __init__(self, network: Encoder, budget: int) -> None:
         self.network, self.budget, self.used = network, budget, 0
         self.kept: OrderedDict[tuple[str, int, int], tuple[Tensor, ...]] = OrderedDict()
 

@@ -1,19 +1,23 @@
 """The convex problem behind a personal metric, and the solver that is right for it.
 
-Solved, for difference vectors d, comparisons p (nearer n, farther f) and weights w ≥ 0:
+Solved, for difference vectors d, comparisons p (nearer n, farther f), weights w ≥ 0 in blocks b
+and one multiplier m_b per block:
 
-    minimise   Σ_p c_p · max(0, margin − w·(d_f − d_n))  +  ½ · shrinkage · ‖w − w0‖²_Σ⁻¹
+    minimise  Σ_p c_p · max(0, margin − w·(d_f − d_n))
+              + ½ · shrinkage · [ Σ_c (w_c − m_b(c)·μ_c)² / σ_c²  +  Σ_b (m_b − 1)² / τ² ]
 
 The first term is the margin ranking loss; ``c_p`` makes every ranking weigh the same. The second
-pulls towards the stock weights w0 in the units of a prior covariance Σ: independent deviations
-of single weights (``spread``) plus one common multiplier per layer (``layer_spread``).
+pulls towards prior weights μ: single weights deviate from m·μ by about σ (``spread``), and a
+whole block grows or fades together by about τ (``block_spread``).
 
-Its dual is a smooth concave function over a box — one variable α_p in [0, c_p] per comparison,
-one β_c ≥ 0 per weight for w ≥ 0 — with w = w0 + Σ(Δᵀα + β)/shrinkage. It is maximised by
-accelerated projected gradient steps with adaptive restart (Nesterov 1983; O'Donoghue and Candès
-2015). Any number of problems that differ only in ``c`` (the folds of a held-out report) are
-solved side by side as one matrix product per step. It stops when the *duality gap*, an upper
-bound of the error in the objective, falls below the tolerance: no epochs, no learning rate.
+Its dual has one variable α_p in [0, c_p] per comparison. For given α the best w and m are found
+in closed form but for one number per block: w = max(0, m·μ + σ²·f/shrinkage) with f = Δᵀα, and m
+is the root of a rising piecewise-linear function, by Newton steps. So the dual is a smooth
+concave function over a box, and is maximised by accelerated projected gradient steps with
+restart (Nesterov 1983; O'Donoghue and Candès 2015). Any number of problems that differ in ``c``,
+μ, margin or shrinkage (folds, and settings to choose from) are solved side by side, one matrix
+product per step for all. A problem is done when its *duality gap*, an upper bound of the error
+in the objective, falls below the tolerance: no epochs, no learning rate.
 """
 
 from __future__ import annotations
@@ -29,6 +33,9 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 TOLERANCE = 2e-3
 """Relative duality gap at which a fit is done."""
+NEWTON_STEPS = 2
+"""Per gradient step, from the last step's multipliers; the gap is measured after many more."""
+CHECK_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +43,22 @@ class Prior:
     """Where weights are expected to lie before any ranking was seen.
 
     Args:
-        mean: (channels,) the stock weights, ≥ 0.
-        spread: (channels,) standard deviation of each weight's own deviation, > 0.
-        layer: (channels,) which layer each weight belongs to, from 0.
-        layer_spread: standard deviation of a layer's common multiplier, ≥ 0.
+        mean: μ, (channels,) or (channels, problems), ≥ 0.
+        spread: σ, of the same shape: standard deviation of each weight's own deviation, > 0.
+        block: (channels,) which block each weight belongs to, from 0, rising.
+        block_spread: τ, standard deviation of a block's common multiplier, > 0.
     """
 
     mean: Array
     spread: Array
-    layer: np.ndarray[Any, np.dtype[np.intp]]
-    layer_spread: float
+    block: np.ndarray[Any, np.dtype[np.intp]]
+    block_spread: float
 
-    def _loadings(self) -> Array:
-        """(channels, layers): the direction in which each layer's multiplier moves weights."""
-        loadings = np.zeros((len(self.mean), int(self.layer.max()) + 1))
-        loadings[np.arange(len(self.mean)), self.layer] = self.layer_spread * self.mean
-        return loadings
-
-    def covariance(self, precision: type[np.floating[Any]]) -> Callable[[Array], Array]:
-        """The function x (channels, n) → Σx, computed in the given precision."""
-        variance = (self.spread[:, None] ** 2).astype(precision)
-        loadings = self._loadings().astype(precision)
-        return lambda x: variance * x + loadings @ (loadings.T @ x)
-
-    def squared_length(self, deviation: Array) -> Array:
-        """‖deviation‖²_Σ⁻¹ of each column: (channels, n) → (n,), by Sherman–Morrison."""
-        scaled = deviation / self.spread[:, None] ** 2
-        loadings = self._loadings()
-        inner = 1 + (loadings**2 / self.spread[:, None] ** 2).sum(axis=0)  # (layers,)
-        common = loadings.T @ scaled  # (layers, n)
-        total: Array = (deviation * scaled).sum(axis=0) - (common**2 / inner[:, None]).sum(axis=0)
-        return total
+    def of_each(self, problems: int) -> tuple[Array, Array]:
+        """Mean and spread of every problem: two (channels, problems)."""
+        wide = [each if each.ndim == 2 else each[:, None] for each in (self.mean, self.spread)]
+        mean, spread = (np.broadcast_to(each, (len(each), problems)) for each in wide)
+        return mean, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +67,17 @@ class Solution:
 
     Args:
         weights: (channels, problems), all ≥ 0.
+        multipliers: (blocks, problems) how much each block grew.
         gap: (problems,) the duality gap as a share of the objective, in double precision.
         steps: gradient steps taken.
-        alpha, beta: the dual variables, from which a similar problem can start.
+        alpha: (comparisons, problems) dual variables, from which a similar problem can start.
     """
 
     weights: Array
+    multipliers: Array
     gap: Array
     steps: int
     alpha: Array
-    beta: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,49 +87,48 @@ class MarginRankingProblem:
     Args:
         vectors: (images, channels) difference vectors, rankings one after the other.
         differences: (comparisons, images) sparse: +1 at the farther image, −1 at the nearer.
-        prior: stock weights and spreads.
-        margin: how much farther the farther image must be, in the distance's unit.
-        shrinkage: strength of the pull towards the stock weights, > 0.
+        prior: prior weights and spreads.
     """
 
     vectors: Array
     differences: sparse.csr_matrix
     prior: Prior
-    margin: float
-    shrinkage: float
 
     def solve(
         self,
         loss_weights: Array,
+        margins: Array,
+        shrinkages: Array,
         *,
-        margins: Array | None = None,
-        start: tuple[Array, Array] | None = None,
+        start: Array | None = None,
         tolerance: float = TOLERANCE,
-        max_steps: int = 3000,
+        max_steps: int = 2000,
         check: Callable[[float], None] = lambda fraction: None,
     ) -> Solution:
         """Solve one problem per column of ``loss_weights``.
 
         Args:
             loss_weights: (comparisons, problems), ≥ 0; 0 leaves a comparison out.
-            margins: (problems,) each problem's own margin; by default all have ``margin``.
-            start: dual variables (alpha, beta) of a similar problem.
+            margins: (problems,) how much farther the farther image must be.
+            shrinkages: (problems,) strength of the pull towards the prior weights, > 0.
+            start: dual variables (comparisons, problems) of similar problems.
             tolerance: largest relative duality gap.
             max_steps: give up refining here; ``Solution.gap`` tells what was reached.
             check: called now and then with the share of ``max_steps`` taken; may raise.
         """
-        own = np.full(loss_weights.shape[1], self.margin) if margins is None else margins
-        state = _Ascent(self, loss_weights, own, start)
-        steps, gap = 0, np.full(loss_weights.shape[1], np.inf)
-        while steps < max_steps:
-            for _ in range(20):
-                state.step()
-            steps += 20
-            weights, gap = state.primal()
-            if np.abs(gap).max(initial=0.0) <= tolerance:
-                break
+        state = _Ascent(self, loss_weights, margins, shrinkages, start)
+        weights, multipliers, gap = state.primal()
+        steps, open_ = 0, np.flatnonzero(np.abs(gap) > tolerance)
+        while len(open_) and steps < max_steps:
+            part = state.only(open_)
+            for _ in range(CHECK_EVERY):
+                part.step()
+            steps += CHECK_EVERY
+            state.take(part, open_)
+            weights[:, open_], multipliers[:, open_], gap[open_] = part.primal()
+            open_ = open_[np.abs(gap[open_]) > tolerance]
             check(steps / max_steps)
-        return Solution(weights, gap, steps, state.alpha, state.beta)
+        return Solution(weights, multipliers, gap, steps, state.alpha)
 
 
 class _Ascent:
@@ -145,119 +137,126 @@ class _Ascent:
     Steps are taken in single precision: the gap, not the last digit, decides when to stop.
     """
 
+    # What belongs to single problems, by axis: these are cut down as problems get done.
+    PER_PROBLEM: tuple[str, ...] = (
+        "loss_weights",
+        "upper",
+        "margins",
+        "shrinkages",
+        "rate",
+        "mean",
+        "alpha",
+    )
+    PER_PROBLEM += ("ahead", "momentum", "multipliers", "variance", "pull")
+
     def __init__(
         self,
         problem: MarginRankingProblem,
         loss_weights: Array,
         margins: Array,
-        start: tuple[Array, Array] | None,
+        shrinkages: Array,
+        start: Array | None,
     ) -> None:
-        self.problem, self.loss_weights, self.margins = problem, loss_weights, margins
+        self.problem, prior = problem, problem.prior
+        problems = loss_weights.shape[1]
         self.vectors = problem.vectors.astype(np.float32)
         self.differences = problem.differences.astype(np.float32).tocsr()
         self.transposed = self.differences.T.tocsr()
-        self.upper = loss_weights.astype(np.float32)
-        self.mean = problem.prior.mean[:, None].astype(np.float32)
-        self.covariance = problem.prior.covariance(np.float32)
-        self.unit = self._unit()
-        self.rate = np.float32(problem.shrinkage / self._steepness())
-        shape = (len(self.mean), loss_weights.shape[1])
-        if start is None:
-            self.alpha, self.beta = np.zeros_like(self.upper), np.zeros(shape, np.float32)
-        else:
-            self.alpha = np.minimum(start[0], self.upper)
-            self.beta = np.broadcast_to(start[1], shape).astype(np.float32)
-        self.ahead, self.momentum = (self.alpha, self.beta), 1.0
+        self.loss_weights, self.upper = loss_weights, loss_weights.astype(np.float32)
+        self.margins = margins.astype(np.float32)
+        self.shrinkages = shrinkages.astype(np.float32)
+        mean, spread = prior.of_each(problems)
+        self.mean, self.variance = mean.astype(np.float32), spread.astype(np.float32) ** 2
+        self.pull = self.mean / self.variance
+        self.starts = np.flatnonzero(np.diff(prior.block, prepend=-1))
+        self.sizes = np.diff(np.append(self.starts, len(prior.block)))
+        self.multipliers = np.ones((len(self.starts), problems), np.float32)
+        self.alpha = np.zeros_like(self.upper) if start is None else np.minimum(start, self.upper)
+        self.ahead, self.momentum = self.alpha, np.ones(problems, np.float32)
+        self.rate = self.shrinkages / self._steepness()
 
-    def _unit(self) -> Array:
-        """The unit of β: 1/σ(w), times a factor that makes its block about as steep as α's."""
-        prior = self.problem.prior
-        sigma = np.sqrt(prior.spread**2 + (prior.layer_spread * prior.mean) ** 2)
-        sigma = sigma[:, None].astype(np.float32)
+    def only(self, chosen: Array) -> _Ascent:
+        """The same state for some of the problems."""
+        part = object.__new__(_Ascent)
+        part.__dict__.update(self.__dict__)
+        if len(chosen) < self.alpha.shape[-1]:
+            for name in self.PER_PROBLEM:
+                setattr(part, name, np.ascontiguousarray(getattr(self, name)[..., chosen]))
+        return part
 
-        def beta_block(x: Array) -> Array:
-            return self.covariance(x / sigma) / sigma
+    def take(self, part: _Ascent, chosen: Array) -> None:
+        """Take over what the steps of some problems changed."""
+        for name in ("alpha", "ahead", "momentum", "multipliers"):
+            whole = getattr(self, name).copy()
+            whole[..., chosen] = getattr(part, name)
+            setattr(self, name, whole)
 
-        def alpha_block(x: Array) -> Array:
-            pulled = self.covariance(self.vectors.T @ (self.transposed @ x))
-            return np.asarray(self.differences @ (self.vectors @ pulled))
+    def _sums(self, values: Array) -> Array:
+        """(channels, problems) → (blocks, problems)."""
+        return np.asarray(np.add.reduceat(values, self.starts, axis=0))
 
-        alpha = _largest(alpha_block, self.differences.shape[0])
-        beta = _largest(beta_block, len(prior.mean))
-        # Half as steep took the fewest steps on photographs and on drawn scenes.
-        return np.float32(0.5 * np.sqrt(alpha / beta)) / sigma
+    def _steepness(self) -> Array:
+        """Largest curvature of each problem's dual, times its shrinkage, by power iteration."""
+        tau = np.float32(self.problem.prior.block_spread**2)
+        x = np.random.default_rng(0).normal(size=(self.differences.shape[0], 1))
+        x = np.where(self.upper > 0, x, 0).astype(np.float32)
+        length = np.ones(x.shape[1], np.float32)
+        for _ in range(15):
+            x /= np.maximum(np.linalg.norm(x, axis=0), 1e-20)
+            force = self.force(x)
+            common = tau * np.repeat(self._sums(self.mean * force), self.sizes, axis=0)
+            x = np.where(self.upper > 0, self.gaps(self.variance * force + common * self.mean), 0)
+            length = np.linalg.norm(x, axis=0)
+        return np.asarray(np.maximum(np.float32(1.1) * length, np.float32(1e-12)))
 
-    def _steepness(self) -> float:
-        """Largest curvature of both blocks together, over ``shrinkage``."""
-        comparisons = self.differences.shape[0]
-
-        def both(x: Array) -> Array:
-            alpha, beta = x[:comparisons], x[comparisons:]
-            pulled = self.covariance(self.force(alpha, beta))
-            return np.concatenate([self.gaps(pulled), self.unit * pulled])
-
-        return _largest(both, comparisons + len(self.mean))
-
-    def force(self, alpha: Array, beta: Array) -> Array:
-        """Δᵀα + β: (channels, problems)."""
-        return np.asarray(self.vectors.T @ (self.transposed @ alpha) + self.unit * beta)
-
-    def weights(self, alpha: Array, beta: Array) -> Array:
-        """w = w0 + Σ(Δᵀα + β)/shrinkage: (channels, problems); may dip below 0 on the way."""
-        pulled = self.covariance(self.force(alpha, beta))
-        return self.mean + pulled / np.float32(self.problem.shrinkage)
+    def force(self, alpha: Array) -> Array:
+        """Δᵀα: (comparisons, problems) → (channels, problems)."""
+        return np.asarray(self.vectors.T @ (self.transposed @ alpha))
 
     def gaps(self, weights: Array) -> Array:
-        """w·(d_f − d_n) of every comparison: (comparisons, problems)."""
+        """w·(d_f − d_n) of every comparison: (channels, problems) → (comparisons, problems)."""
         return np.asarray(self.differences @ (self.vectors @ weights))
 
-    def step(self) -> None:
-        """One projected step from the extrapolated point, with restart when it turns back."""
-        alpha, beta = self.ahead
-        weights = self.weights(alpha, beta)
-        uphill = self.margins.astype(np.float32) - self.gaps(weights)
-        new_alpha = np.clip(alpha + self.rate * uphill, 0, self.upper)
-        new_beta = np.maximum(0, beta - self.rate * self.unit * weights)
-        moved = (new_alpha - self.alpha, new_beta - self.beta)
-        backwards = np.vdot(alpha - new_alpha, moved[0]) + np.vdot(beta - new_beta, moved[1])
-        if backwards > 0:
-            self.momentum, pull = 1.0, np.float32(0)
-        else:
-            grown = (1 + np.sqrt(1 + 4 * self.momentum**2)) / 2
-            pull, self.momentum = np.float32((self.momentum - 1) / grown), grown
-        self.alpha, self.beta = new_alpha, new_beta
-        self.ahead = (new_alpha + pull * moved[0], new_beta + pull * moved[1])
+    def weights(self, alpha: Array, *, newton_steps: int = NEWTON_STEPS) -> Array:
+        """The best weights ≥ 0 for given dual variables; ``self.multipliers`` follow."""
+        moved = self.variance * self.force(alpha) / self.shrinkages
+        stiffness = np.float32(1 / self.problem.prior.block_spread**2)
+        for _ in range(newton_steps):
+            centre = np.repeat(self.multipliers, self.sizes, axis=0) * self.mean
+            stuck = moved < -centre  # these weights are held at 0
+            own = np.where(stuck, -centre, moved) * self.pull
+            slope = stiffness * (self.multipliers - 1) - self._sums(own)
+            bend = stiffness + self._sums(np.where(stuck, self.pull * self.mean, 0))
+            self.multipliers = self.multipliers - slope / bend
+        centre = np.repeat(self.multipliers, self.sizes, axis=0) * self.mean
+        return np.maximum(centre + moved, 0)
 
-    def primal(self) -> tuple[Array, Array]:
-        """The feasible weights, and the duality gap as a share of the objective.
+    def step(self) -> None:
+        """One projected step from the extrapolated point; a problem that turns back restarts."""
+        uphill = self.margins - self.gaps(self.weights(self.ahead))
+        new = np.clip(self.ahead + self.rate * uphill, 0, self.upper)
+        moved = new - self.alpha
+        backwards = ((self.ahead - new) * moved).sum(axis=0) > 0
+        grown = (1 + np.sqrt(1 + 4 * self.momentum**2)) / 2
+        pull = np.where(backwards, 0, (self.momentum - 1) / grown).astype(np.float32)
+        self.momentum = np.where(backwards, 1, grown).astype(np.float32)
+        self.alpha, self.ahead = new, new + pull * moved
+
+    def primal(self) -> tuple[Array, Array, Array]:
+        """Feasible weights, multipliers, and the duality gap as a share of the objective.
 
         In double precision: where candidates are nearly alike, single precision loses the
         small differences that the objective is made of.
         """
-        problem, prior = self.problem, self.problem.prior
-        alpha, beta = self.alpha.astype(np.float64), (self.unit * self.beta).astype(np.float64)
-        alpha = np.minimum(alpha, self.loss_weights)
-        force = problem.vectors.T @ (problem.differences.T @ alpha) + beta
-        away = prior.covariance(np.float64)(force) / problem.shrinkage
-        raw = prior.mean[:, None] + away
-        feasible, half = np.maximum(raw, 0), problem.shrinkage / 2
-
-        def short(weights: Array) -> Array:
-            gaps = problem.differences @ (problem.vectors @ weights)
-            return np.asarray(self.margins - gaps)
-
-        loss = (self.loss_weights * np.maximum(short(feasible), 0)).sum(axis=0)
-        primal = loss + half * prior.squared_length(feasible - prior.mean[:, None])
-        pulled, held = (alpha * short(raw)).sum(axis=0), (beta * raw).sum(axis=0)
-        dual = half * prior.squared_length(away) + pulled - held
-        return feasible, (primal - dual) / np.maximum(np.abs(primal), 1e-12)
-
-
-def _largest(operator: Callable[[Array], Array], size: int) -> float:
-    """A little more than the largest eigenvalue of a positive operator, by power iteration."""
-    x = np.random.default_rng(0).normal(size=(size, 1)).astype(np.float32)
-    length = float(np.linalg.norm(x))
-    for _ in range(30):
-        x = operator(x / length) if length > 0 else x
-        length = float(np.linalg.norm(x))
-    return 1.05 * max(length, 1e-12)
+        weights = self.weights(self.alpha, newton_steps=10).astype(np.float64)
+        vectors, differences = self.problem.vectors, self.problem.differences
+        short = self.margins - differences @ (vectors @ weights)
+        alpha = np.minimum(self.alpha.astype(np.float64), self.loss_weights)
+        loss = (self.loss_weights * np.maximum(short, 0)).sum(axis=0)
+        multipliers = self.multipliers.astype(np.float64)
+        centre = np.repeat(multipliers, self.sizes, axis=0) * self.mean
+        penalty = ((weights - centre) ** 2 / self.variance).sum(axis=0)
+        penalty += ((multipliers - 1) ** 2).sum(axis=0) / self.problem.prior.block_spread**2
+        objective = loss + self.shrinkages / 2 * penalty
+        gap = loss - (alpha * short).sum(axis=0)
+        return weights, multipliers, gap / np.maximum(objective, 1e-12)

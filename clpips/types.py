@@ -8,12 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
+from clpips.boards import BoardRanking as BoardRanking  # the vocabulary is whole here
+from clpips.boards import Outcome as Outcome
+from clpips.boards import Submission as Submission
+from clpips.boards import SubmitResult as SubmitResult
 from clpips.errors import RankingError, StudyError
 
-Backbone = Literal["alex", "vgg", "squeeze"]
-BACKBONES: tuple[Backbone, ...] = get_args(Backbone)
+Backbone: TypeAlias = str
+"""The name of a feature space: one of ``SPACES``, ``timm:<model>`` or ``transformers:<model>``."""
+BACKBONES: tuple[Backbone, ...] = ("alex", "vgg", "squeeze")
+"""The networks of LPIPS itself."""
+SPACES: tuple[Backbone, ...] = (*BACKBONES, "st-alex", "st-vgg", "wide")
+"""The feature spaces that are built in."""
+LIBRARIES = ("timm", "transformers")
+
+
+def is_space_name(name: str) -> bool:
+    """Whether a feature space may bear this name; its model may still not be there."""
+    library, _, model = name.partition(":")
+    return name in SPACES or (library in LIBRARIES and bool(model))
+
 
 Granularity = Literal["channel", "layer"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
@@ -121,9 +137,24 @@ class Provenance:
 # --- a study and its people -----------------------------------------------------------------
 
 
+Choice = Literal["random", "informative"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+MAX_EXTRA = 12  # boards of either kind: more would tire people at the end of a study
+MAX_MADE = 36  # images drawn for one round
+
+
 @dataclass(frozen=True, slots=True)
 class StudySettings:
-    """What a researcher decides about a study before anybody joins it."""
+    """What a researcher decides about a study before anybody joins it.
+
+    Args:
+        repeats: how many boards each participant ranks once more at the end, unannounced.
+        calibration: how many boards with the same images everybody ranks at the end.
+        ask_confidence: whether each ranking is followed by the question how sure the person is.
+        choice: which of the drawn images a board shows: any, or those that tell most.
+        made_per_round: how many images are drawn for a round, of which ``candidates`` are
+            shown; 0 becomes ``candidates``.
+    """
 
     candidates: int = 4
     min_rounds: int = 2
@@ -137,10 +168,28 @@ class StudySettings:
         "long each took; no name, no e-mail address. You may stop at any time by closing the page."
     )
     instructions: str = ""
+    repeats: int = 0
+    calibration: int = 0
+    ask_confidence: bool = False
+    choice: Choice = "random"
+    made_per_round: int = 0
 
     def __post_init__(self) -> None:
         if not 2 <= self.candidates <= 9:
             raise StudyError(f"candidates must lie between 2 and 9, got {self.candidates}")
+        object.__setattr__(self, "made_per_round", self.made_per_round or self.candidates)
+        if not self.candidates <= self.made_per_round <= MAX_MADE:
+            raise StudyError(
+                f"made_per_round must lie between candidates ({self.candidates}) and {MAX_MADE}, "
+                f"got {self.made_per_round}"
+            )
+        for name in ("repeats", "calibration"):
+            if not 0 <= getattr(self, name) <= MAX_EXTRA:
+                raise StudyError(
+                    f"{name} must lie between 0 and {MAX_EXTRA}, got {getattr(self, name)}"
+                )
+        if self.choice not in CHOICES:
+            raise StudyError(f"choice must be one of {CHOICES}, got {self.choice!r}")
         if not 1 <= self.min_rounds <= self.max_rounds:
             raise StudyError(
                 "rounds must satisfy 1 ≤ minimum ≤ maximum, "
@@ -148,8 +197,11 @@ class StudySettings:
             )
         if not 64 <= self.image_size <= 1024:
             raise StudyError(f"image_size must lie between 64 and 1024, got {self.image_size}")
-        if self.backbone not in BACKBONES:
-            raise StudyError(f"backbone must be one of {BACKBONES}, got {self.backbone!r}")
+        if not is_space_name(self.backbone):
+            raise StudyError(
+                f"backbone must be one of {SPACES}, timm:<model> or transformers:<model>, "
+                f"got {self.backbone!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +217,23 @@ class Study:
     created_at: str
 
 
+TargetKind = Literal["own", "calibration"]
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One image that participants try to regenerate; ``image`` is its content hash."""
+    """One image that candidates are ranked against; ``image`` is its content hash.
+
+    Participants try to regenerate a study's ``own`` targets; those for ``calibration`` come
+    with candidates that are the same for everybody.
+    """
 
     id: int
     study_id: int
     position: int
     name: str
     image: str
+    kind: TargetKind = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +253,7 @@ class Participant:
 
 TrialState = Literal["waiting", "active", "done"]
 RoundState = Literal["generating", "ranking", "ranked", "failed", "cancelled"]
+RoundKind = Literal["own", "repeat", "calibration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,26 +279,12 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class BoardRanking:
-    """The ranking of a round that stands: candidate ids with their ranks.
-
-    ``uuid`` names the submission it came from; ``revision`` is 1 for the first submission and
-    grows by one with each edit.
-    """
-
-    uuid: str
-    round_id: int
-    order: tuple[int, ...]
-    ranks: tuple[int, ...]
-    shown: tuple[int, ...]
-    revision: int
-    elapsed_ms: int
-    submitted_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Round:
-    """One prompt, its candidates in shown order, and the ranking where there is one."""
+    """One prompt, its candidates in shown order, and the ranking where there is one.
+
+    A ``repeat`` shows the images of an earlier round of the same person, whose id is
+    ``repeats``, in another order; a ``calibration`` board has no prompt of theirs.
+    """
 
     id: int
     trial_id: int
@@ -249,54 +296,13 @@ class Round:
     ranking: BoardRanking | None
     progress: float
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What a board sends: candidate ids nearest first, with ranks, and what it was based on.
-
-    ``replaces`` is the uuid of the submission that this one edits, ``None`` for the first.
-    """
-
-    uuid: str
-    round_id: int
-    order: tuple[int, ...]
-    ranks: tuple[int, ...]
-    shown: tuple[int, ...]
-    replaces: str | None = None
-    elapsed_ms: int = 0
-    input: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not 8 <= len(self.uuid) <= 64:
-            raise StudyError(f"a submission's uuid must have 8 to 64 characters, got {self.uuid!r}")
-        if len(self.order) != len(self.ranks):
-            raise StudyError(
-                f"one rank per image must be given, got {len(self.ranks)} for {len(self.order)}"
-            )
-        if sorted(self.order) != sorted(self.shown) or len(set(self.order)) != len(self.order):
-            raise StudyError("a submission must rank each shown image exactly once")
-        ranks, steps = list(self.ranks), sorted(set(self.ranks))
-        dense = [1 + steps.index(rank) for rank in ranks]
-        competition = [1 + ranks.index(rank) for rank in ranks]
-        if not ranks or ranks != sorted(ranks) or ranks not in (dense, competition):
-            raise StudyError(f"ranks must start at 1 and rise, with gaps after ties, got {ranks}")
-
-
-Outcome = Literal["saved", "duplicate", "conflict"]
-
-
-@dataclass(frozen=True, slots=True)
-class SubmitResult:
-    """What became of a submission, and the ranking that stands now."""
-
-    outcome: Outcome
-    ranking: BoardRanking
+    kind: RoundKind = "own"
+    repeats: int | None = None
 
 
 # --- the worker's jobs ----------------------------------------------------------------------
 
-JobKind = Literal["generate", "vectors", "fit", "export", "simulate"]
+JobKind = Literal["generate", "vectors", "fit", "export", "explain", "selftest", "simulate"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 

@@ -72,6 +72,9 @@ class Person:
             await self.click("Begin")
             number = 0
             while not self.has("thank you"):
+                if self.has("last part"):
+                    await self.one_of_the_last_boards(think)
+                    continue
                 if number == rounds:
                     await self.click("I am done with this target")
                     number = 0
@@ -103,6 +106,19 @@ class Person:
         assert shown["state"] == "ranking", shown["state"]
         assert shown["id"] == ready["id"] == waiting["id"], "another round's board"
         assert shown["candidates"] == ready["candidates"], "another order than the server's"
+        await self.rank(shown, think)
+
+    async def one_of_the_last_boards(self, think: float) -> None:
+        """A board that comes with its images: submit, then on to the next or to the end."""
+        shown = self.board()
+        assert shown["state"] == "ranking", shown["state"]
+        await self.rank(shown, think)
+        onward = self.find("button")
+        assert onward.label in ("Next set", "Finish the study"), onward.label
+        await self.click(onward.label)
+
+    async def rank(self, shown: Mapping[str, Any], think: float) -> None:
+        """Think, submit, and see the page after it."""
         await asyncio.sleep(think * (0.5 + self.rng.random()))
         await self.submit(shown)
         started = time.perf_counter()
@@ -135,6 +151,7 @@ class Person:
             "replaces": None,
             "elapsed_ms": 1000,
             "input": {},
+            "confidence": self.rng.choice([None, 0.0, 0.5, 1.0]),
         }
         started = time.perf_counter()
         answer = await self.http("POST", "/api/submit", body)

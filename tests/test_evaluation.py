@@ -30,16 +30,6 @@ def test_the_whole_interval_decides(interval, rankings, targets, verdict) -> Non
     assert verdict_of(interval, rankings, targets) == verdict
 
 
-def test_with_one_ranking_per_target_the_interval_is_students() -> None:
-    from scipy import stats
-
-    values = np.random.default_rng(0).normal(0.1, 0.3, 9)
-    mean, interval = gain_interval([np.array([value]) for value in values])
-    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert mean == pytest.approx(values.mean())
-    assert interval == pytest.approx((expected.low, expected.high))
-
-
 def test_rounds_of_one_target_are_not_independent_evidence() -> None:
     """Repeating every ranking of a target must not make the interval any narrower."""
     values = np.random.default_rng(1).normal(0.1, 0.3, 6)

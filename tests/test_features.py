@@ -8,6 +8,7 @@ import pytest
 import torch
 from pictures import noise, scene
 
+from clpips import features
 from clpips.errors import Cancelled, InputError
 from clpips.features import Network
 from clpips.images import load_image, resize_like
@@ -42,6 +43,75 @@ def test_distances_equal_the_lpips_package(network: Network, picture) -> None:
         for image, distance in zip(images, ours, strict=True):
             expected = model(load_image(target)[None], load_image(image)[None]).item()
             assert distance == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (97, 61), (175, 130)])
+def test_odd_and_tiny_sizes_equal_the_lpips_package(network: Network, size) -> None:
+    model = theirs(network)
+    target, *images = [load_image(noise(seed, size)) for seed in range(4)]
+    ours = network.difference_vectors(target, images).vectors @ stock_weights(network.backbone)
+    with torch.no_grad():
+        expected = model(target.expand(3, -1, -1, -1), torch.stack(images)).flatten().numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+
+
+def test_nearly_the_same_picture_equals_the_lpips_package(network: Network) -> None:
+    model, target = theirs(network), load_image(scene(1))
+    image = (target + 1e-3 * torch.sin(torch.arange(96.0))).clamp(-1, 1)
+    ours = network.difference_vectors(target, [image]).vectors @ stock_weights(network.backbone)
+    with torch.no_grad():
+        expected = model(target[None], image[None]).item()
+    assert 0 < ours[0] == pytest.approx(expected, abs=1e-9, rel=1e-3)
+
+
+def test_the_modules_as_they_are_give_the_same_vectors(network: Network, monkeypatch) -> None:
+    """What runs where layers cannot be packed: on a GPU, or without oneDNN."""
+    monkeypatch.setattr(features, "can_pack", lambda device: False)
+    plain = Network(network.backbone)
+    target, *images = [scene(seed, 80) for seed in range(4)]
+    fast = network.difference_vectors(target, images).vectors
+    np.testing.assert_allclose(
+        plain.difference_vectors(target, images).vectors, fast, atol=1e-7, rtol=1e-4
+    )
+
+
+def test_both_ways_to_a_vector_agree_and_leave_the_features_as_they_were(network: Network) -> None:
+    target, image = load_image(scene(1)), load_image(scene(2))
+    of_target, of_image = network.features(target[None]), network.features(image[None])
+    before = [layer.clone() for layer in of_image]
+    first = network.differences(of_target, of_image)
+    assert all(torch.equal(a, b) for a, b in zip(before, of_image, strict=True))
+    np.testing.assert_allclose(
+        first, network.difference_vectors(target, [image]).vectors, atol=1e-7
+    )
+
+
+def test_a_target_seen_again_costs_no_pass(network: Network, monkeypatch) -> None:
+    target, image = scene(1), scene(2)
+    first = network.difference_vectors(target, [image]).vectors
+    monkeypatch.setattr(network, "features", None)
+    assert np.array_equal(network.difference_vectors(target, [image]).vectors, first)
+    with pytest.raises(TypeError):
+        network.difference_vectors(scene(3), [image])
+
+
+def test_changing_a_target_in_place_is_noticed(network: Network) -> None:
+    target, image = load_image(scene(1)), load_image(scene(2))
+    network.difference_vectors(target, [image])
+    target.copy_(image)
+    assert not network.difference_vectors(target, [image]).vectors.any()
+
+
+def test_features_have_unit_length_at_every_place_that_has_any(network: Network) -> None:
+    for layer in network.features(load_image(scene(1))[None]):
+        lengths = layer.norm(dim=1)
+        assert ((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all()
+
+
+def test_larger_pictures_go_in_smaller_batches(network: Network) -> None:
+    batches = [network.batch_for(side, side) for side in (32, 128, 512, 4096)]
+    assert batches == sorted(batches, reverse=True)
+    assert batches[0] > 1 == batches[-1]
 
 
 def test_batches_change_nothing(network: Network) -> None:
@@ -86,8 +156,6 @@ def test_an_unknown_backbone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_squeeze_network_is_real_code_on_random_weights(monkeypatch) -> None:
     """Its ImageNet weights may not be to be had; its taps are checked against lpips anyway."""
-    from clpips import features
-
     torch.manual_seed(0)
     model = lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
     tensors = {

@@ -1,16 +1,22 @@
+import csv
+import io
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
+from conftest import Floor
 from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3
 
 from app import migrations as schema
+from app.bundle import open_bundle
 from app.store import Store
 from app.tables import door
 from clpips.errors import StudyError
+from clpips.watch import Watch
 
 
 def run_sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
@@ -133,3 +139,52 @@ def test_an_sqlite_with_the_two_writer_bug_is_warned_of(
     monkeypatch.setattr(door, "SAFE_SQLITE", (99, 0, 0))
     with pytest.warns(RuntimeWarning, match=r"must be 3\.51\.3 or newer"):
         Store(tmp_path)
+
+
+# --- a study of the first version: Ada has finished its two targets, Ben one of them -------------
+
+FIRST_VERSION = Path(__file__).parent / "reference" / "study-m001.zip"
+
+
+def test_a_database_of_the_first_version_goes_on_where_it_stood(tmp_path: Path) -> None:
+    with zipfile.ZipFile(FIRST_VERSION) as bundle:
+        (tmp_path / "clpips.sqlite").write_bytes(bundle.read("study.sqlite"))
+        written = list(csv.DictReader(io.StringIO(bundle.read("rankings.csv").decode())))
+    store = Store(tmp_path)
+    assert [path.name[8:] for path in (tmp_path / "backups").iterdir()] == [
+        "-before-m002_repeats_calibration_and_confidence.sqlite"
+    ]
+    (study,) = store.studies()
+    ada, ben = store.participants(study.id)
+    rankings = store.study_rankings(study.id)
+    assert [(each.participant, each.confidence) for each in rankings] == [
+        ("Ada", None),
+        ("Ada", None),
+        ("Ben", None),
+    ]
+    flat = [pair for each in rankings for pair in zip(each.images, each.ranks, strict=True)]
+    assert flat == [(row["image"][7:71], int(row["rank"])) for row in written]
+    kinds = {(each.round.kind, each.trial.target.kind) for each in store.ranked_rounds(study.id)}
+    assert kinds == {("own", "own")}
+    assert (study.settings.repeats, study.settings.made_per_round) == (0, 4)
+    assert store.standing(ada.id).completion_code == ada.completion_code is not None
+    floor = Floor(store)
+    floor.rank(ben)
+    assert floor.finish(ben).completion_code is not None
+
+
+def test_a_bundle_of_the_first_version_opens(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    study = open_bundle(store, FIRST_VERSION, Watch())
+    assert [each.participant for each in store.study_rankings(study.id)] == ["Ada", "Ada", "Ben"]
+    assert all(store.has_image(each.image) for each in store.targets(study.id))
+
+
+def test_the_first_versions_tables_become_just_those_of_a_new_database(tmp_path: Path) -> None:
+    schema_of = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1, 2"
+    with zipfile.ZipFile(FIRST_VERSION) as bundle:
+        (tmp_path / "old").mkdir()
+        (tmp_path / "old" / "clpips.sqlite").write_bytes(bundle.read("study.sqlite"))
+    old, new = Store(tmp_path / "old"), Store(tmp_path / "new")
+    assert run_sql(old.path, schema_of) == run_sql(new.path, schema_of)
+    assert run_sql(old.path, "PRAGMA foreign_key_check") == []

@@ -189,6 +189,7 @@ def test_an_edit_replaces_what_it_names(server: Server, board: Round, token: str
         "order": turned,
         "ranks": [1, 2, 3, 4],
         "revision": 2,
+        "confidence": None,
     }
 
 
@@ -689,3 +690,17 @@ def test_a_websocket_for_another_name_is_closed_unopened() -> None:
     scope = {"type": "websocket", "headers": [(b"host", b"rebound.example")]}
     asyncio.run(LoopbackHosts(never)(scope, receive, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(0.25, 0.25), (1, 1.0), (None, None), (2, None), ("very", None), (True, None)],
+)
+def test_how_sure_somebody_is_never_costs_a_ranking(
+    server: Server, board: Round, token: str, floor: Floor, said: object, kept: float | None
+) -> None:
+    answer = send(server, token, ranking(board, confidence=said))
+    assert answer.json["outcome"] == "saved"
+    assert answer.json["ranking"]["confidence"] == kept
+    stored = floor.store.round(board.id).ranking
+    assert stored is not None and stored.confidence == kept

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +15,20 @@ from app.work import fit, simulate
 from app.work.generate import add_picture
 from clpips.errors import Cancelled, StudyError
 from clpips.generation.scenes import sample_targets
-from clpips.types import Job, Ranking, Study, StudySettings
+from clpips.types import Job, Ranking, Round, Study, StudySettings
 from clpips.watch import Watch
 from clpips.weights import SPECS, stock_weights
 
 SMALL = StudySettings(candidates=5, min_rounds=2, max_rounds=2, image_size=64)
 
 
-def small_study(store: Store, *, targets: int) -> Study:
+def small_study(store: Store, *, targets: int, **settings: int) -> Study:
     samples = sample_targets()[:targets]
     chosen = []
     for sample in samples:
         with Image.open(sample.path) as picture:
             chosen.append((sample.name, add_picture(store, picture.resize((64, 64)))))
-    return store.add_study("Simulated", SMALL, chosen, simulated=True)
+    return store.add_study("Simulated", replace(SMALL, **settings), chosen, simulated=True)
 
 
 def claimed(store: Store, study: Study) -> Job:
@@ -46,6 +48,47 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Study]:
     assert result == {"participants": 5, "rankings": 50}
     end(store, job)
     return store, study
+
+
+def test_simulated_people_rank_repeats_and_shared_boards_too(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    study = small_study(store, targets=3, repeats=2, calibration=2)
+    told: list[float] = []
+    stopped = Watch(
+        progress=lambda share, words: told.append(share),
+        cancelled=lambda: bool(told) and told[-1] >= 0.9,
+    )
+    with pytest.raises(Cancelled):
+        simulation.fill(store, study, stopped)
+    people = simulation.fill(store, study, Watch())
+    assert all(person.completion_code for person in people)
+    kinds = Counter(ranked.round.kind for ranked in store.ranked_rounds(study.id))
+    assert kinds == {"own": 5 * 3 * 2, "repeat": 5 * 2, "calibration": 5 * 2}
+    shared = [each for each in store.ranked_rounds(study.id) if each.round.kind == "calibration"]
+    boards = {each.trial.target.image: set() for each in shared}
+    for each in shared:
+        boards[each.trial.target.image].add(frozenset(c.image for c in each.round.candidates))
+    assert [len(seen) for seen in boards.values()] == [1, 1]
+    assert 0.8 < np.mean(repeatability(store, study)) < 1
+
+
+def repeatability(store: Store, study: Study) -> list[float]:
+    """Spearman of each repeat with the ranking it repeats."""
+    from clpips.agreement import spearman
+
+    found = []
+    for ranked in store.ranked_rounds(study.id):
+        if ranked.round.repeats is not None:
+            before = nearest_first(store.round(ranked.round.repeats))
+            after = nearest_first(ranked.round)
+            found.append(spearman(range(len(before)), [after.index(each) for each in before]))
+    return found
+
+
+def nearest_first(board: Round) -> list[str]:
+    assert board.ranking is not None
+    images = {candidate.id: candidate.image for candidate in board.candidates}
+    return [images[candidate_id] for candidate_id in board.ranking.order]
 
 
 @pytest.mark.parametrize("which", range(5))

@@ -302,7 +302,7 @@ def test_a_row_cannot_point_at_an_image_that_is_not_there(floor: Floor) -> None:
         pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"),
         floor.store._write() as db,
     ):
-        db.execute("INSERT INTO target VALUES (1, 99, 0, 'lost', 'nowhere')")
+        db.execute("INSERT INTO target VALUES (1, 99, 0, 'lost', 'nowhere', 'own')")
 
 
 def test_a_database_that_is_no_sqlite_file_is_named_in_one_sentence(tmp_path: Path) -> None:

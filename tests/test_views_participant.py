@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from conftest import Floor
 from streamlit.testing.v1 import AppTest
@@ -9,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from app.session import outbox_name
 from app.tables.prompts import plain_prompt
 from app.views.participant.compose import words_not_understood
-from app.views.participant.trial import _segments, _what_remains
+from app.views.participant.progress import segments
+from app.views.participant.trial import _what_remains
 from clpips.errors import StudyError
 from clpips.types import Participant, Provenance
 
@@ -320,15 +323,15 @@ def test_words_not_understood_are_named_once(floor: Floor, person: Participant) 
 def test_the_progress_fills_with_each_ranking_and_is_full_only_when_a_target_is_left(
     floor: Floor, person: Participant
 ) -> None:
-    seen = [_segments(floor.store.standing(person.id))]
+    seen = [segments(floor.store.standing(person.id))]
     floor.rank(person)
-    seen.append(_segments(floor.store.standing(person.id)))
+    seen.append(segments(floor.store.standing(person.id)))
     assert "1 more round" in _what_remains(floor.store.standing(person.id))
     floor.rank(person)
-    seen.append(_segments(floor.store.standing(person.id)))
+    seen.append(segments(floor.store.standing(person.id)))
     assert "all the rounds" in _what_remains(floor.store.standing(person.id))
     floor.finish(person)
-    seen.append(_segments(floor.store.standing(person.id)))
+    seen.append(segments(floor.store.standing(person.id)))
     assert seen[0] == [0, 0]
     assert 0 < seen[1][0] <= seen[2][0] < 1
     assert seen[3] == [1, 0]
@@ -353,3 +356,62 @@ def test_the_code_is_shown_only_when_the_browser_has_nothing_left_to_send(
         assert not page.exception
         assert ("Everything is saved" in text_of(page)) == shown
         assert ("still on the way" in text_of(page)) != shown
+
+
+# --- the last part ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def near_the_end(floor: Floor) -> Participant:
+    """Somebody who has ranked all but the last target of a study with two repeats."""
+    study = floor.study(targets=3, min_rounds=1, max_rounds=2, repeats=2)
+    person, _ = floor.store.add_participant(study.id, token=TOKEN)
+    floor.store.consent(person.id)
+    floor.store.start(person.id)
+    for _ in range(2):
+        floor.rank(person)
+        floor.finish(person)
+    return person
+
+
+def test_the_instructions_say_what_comes_after_the_targets(floor: Floor) -> None:
+    for count, words in ((0, ""), (1, "comes 1 more set"), (2, "come up to 2 more sets")):
+        study = floor.study(repeats=count)
+        person, token = floor.store.add_participant(study.id)
+        floor.store.consent(person.id)
+        shown = text_of(visit(p=token))
+        assert words in shown
+        assert ("After the last target" in shown) == (count > 0)
+
+
+def test_after_the_last_target_come_boards_with_nothing_to_write(
+    floor: Floor, near_the_end: Participant
+) -> None:
+    floor.rank(near_the_end)
+    page = visit(p=TOKEN)
+    assert "up to 2 more sets of pictures" in text_of(page)
+    press(page, "I am done with this target")
+    for place, onward in ((1, "Next set"), (2, "Finish the study")):
+        assert f"Last part · Set {place} of 2" in text_of(page)
+        assert labels(page) == [] and not page.text_area
+        board = floor.store.standing(near_the_end.id).round
+        assert board is not None
+        again = visit(p=TOKEN)  # the tab was closed meanwhile
+        assert f"Last part · Set {place} of 2" in text_of(again)
+        floor.send(near_the_end, floor.submission(board))
+        page.run()
+        assert ("1 more set to rank" in text_of(page)) == (place == 1)
+        press(page, onward)
+    assert "Thank you" in text_of(page)
+    assert floor.store.participant(near_the_end.id).completion_code is not None
+
+
+def test_a_repeat_is_not_announced_and_shows_no_words_of_before(
+    floor: Floor, near_the_end: Participant
+) -> None:
+    floor.rank(near_the_end)
+    floor.finish(near_the_end)
+    drawn = text_of(visit(p=TOKEN)).lower()
+    shown = re.sub("<style>.*?</style>", "", drawn, flags=re.DOTALL)
+    assert "set 1 of 2" in shown
+    assert not any(words in shown for words in ("a red ball", "repeat", "again"))

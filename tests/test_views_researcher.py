@@ -323,6 +323,43 @@ def test_an_attempt_that_met_a_standing_ranking_is_told_on_its_card(store: Store
     assert "the first stands" in card
 
 
+def test_repeats_and_shared_boards_bear_a_badge(store: Store) -> None:
+    from dataclasses import replace
+
+    study = ranked_study(store, people=1, targets=1)
+    (ranked,) = store.ranked_rounds(study.id)
+    assert ranked.round.ranking is not None
+    own = rankings_tab.ranking_card(ranked, (), ())
+    assert "Repeat" not in own and "Shared board" not in own and "How sure" not in own
+    sure = replace(ranked.round.ranking, confidence=0.75)
+    for kind, badge in (("repeat", "Repeat"), ("calibration", "Shared board")):
+        board: Any = replace(ranked.round, kind=kind, ranking=sure)
+        card = rankings_tab.ranking_card(ranked._replace(round=board), (), ())
+        assert f">{badge}<" in card
+        assert "How sure: 4 of 5" in card
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_the_settings_tab_tells_what_is_collected_beside_rankings(store: Store) -> None:
+    study = empty_study(
+        store, repeats=1, calibration=2, ask_confidence=True, choice="informative", made_per_round=8
+    )
+    text = text_of(opened(study, "Settings"))
+    for words_ in ("1 board", "2 boards, still to be drawn", "the 4 most telling of 8 drawn"):
+        assert words_ in text
+    text = text_of(opened(empty_study(store), "Settings"))
+    assert "all that are drawn" in text
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_progress_tells_of_the_last_part_where_there_is_one(store: Store) -> None:
+    assert "Last part" not in text_of(opened(ranked_study(store, people=1)))
+    study = empty_study(store, repeats=1)
+    person(store, study, "Ada")
+    text = text_of(opened(study))
+    assert "Last part" in text and "0 of 1" in text
+
+
 def test_a_page_holds_twenty_rankings() -> None:
     found: Any = list(range(45))
     pages = [rankings_tab.page_of(found, page) for page in (1, 2, 3)]
@@ -436,7 +473,7 @@ def test_rankings_left_out_are_counted_with_their_reason() -> None:
         ("Progress", "Nobody has joined yet"),
         ("Rankings", "No ranking has been submitted yet"),
         ("Fit & report", "Nobody has joined yet, so there is nothing to fit"),
-        ("Weights", "Nothing has been fitted yet"),
+        ("Why", "Nothing has been fitted yet"),
         ("Export", "Nothing has been fitted yet"),
     ],
 )
@@ -463,7 +500,7 @@ def test_the_weights_tab_shows_true_weights_only_of_simulated_participants(store
     rank_once(store, robot)
     add_vectors(store, study)
     fitted(store, study, "each")
-    screen = opened(study, "Weights")
+    screen = opened(study, "Why")
     assert "True share" not in text_of(screen)
     screen.selectbox(key="whose-weights").select("Robot").run()
     assert "True share" in text_of(screen)

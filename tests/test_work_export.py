@@ -3,11 +3,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
+import re
 import zipfile
 from pathlib import Path
 
 import lpips
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 import torch
@@ -16,7 +19,7 @@ from staged import add_vectors, end, job, person, picture, rank_once, ranked_stu
 from app.records import Export, Fit
 from app.store import Store
 from app.work import export, fit
-from clpips.errors import ClpipsError, StudyError
+from clpips.errors import Cancelled, ClpipsError, StudyError
 from clpips.images import load_image
 from clpips.metric import CLPIPS
 from clpips.rankings import read_rankings
@@ -116,6 +119,99 @@ def test_a_prompt_cannot_become_a_formula_and_parquet_keeps_it_exactly(
     assert list(frame.columns) == list(rows[0])
 
 
+@pytest.mark.parametrize(
+    ("what", "table"),
+    [
+        ("2afc", "triplets.csv"),
+        ("nights", "data.csv"),
+        ("bradley-terry", "counts.csv"),
+        ("pairs", "pairs.csv"),
+    ],
+)
+def test_the_rankings_are_packed_in_other_tools_layouts_with_their_images(
+    store: Store, study: Study, tmp_path: Path, what: str, table: str
+) -> None:
+    made = exported(store, study, what)
+    assert (made.path.suffix, made.media_type) == (".zip", "application/zip")
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.testzip() is None
+        assert {name.split("/")[0] for name in archive.namelist()} == {what}
+        archive.extractall(tmp_path)
+    folder = tmp_path / what
+    assert "36 comparisons out of 6 rankings; no tie" in (folder / "README.txt").read_text()
+    with (folder / table).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    named = [value for row in rows for value in row.values() if value.endswith(".png")]
+    stored = store.study_rankings(study.id)
+    hashes = {one.target for one in stored} | {image for one in stored for image in one.images}
+    found = {hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in named}
+    assert found == hashes
+    assert not list(store.settings.exports.glob(".layout-*"))
+
+
+def test_pairs_carry_the_prompts_and_can_be_of_one_person(
+    store: Store, study: Study, tmp_path: Path
+) -> None:
+    second = store.participants(study.id)[1]
+    made = exported(store, study, "pairs", participant_id=second.id)
+    assert "-ada-2-pairs-" in made.name
+    with zipfile.ZipFile(made.path) as archive:
+        lines = archive.read("pairs/pairs.jsonl").decode().splitlines()
+    told = [json.loads(line) for line in lines]
+    assert {(one["participant"], one["prompt"]) for one in told} == {("Ada 2", "=a hat")}
+    ours = {(one.trial, one.round) for one in store.study_rankings(study.id)}
+    assert {(one["trial"], one["round"]) for one in told} == ours
+
+
+def test_the_onnx_export_gives_the_personal_distances(store: Store, study: Study) -> None:
+    chosen = a_fit(store, study)
+    made = exported(store, study, "onnx", fit_id=chosen.id)
+    ours = CLPIPS.load(chosen.metric_path)
+    ranking = store.study_rankings(study.id)[0]
+    paths = store.image_path(ranking.target), store.image_path(ranking.images[0])
+    session = onnxruntime.InferenceSession(str(made.path), providers=["CPUExecutionProvider"])
+    pair = dict(zip(("target", "image"), (load_image(p)[None].numpy() for p in paths), strict=True))
+    (found,) = session.run(None, pair)
+    assert found[0] == pytest.approx(ours.distance(*paths), abs=1e-5)
+
+
+def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, study: Study) -> None:
+    a_fit(store, study)
+    a_fit(store, study)
+    held_out = [one.report["held_out"] for one in store.fits(study.id)[:2]]
+    text = exported(store, study, "methods").path.read_text(encoding="utf-8")
+    mean = np.mean([one["personal"]["spearman"] for one in held_out])
+    assert "2 participants ranked images by" in text
+    assert "(3 targets). This gave 6 rankings of 4 images and 36 comparisons" in text
+    told = re.search(r"([−0-9.]+)(?: \([^)]*\))? for the personal metric", text)
+    assert told is not None
+    assert float(told[1].replace("−", "-")) == pytest.approx(mean, abs=0.006)
+    table = exported(store, study, "latex").path.read_text(encoding="utf-8")
+    assert r"study ‘Hüte \& Shapes’" in table and "Ada 1" in table and "Ada 2" in table
+
+
+def test_simulated_participants_are_called_so_in_the_paper(store: Store, study: Study) -> None:
+    robot, _ = store.add_participant(study.id, label="Robot", simulated=True, true_weights={})
+    store.consent(robot.id)
+    store.start(robot.id)
+    for _ in range(3):
+        rank_once(store, robot)
+    add_vectors(store, study)
+    a_fit(store, study)
+    text = exported(store, study, "methods").path.read_text(encoding="utf-8")
+    assert "3 participants ranked images, 1 of them simulated," in text
+
+
+@pytest.mark.parametrize("what", ["2afc", "bundle"])
+def test_cancelling_half_way_leaves_no_file(store: Store, study: Study, what: str) -> None:
+    told: list[float] = []
+    watch = Watch(lambda share, words: told.append(share), lambda: len(told) >= 20)
+    with pytest.raises(Cancelled):
+        export.run(store, job(store, "export", study, what=what), watch)
+    assert len(told) == 20 and told == sorted(told)
+    assert list(store.settings.exports.rglob("*")) == []
+
+
 def test_one_persons_rankings_can_be_exported_alone(store: Store, study: Study) -> None:
     second = store.participants(study.id)[1]
     made = exported(store, study, "csv", participant_id=second.id)
@@ -149,8 +245,11 @@ def test_what_cannot_be_exported_is_said_and_leaves_no_file(store: Store, study:
     with pytest.raises(StudyError, match="of the same study"):
         running = job(store, "export", other, what="metric", fit_id=chosen.id)
         export.run(store, running, Watch())
-    with pytest.raises(StudyError, match="no ranking was submitted"):
-        export.run(store, job(store, "export", other, what="csv"), Watch())
+    for what in ("csv", "nights"):
+        with pytest.raises(StudyError, match="no ranking was submitted"):
+            export.run(store, job(store, "export", other, what=what), Watch())
+    with pytest.raises(StudyError, match="please fit personal metrics first"):
+        export.run(store, job(store, "export", other, what="methods"), Watch())
     chosen.metric_path.unlink()
     with pytest.raises(ClpipsError, match="fit again"):
         export.run(store, job(store, "export", study, what="lpips", fit_id=chosen.id), Watch())

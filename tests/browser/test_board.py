@@ -629,6 +629,104 @@ def test_two_tabs_send_one_ranking(desk: BrowserContext) -> None:
     other.done()
 
 
+# --- how sure ---------------------------------------------------------------------------------
+
+
+def test_how_sure_somebody_is_may_be_said_once_all_are_placed(desk: BrowserContext) -> None:
+    board = Board(desk, sure=1).ready()
+    question = board.page.get_by_role("radiogroup").or_(board.page.get_by_role("group"))
+    expect(question).to_have_count(0)  # its room is there, and nothing to press or to hear
+    place = board.submit.bounding_box()
+    board.click(1, 3, 0)
+    expect(question).to_have_accessible_name(re.compile("How sure are you of this order?"))
+    assert board.submit.bounding_box() == place
+    board.page.get_by_label("Quite sure").check()
+    assert board.strip() == [2, 4, 1, 3]
+    board.submit.click()
+    board.saved()
+    assert board.posts[0]["confidence"] == 0.75
+    assert board.rounds()[0]["ranking"]["confidence"] == 0.75
+    board.done()
+
+
+def test_the_question_needs_no_answer_and_an_answer_can_be_taken_back(
+    desk: BrowserContext,
+) -> None:
+    board = Board(desk, sure=1).ready()
+    board.click(1, 3, 0)
+    board.page.get_by_label("Very sure").click()
+    board.page.get_by_label("Very sure").click()
+    expect(board.page.get_by_label("Very sure")).not_to_be_checked()
+    board.submit.click()
+    board.saved()
+    assert board.posts[0]["confidence"] is None
+    board.done()
+
+
+def test_keys_answer_the_question_and_rank_nothing(desk: BrowserContext) -> None:
+    board = Board(desk, sure=1).ready()
+    board.page.keyboard.type("3142")
+    board.page.mouse.move(1, 1)
+    board.page.get_by_label("Not sure at all").focus()
+    board.page.keyboard.press("ArrowRight")
+    board.page.keyboard.press("ArrowRight")
+    board.page.keyboard.press("4")
+    expect(board.page.get_by_label("Fairly sure")).to_be_checked()
+    assert board.strip() == [2, 4, 1, 3]
+    expect(board.submit).to_be_enabled()
+    board.page.keyboard.press("Control+Enter")
+    board.saved()
+    assert board.posts[0]["confidence"] == 0.5
+    board.done()
+
+
+def test_a_change_of_mind_about_how_sure_is_an_edit(desk: BrowserContext) -> None:
+    board = Board(desk, sure=1).ready()
+    board.click(1, 3, 0)
+    board.page.get_by_label("A little sure").check()
+    board.submit.click()
+    board.saved()
+    board.page.wait_for_timeout(600)
+    board.part("change").click()
+    expect(board.page.get_by_label("A little sure")).to_be_checked()
+    expect(board.submit).to_be_disabled()
+    board.page.get_by_label("Very sure").check()
+    board.submit.click()
+    board.saved()
+    first, second = board.posts
+    assert (second["order"], second["replaces"]) == (first["order"], first["uuid"])
+    assert [each["confidence"] for each in (first, second)] == [0.25, 1]
+    board.done()
+
+
+def test_how_sure_survives_a_reload_and_a_cut_line(own: BrowserContext) -> None:
+    board = Board(own, sure=1).ready()
+    board.click(1, 3, 0)
+    board.page.get_by_label("Fairly sure").check()
+    board.page.reload()
+    board.ready()
+    expect(board.page.get_by_label("Fairly sure")).to_be_checked()
+    board.page.wait_for_timeout(1_000)
+    own.set_offline(True)
+    board.submit.click()
+    expect(board.part("verdict")).to_have_text(LATE, timeout=12_000)
+    assert '"confidence":0.5' in (board.outbox() or "")
+    own.set_offline(False)
+    board.saved()
+    assert board.rounds()[0]["ranking"]["confidence"] == 0.5
+    board.done()
+
+
+def test_a_study_that_does_not_ask_shows_no_question(desk: BrowserContext) -> None:
+    board = Board(desk).ready()
+    board.click(1, 3, 0)
+    expect(board.part("sure")).to_be_hidden()
+    board.submit.click()
+    board.saved()
+    assert board.posts[0]["confidence"] is None
+    board.done()
+
+
 def test_a_reload_keeps_the_draft(desk: BrowserContext) -> None:
     board = Board(desk, fresh=True).ready()
     board.click(2, 1)
@@ -689,7 +787,7 @@ def test_axe_finds_nothing_in_any_phase(browser: Browser, server: str, color_sch
     context = browser.new_context(
         base_url=server, color_scheme=color_scheme, reduced_motion="reduce"
     )
-    board = Board(context, seconds=2)
+    board = Board(context, seconds=2, sure=1)
 
     def check() -> None:
         found = Axe().run(board.page, context=".stBidiComponent").response["violations"]
@@ -704,6 +802,7 @@ def test_axe_finds_nothing_in_any_phase(browser: Browser, server: str, color_sch
     check()
     board.page.keyboard.press("Escape")
     board.click(0)
+    check()
     board.submit.click()
     board.saved()
     board.page.wait_for_timeout(600)

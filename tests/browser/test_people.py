@@ -15,10 +15,12 @@ from app.store import Store
 from clpips.types import StudySettings
 
 
-def crowd(app: RunningApp, store: Store, count: int, *, targets: int = 1) -> list[Person]:
+def crowd(
+    app: RunningApp, store: Store, count: int, *, targets: int = 1, **settings: int
+) -> list[Person]:
     """That many invited people in a small study of their own, with small pictures."""
     pictures = [(f"t{seed}", add_picture(store, seed)) for seed in range(targets)]
-    study = store.add_study("Crowd", StudySettings(image_size=64), pictures)
+    study = store.add_study("Crowd", StudySettings(image_size=64, **settings), pictures)
     timings = Timings()
     return [
         Person(
@@ -67,6 +69,6 @@ def check_stored(store: Store, people: list[Person]) -> int:
 def test_people_at_once_are_all_stored_and_never_mixed_up(tmp_path: Path) -> None:
     with RunningApp(tmp_path) as app:
         store = Store(app.data_dir)
-        people = crowd(app, store, 8, targets=2)
+        people = crowd(app, store, 8, targets=2, repeats=1, calibration=1)
         asyncio.run(together(people, rounds=2, think=0.2, ramp=1.0))
-        assert check_stored(store, people) == 8 * 2 * 2
+        assert check_stored(store, people) == 8 * (2 * 2 + 1 + 1)

@@ -100,6 +100,7 @@ def submit(each: Round, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         "order": body["order"],
         "ranks": body["ranks"],
         "revision": standing["revision"] + 1 if standing else 1,
+        "confidence": body.get("confidence"),
     }
     each.history.append(each.ranking)
     each.state = "ranked"

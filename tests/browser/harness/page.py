@@ -1,7 +1,8 @@
 """One page with a board: ``/?p=WHO&k=4``, as a participant's page would show it.
 
 ``seconds`` draws for that long, ``fails`` ends the drawing badly, ``next`` moves on to another
-round as soon as one is saved, ``thanks`` shows the last page instead of a board.
+round as soon as one is saved, ``thanks`` shows the last page instead of a board, ``sure`` asks how
+sure the person is.
 """
 
 from urllib.parse import parse_qsl
@@ -40,6 +41,7 @@ with right:
         token=f"token-{who}",
         target_src=target,
         can_edit="fixed" not in ask,
+        ask_confidence="sure" in ask,
     )
 if event:
     st.session_state.setdefault(f"told-{who}", []).append(event.kind)

@@ -1,0 +1,215 @@
+"""The report of ``clpips fit`` → the numbers that a paper needs.
+
+Read with tolerance: an entry that is not there, or not a finite number, is not known and is left
+out. Over several participants a metric's value is the mean of theirs, as everywhere in this
+project, and its interval is bootstrapped over the rankings of each.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clpips.agreement import ICC_FORM, bootstrap_interval
+from clpips.errors import InputError
+from clpips.export.paper import (
+    PERSONAL,
+    POOLED,
+    STOCK,
+    Interval,
+    MetricRow,
+    PersonRow,
+    StudyNumbers,
+)
+from clpips.significance import corrected
+from clpips.types import BACKBONES
+from clpips.weights import spec_of
+
+METRICS = {"stock": STOCK, "pooled": POOLED, "personal": PERSONAL}
+
+P_TEST = "one-sided sign flips of targets"
+"""How :class:`clpips.evaluation.HeldOut` tests its gain."""
+
+
+def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The ``report.json`` that ``clpips fit`` has written.
+
+    Raises:
+        InputError: no such file, not JSON, or no participants in it.
+    """
+    try:
+        report = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: the report cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: a report must be JSON ({error})") from error
+    people = report.get("participants") if isinstance(report, dict) else None
+    if not isinstance(people, dict) or not all(isinstance(one, dict) for one in people.values()):
+        raise InputError(f"{path}: a report must be one that clpips fit wrote, got another file")
+    return dict(report)
+
+
+def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
+    """The numbers of a report: ``backbone`` and, by name, ``participants`` with ``held_out``.
+
+    Raises:
+        InputError: no participant has held-out agreement, or the report is of the pooled fit.
+    """
+    entries: Mapping[str, Mapping[str, Any]] = report["participants"]
+    if list(entries) == ["pooled"]:
+        raise InputError("a methods text needs each participant's fit, got the pooled one alone")
+    held_out = {
+        name: entry["held_out"]
+        for name, entry in entries.items()
+        if isinstance(entry.get("held_out"), Mapping)
+    }
+    if not held_out:
+        raise InputError(
+            "a methods text needs held-out agreement, which rankings of at least two targets give"
+        )
+    found = list(held_out.values())
+    gains = [_number(one.get("gain")) for one in found]
+    alone = found[0] if len(found) == 1 else None
+    people, correction = _people(entries, held_out)
+    backbone = report.get("backbone")
+    ceilings = [_ceiling(one, report) for one in found]
+    return StudyNumbers(
+        rows=_rows(found),
+        people=people,
+        participants=len(entries),
+        targets=_targets(found) if len(found) == len(entries) else None,
+        rankings=_total(entries, "n_rankings"),
+        comparisons=_total(entries, "n_comparisons"),
+        backbone=backbone if isinstance(backbone, str) else None,
+        n_weights=sum(spec_of(backbone).channels) if backbone in BACKBONES else None,
+        interval_of="rankings",
+        icc_form=_icc_form(found),
+        gain=_mean(gains),
+        gain_ci=None if alone is None else _interval(alone.get("gain_ci")),
+        p=None if alone is None else people[0].p,
+        p_test=P_TEST if any(one.p is not None for one in people) else None,
+        p_correction=correction,
+        noise_ceiling=_mean(ceilings),
+    )
+
+
+def _rows(found: Sequence[Mapping[str, Any]]) -> tuple[MetricRow, ...]:
+    """The metrics that every participant with held-out agreement has."""
+    rows = []
+    for key, name in METRICS.items():
+        own = [one.get(key) for one in found]
+        if not all(isinstance(one, Mapping) for one in own):
+            continue
+        values = [one for one in own if isinstance(one, Mapping)]
+        rows.append(
+            MetricRow(
+                name,
+                _mean([_number(one.get("spearman")) for one in values]),
+                _spearman_ci(values),
+                _mean([_number(one.get("icc")) for one in values]),
+                _mean([_number(one.get("pairwise_accuracy")) for one in values]),
+            )
+        )
+    return tuple(rows)
+
+
+def _spearman_ci(values: Sequence[Mapping[str, Any]]) -> Interval | None:
+    if len(values) == 1:
+        return _interval(values[0].get("spearman_ci"))
+    groups = []
+    for one in values:
+        known = [_number(value) for value in one.get("per_ranking") or ()]
+        groups.append(np.array([value for value in known if value is not None]))
+    return bootstrap_interval(groups)
+
+
+def _people(
+    entries: Mapping[str, Mapping[str, Any]], held_out: Mapping[str, Mapping[str, Any]]
+) -> tuple[tuple[PersonRow, ...], str | None]:
+    """Each participant's row, and how their p-values were corrected for being several."""
+    told = [_number(one.get("p_corrected")) for one in held_out.values()]
+    raw = [_p(one.get("p")) for one in held_out.values()]
+    given = any(value is not None for value in told)
+    if not given and sum(value is not None for value in raw) > 1:
+        told, given = list(corrected(raw, "holm")), True
+    p_values = dict(zip(held_out, told if given else raw, strict=True))
+    rows = []
+    for name, entry in entries.items():
+        own = held_out.get(name, {})
+        values = {key: _number((own.get(key) or {}).get("spearman")) for key in METRICS}
+        rows.append(
+            PersonRow(
+                name,
+                _count(entry.get("n_rankings")),
+                values["stock"],
+                values["pooled"],
+                values["personal"],
+                _number(own.get("gain")),
+                _interval(own.get("gain_ci")),
+                p_values.get(name),
+            )
+        )
+    return tuple(rows), "Holm" if given else None
+
+
+def _targets(found: Sequence[Mapping[str, Any]]) -> int | None:
+    names = {
+        target.get("target")
+        for one in found
+        for target in one.get("targets") or ()
+        if isinstance(target, Mapping)
+    }
+    return len(names) or None
+
+
+def _total(entries: Mapping[str, Mapping[str, Any]], key: str) -> int | None:
+    counts = [_count(entry.get(key)) for entry in entries.values()]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _icc_form(found: Sequence[Mapping[str, Any]]) -> str:
+    """The form that the reports name; those that name none are of this version."""
+    named = {str((one.get("personal") or {}).get("icc_form", ICC_FORM)) for one in found}
+    return named.pop() if len(named) == 1 else ICC_FORM
+
+
+def _ceiling(held_out: Mapping[str, Any], report: Mapping[str, Any]) -> float | None:
+    told = held_out.get("noise_ceiling", report.get("noise_ceiling"))
+    if isinstance(told, Mapping):
+        told = told.get("value", told.get("spearman"))
+    return _number(told)
+
+
+def _p(told: Any) -> float | None:
+    value = _number(told.get("p") if isinstance(told, Mapping) else told)
+    return value if value is not None and 0 <= value <= 1 else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean over participants; not known as soon as one of them is not."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _interval(value: Any) -> Interval | None:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    low, high = map(_number, value)
+    return None if low is None or high is None else (low, high)
