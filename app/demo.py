@@ -10,10 +10,8 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
-
+from app.pictures import add_target
 from app.store import Store
-from app.work.generate import add_picture
 from clpips.generation.scenes import SampleTarget, sample_targets
 from clpips.types import Study, StudySettings
 
@@ -27,6 +25,8 @@ SIMULATED = StudySettings(
     min_rounds=2,
     max_rounds=2,
     image_size=256,
+    repeats=2,
+    calibration=3,
     instructions="Nobody takes part in this study: its participants are simulated.",
 )
 
@@ -67,16 +67,8 @@ def _study(
     ]
     if there:
         return there[-1]
-    targets = [(sample.name, _image(store, sample, settings.image_size)) for sample in samples]
+    targets = [(sample.name, add_target(store, sample, settings.image_size)) for sample in samples]
     return store.add_study(title, settings, targets, simulated=simulated)
-
-
-def _image(store: Store, sample: SampleTarget, side: int) -> str:
-    """A sample target at a study's own size: comparing pictures of one size is quicker."""
-    with Image.open(sample.path) as picture:
-        if picture.size == (side, side):
-            return store.add_image(sample.path.read_bytes(), width=side, height=side)
-        return add_picture(store, picture.resize((side, side), Image.Resampling.LANCZOS))
 
 
 def _ask_for_simulation(store: Store, study: Study) -> None:

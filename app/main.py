@@ -23,11 +23,18 @@ def _study() -> None:
     page()
 
 
+def _selftest() -> None:
+    from app.views.researcher.selftest_page import page
+
+    page()
+
+
 st.navigation(
     [
         st.Page(_participant, title="Welcome", default=True),
         st.Page(_studies, title="Studies", url_path="researcher"),
         st.Page(_study, title="Study", url_path="study"),
+        st.Page(_selftest, title="Self-test", url_path="selftest"),
     ],
     position="hidden",
 ).run()

@@ -30,6 +30,13 @@ def m001_everything_a_study_needs(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m002_repeats_calibration_and_confidence(db: Database) -> None:
+    """What an honest report needs: boards ranked twice, boards that all rank, how sure."""
+    for statement in _HONESTY:
+        db.execute(statement)
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,
@@ -162,6 +169,22 @@ _RESEARCHERS = (
         id INTEGER PRIMARY KEY, address TEXT NOT NULL, at TEXT NOT NULL
     ) STRICT""",
     "CREATE INDEX login_failure_address ON login_failure (address, at)",
+)
+
+_HONESTY = (
+    """ALTER TABLE target ADD COLUMN kind TEXT NOT NULL DEFAULT 'own'
+        CHECK (kind IN ('own', 'calibration'))""",
+    """ALTER TABLE round ADD COLUMN kind TEXT NOT NULL DEFAULT 'own'
+        CHECK (kind IN ('own', 'repeat', 'calibration'))""",
+    "ALTER TABLE round ADD COLUMN repeats INTEGER REFERENCES round ON DELETE CASCADE",
+    "CREATE INDEX round_repeats ON round (repeats) WHERE repeats IS NOT NULL",
+    "ALTER TABLE submission ADD COLUMN confidence REAL CHECK (confidence BETWEEN 0 AND 1)",
+    # The images of a calibration target, drawn once for everybody.
+    """CREATE TABLE calibration (
+        id INTEGER PRIMARY KEY, target_id INTEGER NOT NULL REFERENCES target ON DELETE CASCADE,
+        position INTEGER NOT NULL, image TEXT NOT NULL REFERENCES image, provenance TEXT NOT NULL,
+        UNIQUE (target_id, position)
+    ) STRICT""",
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.records import RankedRound
 from app.store import Store
-from clpips.types import Candidate
+from clpips.types import Candidate, Ranking
 
 COLUMNS = (
     "participant",
@@ -49,7 +49,7 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
             "rank": rank,
             "trial": str(ranked.trial.position + 1),
             "round": str(ranked.round.number),
-            "confidence": None,
+            "confidence": ranked.round.ranking.confidence,
             "prompt": ranked.round.prompt,
             "submitted_at": ranked.round.ranking.submitted_at,
             "elapsed_ms": ranked.round.ranking.elapsed_ms,
@@ -59,6 +59,34 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
         if ranked.round.ranking is not None
         for candidate, rank in _distinct(ranked)
     ]
+
+
+def rankings_as_files(
+    store: Store, study_id: int, participant_id: int | None
+) -> tuple[list[Ranking], dict[Ranking, str]]:
+    """The same rankings with the images' own files, and the prompt of each that has one."""
+
+    @cache
+    def file_of(sha: str) -> str:
+        return str(store.image_path(sha))
+
+    rankings, prompts = [], {}
+    for ranked in store.ranked_rounds(study_id, participant_id=participant_id):
+        placed = list(_distinct(ranked))
+        if not placed:
+            continue
+        ranking = Ranking(
+            ranked.participant.label,
+            file_of(ranked.trial.target.image),
+            tuple(file_of(candidate.image) for candidate, _ in placed),
+            tuple(rank for _, rank in placed),
+            trial=str(ranked.trial.position + 1),
+            round=str(ranked.round.number),
+        )
+        rankings.append(ranking)
+        if ranked.round.prompt:
+            prompts[ranking] = ranked.round.prompt
+    return rankings, prompts
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:

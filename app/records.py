@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from clpips.types import Backbone, Participant, Round, Study, Submission, Trial
+from clpips.types import Backbone, Participant, Provenance, Round, Study, Submission, Trial
 
 Phase = Literal["consent", "instructions", "compose", "generating", "ranking", "ranked", "done"]
 
@@ -20,13 +20,16 @@ class Standing:
         phase: what the screen should show. ``compose``: no round yet, or the latest one failed
             or was cancelled; ``ranked``: the latest round is ranked, and may be edited, followed
             by another, or left behind.
-        trials: all trials in the order this participant meets them.
-        trial: the current trial; ``None`` when all are done.
+        trials: the trials of the study's own targets, in the order this participant meets them.
+        trial: the current trial, in the last part the one whose target the board shows;
+            ``None`` when all is done.
         rounds: every round of the current trial, oldest first, failed and cancelled ones too.
         round: the latest round, unless it failed or was cancelled.
         can_finish_trial: enough rounds are ranked and none is open.
         can_request_round: fewer rounds than the study allows, and none is open.
         completion_code: what the participant shows to be paid; only once all is stored.
+        board: in the last part, which of its boards this is, from 1; ``None`` before and after.
+        boards: how many boards the last part has; before it begins, how many it can have at most.
     """
 
     phase: Phase
@@ -39,6 +42,8 @@ class Standing:
     can_finish_trial: bool
     can_request_round: bool
     completion_code: str | None
+    board: int | None
+    boards: int
 
     @property
     def done_trials(self) -> int:
@@ -59,7 +64,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantProgress:
-    """One line of the researcher's list: how far one participant is."""
+    """One line of the researcher's list: how far one participant is.
+
+    ``trials`` counts the study's own targets; ``boards_done`` of at most ``boards`` were ranked
+    in the last part, repeats and calibration boards. ``rounds`` and ``rankings`` count all.
+    """
 
     participant: Participant
     phase: Phase
@@ -68,6 +77,8 @@ class ParticipantProgress:
     rounds: int
     rankings: int
     last_activity: str
+    boards_done: int
+    boards: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,14 @@ class StudyTally:
     done_trials: int
     rankings: int
     last_activity: str
+
+
+class CalibrationBoard(NamedTuple):
+    """A target and the images that everybody ranks against it: hash and provenance of each."""
+
+    name: str
+    target: str
+    made: tuple[tuple[str, Provenance], ...]
 
 
 class RankedRound(NamedTuple):
@@ -156,11 +175,13 @@ def submission_payload(submission: Submission) -> dict[str, Any]:
         "replaces": submission.replaces,
         "elapsed_ms": submission.elapsed_ms,
         "input": dict(submission.input),
+        "confidence": submission.confidence,
     }
 
 
 __all__ = [
     "Attempt",
+    "CalibrationBoard",
     "Export",
     "Fit",
     "ParticipantProgress",

@@ -16,6 +16,7 @@ import numpy as np
 
 from app.steps import part
 from app.store import Store
+from app.work.calibrate import calibrate
 from app.work.generate import make_images
 from app.work.vectors import checksum, compute
 from clpips.errors import StudyError
@@ -30,7 +31,7 @@ PEOPLE = 5
 OTHERS = 0.01  # share of the weights on each layer but the person's own
 NOISE = 0.1  # standard deviation, as a share of the spread of true distances on one board
 
-Made: TypeAlias = list[tuple[str, Provenance]]
+Made: TypeAlias = Sequence[tuple[str, Provenance]]
 Boards: TypeAlias = Mapping[tuple[int, int], Made]
 """Images by target id and number of the round (from 1)."""
 
@@ -85,7 +86,8 @@ def fill(store: Store, study: Study, watch: Watch) -> tuple[Participant, ...]:
     """
     if not study.simulated:
         raise StudyError(f"simulated participants need a simulated study, got {study.title!r}")
-    boards = _draw(store, study, part(watch, 0.0, 0.5))
+    boards = _draw(store, study, part(watch, 0.0, 0.45))
+    calibrate(store, study, part(watch, 0.45, 0.05))
     distances = _differences(store, study, boards, part(watch, 0.5, 0.25))
     people = _people(store, study)
     for which, person in enumerate(people):
@@ -123,9 +125,9 @@ def _differences(
     store: Store, study: Study, boards: Boards, watch: Watch
 ) -> Mapping[tuple[str, str], Vectors]:
     images = {target.id: target.image for target in store.targets(study.id)}
-    pairs = sorted(
-        {(images[target], sha) for (target, _), made in boards.items() for sha, _ in made}
-    )
+    shown = [(images[target], made) for (target, _), made in boards.items()]
+    shown += [(board.target, board.made) for board in store.calibration(study.id)]
+    pairs = sorted({(target, sha) for target, made in shown for sha, _ in made})
     backbone = study.settings.backbone
     weights = checksum(backbone)
     known = store.difference_vectors(pairs, backbone, checksum=weights)
@@ -170,6 +172,9 @@ def _take_part(
             store.finish_trial(person.id, trial.id)
             continue
         board = standing.round
+        if standing.board is not None and board is not None and board.state == "ranked":
+            store.next_board(person.id, board.id)
+            continue
         if board is None or board.state == "ranked":
             made = boards[trial.target.id, len(standing.ranked_rounds) + 1]
             board = store.request_round(

@@ -7,7 +7,9 @@ returns. Any thread of any process on this machine may use one; each call opens 
 
 from __future__ import annotations
 
+from app.tables.boards import Boards
 from app.tables.bundles import Bundles
+from app.tables.calibration import Calibrations
 from app.tables.fits import Fits
 from app.tables.jobs import Jobs
 from app.tables.overview import Overview
@@ -25,6 +27,8 @@ class Store(
     People,
     Standings,
     Rounds,
+    Boards,
+    Calibrations,
     Submissions,
     Overview,
     Jobs,

@@ -58,14 +58,16 @@ def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:
         "order": list(ranking.order),
         "ranks": list(ranking.ranks),
         "revision": ranking.revision,
+        "confidence": ranking.confidence,
     }
 
 
 def submission_from_json(body: object) -> Submission:
     """What a board sent, as a checked value.
 
-    How long it took and which controls were used are only notes: an impossible one is left out
-    and a time beyond one day counts as one day, so that a ranking is never refused for its sake.
+    How sure the person is, how long it took and which controls were used come beside the ranking:
+    an impossible one is left out and a time beyond one day counts as one day, so that a ranking is
+    never refused for its sake.
 
     Raises:
         StudyError: a part that is missing or of the wrong kind; the sentence names it.
@@ -82,6 +84,7 @@ def submission_from_json(body: object) -> Submission:
         replaces=None if replaces is None else _uuid("replaces", replaces),
         elapsed_ms=min(_note(body.get("elapsed_ms")), DAY_MS),
         input=_notes(body.get("input")),
+        confidence=_share(body.get("confidence")),
     )
 
 
@@ -107,6 +110,11 @@ def _note(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID:
         return value
     return 0
+
+
+def _share(value: object) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= 1 else None  # type: ignore[operator, arg-type] # a number
 
 
 def _notes(value: object) -> dict[str, int]:

@@ -28,7 +28,10 @@ from clpips.errors import Cancelled, ClpipsError
 from clpips.types import Job, JobKind
 from clpips.watch import Watch
 
-LOOPS: tuple[tuple[JobKind, ...], ...] = (("generate",), ("vectors", "fit", "export", "simulate"))
+LOOPS: tuple[tuple[JobKind, ...], ...] = (
+    ("generate",),
+    ("vectors", "fit", "export", "explain", "selftest", "simulate"),
+)
 IDLE_SECONDS = 0.15
 TROUBLE_SECONDS = 2.0
 LEASES_SECONDS = 1.0
@@ -176,6 +179,8 @@ def broken(kind: JobKind, error: Exception) -> str:
         "vectors": "The images could not be compared",
         "fit": "The metric could not be fitted",
         "export": "The file could not be made",
+        "explain": "The metric could not be explained",
+        "selftest": "The self-test could not be run",
         "simulate": "The simulated participants could not be made",
     }[kind]
     return f"{what} because of an unexpected fault ({type(error).__name__})."

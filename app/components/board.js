@@ -86,6 +86,7 @@ class Board extends RoundFollower {
 
   restart() {
     this.putDown();
+    this.sure = null; // of the order that is gone
     this.change(emptySlots(this.slots.length), "restarts");
     this.announce("All ranks cleared");
     this.focusTray(this.ids()[0]);
@@ -134,7 +135,17 @@ class Board extends RoundFollower {
   }
 
   isUnchanged() {
-    return this.editing && sameOrder(this.slots, this.standing()?.order ?? []);
+    const standing = this.standing();
+    const sameSure = this.sure === (standing?.confidence ?? null);
+    return this.editing && sameSure && sameOrder(this.slots, standing?.order ?? []);
+  }
+
+  /* How sure, 0 to 1; pressing the same answer again takes it back. */
+  tellSure(value) {
+    if (!this.canArrange()) return;
+    this.sure = this.sure === value ? null : value;
+    this.saveDraft();
+    this.paint();
   }
 
   missing() {
@@ -161,6 +172,7 @@ class Board extends RoundFollower {
       replaces,
       elapsed_ms: Math.max(0, Date.now() - this.startedAt),
       input: this.input,
+      confidence: this.sure,
     });
     this.paint();
     return true;
@@ -169,7 +181,7 @@ class Board extends RoundFollower {
   edit() {
     if (performance.now() < this.openAt || !this.data.can_edit) return;
     this.editing = true;
-    this.begin([...this.standing().order]);
+    this.begin([...this.standing().order], { sure: this.standing().confidence ?? null });
     this.say("");
     this.paint();
   }

@@ -52,6 +52,18 @@ _BOARD_HTML = """
     </p>
     <ul class="tray" data-part="tray" aria-label="Images to rank"></ul>
     <ol class="strip" data-part="strip" aria-label="Your ranking, nearest first"></ol>
+    <fieldset class="sure" data-part="sure" hidden>
+      <legend>How sure are you of this order? <span>(optional)</span></legend>
+      <div class="sure-line">
+        <span aria-hidden="true">Not sure</span>
+        <label><input type="radio" name="sure" value="0" aria-label="Not sure at all"></label>
+        <label><input type="radio" name="sure" value="0.25" aria-label="A little sure"></label>
+        <label><input type="radio" name="sure" value="0.5" aria-label="Fairly sure"></label>
+        <label><input type="radio" name="sure" value="0.75" aria-label="Quite sure"></label>
+        <label><input type="radio" name="sure" value="1" aria-label="Very sure"></label>
+        <span aria-hidden="true">Very sure</span>
+      </div>
+    </fieldset>
     <div class="foot">
       <button type="button" class="submit" data-part="submit" disabled>Submit ranking</button>
       <span class="missing" data-part="missing" role="status"></span>
@@ -123,6 +135,7 @@ def board(
     key: str = "board",
     show_target: bool = True,
     expected: int = 4,
+    ask_confidence: bool = False,
 ) -> BoardEvent | None:
     """Show the board of one round and return its milestone, if this run was caused by one.
 
@@ -138,6 +151,7 @@ def board(
         key: of the component; keep it the same from round to round.
         show_target: pin a small target above the board on narrow screens.
         expected: how many placeholders to show while the images are being drawn.
+        ask_confidence: ask how sure the person is once all images are placed; no answer is fine.
     """
     data = {
         "round": dict(round_data),
@@ -147,6 +161,7 @@ def board(
         "can_edit": can_edit,
         "show_target": show_target,
         "expected": expected,
+        "ask_confidence": ask_confidence,
     }
     result = _board(key=key, data=data, on_event_change=_rerun)
     return event_from(result.event, round_id=round_data["id"])

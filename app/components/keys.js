@@ -69,13 +69,14 @@ function rankOf(event, k) {
 }
 
 function bindClicks(board) {
-  const { ranking, submit, undo, restart, keep, change, cancel } = board.parts;
+  const { ranking, submit, undo, restart, keep, change, cancel, sure } = board.parts;
   board.rankKey = (event) => rankOf(event, board.slots.length);
   submit.onclick = () => board.submit();
   undo.onclick = () => board.undo();
   restart.onclick = () => board.restart();
   keep.onclick = () => board.keep();
   change.onclick = () => board.edit();
+  sure.onclick = ({ target }) => target.matches("input") && board.tellSure(Number(target.value));
   cancel.onclick = () => cancelRound(board.round.id, board);
   ranking.onclick = (event) => {
     if (board.justDragged) {

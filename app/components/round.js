@@ -171,8 +171,8 @@ class RoundFollower {
   }
 
   saveDraft() {
-    const { slots, startedAt, input, editing } = this;
-    shelf.write(this.draftKey(), { slots, startedAt, input, editing });
+    const { slots, startedAt, input, editing, sure } = this;
+    shelf.write(this.draftKey(), { slots, startedAt, input, editing, sure });
   }
 
   startFrom(draft) {
@@ -183,7 +183,7 @@ class RoundFollower {
     } else this.begin(emptySlots(ids.length));
   }
 
-  begin(slots, { startedAt = Date.now(), input = {} } = {}) {
-    Object.assign(this, { slots, startedAt, input: { ...input }, history: [], held: null });
+  begin(slots, { startedAt = Date.now(), input = {}, sure = null } = {}) {
+    Object.assign(this, { slots, startedAt, input: { ...input }, sure, history: [], held: null });
   }
 }

@@ -125,9 +125,21 @@ function paintFoot(board) {
   submit.disabled = !board.canSubmit();
   write(submit, board.editing ? "Submit the change" : "Submit ranking");
   write(missing, board.missing());
+  paintSure(board);
   undo.disabled = board.history.length === 0;
   restart.disabled = board.slots.every((id) => id === null);
   keep.hidden = !board.editing;
+}
+
+/* Its room is kept from the beginning: a button that moves away is pressed by mistake. */
+function paintSure(board) {
+  const { sure } = board.parts;
+  sure.hidden = !board.data.ask_confidence;
+  sure.disabled = !isFull(board.slots);
+  sure.classList.toggle("early", sure.disabled);
+  for (const choice of sure.querySelectorAll("input")) {
+    choice.checked = board.sure === Number(choice.value);
+  }
 }
 
 function paintRanked(board) {

@@ -33,6 +33,9 @@ PRIVATE = (
     "export",
 )
 
+USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate
+                 UNION SELECT image FROM calibration"""
+
 # What reading a row that somebody tampered with can raise.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
@@ -71,12 +74,15 @@ class Bundles(Door):
         return final
 
     def study_images(self, study_id: int) -> tuple[str, ...]:
-        """The content hash of every image of a study: targets and candidates, ranked or not.
+        """The content hash of every image of a study: targets and candidates, ranked or not,
+        and the calibration boards'.
 
         Raises:
             StudyError: there is no such study.
         """
         sql = """SELECT image FROM target WHERE study_id = ?1
+                 UNION SELECT calibration.image FROM calibration
+                 JOIN target ON target.id = target_id WHERE study_id = ?1
                  UNION SELECT candidate.image FROM candidate
                  JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
                  JOIN target ON target.id = target_id WHERE study_id = ?1 ORDER BY 1"""
@@ -156,8 +162,7 @@ class Bundles(Door):
                 db.conn.close()
 
     def _check_images(self, bundle: Database) -> None:
-        used = "SELECT image FROM target UNION SELECT image FROM candidate"
-        for row in rows(bundle, used):
+        for row in rows(bundle, USED_IMAGES):
             sha = row["image"]
             if not any(self.settings.images.glob(f"{sha[:2]}/{sha}.*")):
                 raise StudyError(f"a bundle's images must be added first, {sha!r} is not here")
@@ -172,10 +177,7 @@ def _keep_only(path: Path, study_id: int) -> None:
         db.execute("DELETE FROM study WHERE id != ?", [study_id])
         for table in PRIVATE:
             db.execute(f"DELETE FROM {table}")
-        db.execute(
-            """DELETE FROM image WHERE sha NOT IN
-                   (SELECT image FROM target UNION SELECT image FROM candidate)"""
-        )
+        db.execute(f"DELETE FROM image WHERE sha NOT IN ({USED_IMAGES})")
         db.execute("COMMIT")
         db.execute("VACUUM")
     finally:
@@ -192,9 +194,21 @@ def _check_bundle(bundle: Database, db: Database) -> None:
     dangling = first(bundle, "PRAGMA foreign_key_check")
     if verdict != {"quick_check": "ok"} or dangling is not None:
         raise StudyError("a bundle must be whole, got a damaged one")
+    if first(bundle, _STRAY_REPEAT) is not None:
+        raise StudyError("a bundle must be whole, got a repeat of another board")
     count = len(rows(bundle, "SELECT id FROM study LIMIT 2"))
     if count != 1:
         raise StudyError(f"a bundle must hold exactly one study, got {count or 'none'}")
+
+
+_BOARD = """(SELECT json_group_array(image) FROM (
+                 SELECT image FROM candidate WHERE round_id = {}.id ORDER BY image))"""
+_STRAY_REPEAT = f"""
+    SELECT 1 FROM round AS again LEFT JOIN round AS original ON original.id = again.repeats
+    WHERE (again.kind = 'repeat') != (again.repeats IS NOT NULL)
+        OR (again.kind = 'repeat' AND (
+            original.trial_id != again.trial_id OR original.kind != 'own'
+            OR {_BOARD.format("original")} != {_BOARD.format("again")}))"""
 
 
 def _check_rankings(db: Database, study_id: int) -> None:

@@ -8,9 +8,9 @@ from app.records import ParticipantProgress, RankedRound, StudyTally
 from app.tables.door import Door, rows
 from app.tables.people import read_participants, read_trials
 from app.tables.rounds import read_rounds
-from app.tables.standing import phase_of
+from app.tables.standing import extra_boards, phase_of
 from app.tables.studies import read_study
-from clpips.types import Participant, Ranking, Round, Trial
+from clpips.types import BoardRanking, Candidate, Participant, Ranking, Round, Trial
 
 
 class Overview(Door):
@@ -31,6 +31,25 @@ class Overview(Door):
         rankings = (_ranking(each) for each in found)
         return [ranking for ranking in rankings if len(ranking.images) > 1]
 
+    def shown_positions(
+        self, study_id: int, *, participant_id: int | None = None
+    ) -> list[tuple[int, ...]]:
+        """Where the board showed each ranked image, 1 for its first place.
+
+        One tuple for each ranking of :meth:`study_rankings` with the same arguments, and in it one
+        place for each of the ranking's images, in their order: what position bias is measured on.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        found = self.ranked_rounds(study_id, participant_id=participant_id)
+        placed = (tuple(_nearest(each).values()) for each in found)
+        return [
+            tuple(candidate.position + 1 for candidate, _ in each)
+            for each in placed
+            if len(each) > 1
+        ]
+
     def ranked_rounds(self, study_id: int, participant_id: int | None = None) -> list[RankedRound]:
         """Every ranked round of a study or of one person in it, by person, then in order.
 
@@ -48,13 +67,13 @@ class Overview(Door):
             StudyError: there is no such study.
         """
         with self._read() as db:
-            read_study(db, study_id)
+            boards = extra_boards(read_study(db, study_id).settings)
             participants = read_participants(db, study_id)
             trials = read_trials(db, study_id, participant_id=None)
             rounds = _rounds_of_study(db, study_id)
             activity = _last_activity(db, study_id)
         return [
-            _progress(participant, trials, rounds, activity[participant.id])
+            _progress(participant, trials, rounds, activity[participant.id], boards=boards)
             for participant in participants
         ]
 
@@ -84,17 +103,19 @@ class Overview(Door):
 
 _TALLIES = """
     SELECT study.id AS study_id,
-        (SELECT count(*) FROM target WHERE study_id = study.id) AS targets,
+        (SELECT count(*) FROM target WHERE study_id = study.id AND kind = 'own') AS targets,
         (SELECT count(*) FROM participant WHERE study_id = study.id) AS participants,
         (SELECT count(*) FROM participant WHERE study_id = study.id
             AND completed_at IS NOT NULL) AS completed,
-        count(DISTINCT trial.id) AS trials,
-        count(DISTINCT CASE WHEN trial.state = 'done' THEN trial.id END) AS done_trials,
+        count(DISTINCT CASE WHEN target.kind = 'own' THEN trial.id END) AS trials,
+        count(DISTINCT CASE WHEN target.kind = 'own' AND trial.state = 'done' THEN trial.id END)
+            AS done_trials,
         count(DISTINCT submission.round_id) AS rankings,
         max(submission.submitted_at) AS last_activity
     FROM study
     LEFT JOIN participant ON participant.study_id = study.id
     LEFT JOIN trial ON trial.participant_id = participant.id
+    LEFT JOIN target ON target.id = trial.target_id
     LEFT JOIN round ON round.trial_id = trial.id
     LEFT JOIN submission ON submission.round_id = round.id
     GROUP BY study.id"""
@@ -123,21 +144,33 @@ def _rounds_of_study(db: Database, study_id: int) -> tuple[Round, ...]:
 
 def _ranking(ranked: RankedRound) -> Ranking:
     """A ranked round as the science takes it; of two equal images the nearer counts."""
-    board = ranked.round.ranking
-    if board is None:
-        raise RuntimeError(f"round {ranked.round.id} is ranked but has no ranking")
-    images = {candidate.id: candidate.image for candidate in ranked.round.candidates}
-    nearest: dict[str, int] = {}
-    for candidate_id, rank in zip(board.order, board.ranks, strict=True):
-        nearest.setdefault(images[candidate_id], rank)
+    nearest = _nearest(ranked)
     return Ranking(
         participant=ranked.participant.label,
         target=ranked.trial.target.image,
         images=tuple(nearest),
-        ranks=tuple(nearest.values()),
+        ranks=tuple(rank for _, rank in nearest.values()),
         trial=str(ranked.trial.position + 1),
         round=str(ranked.round.number),
+        confidence=_board(ranked).confidence,
     )
+
+
+def _nearest(ranked: RankedRound) -> dict[str, tuple[Candidate, int]]:
+    """Each image of a ranked round once, nearest first: its candidate there and its rank."""
+    board = _board(ranked)
+    candidates = {candidate.id: candidate for candidate in ranked.round.candidates}
+    nearest: dict[str, tuple[Candidate, int]] = {}
+    for candidate_id, rank in zip(board.order, board.ranks, strict=True):
+        candidate = candidates[candidate_id]
+        nearest.setdefault(candidate.image, (candidate, rank))
+    return nearest
+
+
+def _board(ranked: RankedRound) -> BoardRanking:
+    if ranked.round.ranking is None:
+        raise RuntimeError(f"round {ranked.round.id} is ranked but has no ranking")
+    return ranked.round.ranking
 
 
 def _progress(
@@ -145,12 +178,17 @@ def _progress(
     trials: tuple[Trial, ...],
     rounds: tuple[Round, ...],
     last_activity: str,
+    *,
+    boards: int,
 ) -> ParticipantProgress:
-    own = [trial for trial in trials if trial.participant_id == participant.id]
-    ids = {trial.id for trial in own}
-    theirs = [each for each in rounds if each.trial_id in ids]
-    active = next((trial for trial in own if trial.state == "active"), None)
+    met = {trial.id: trial for trial in trials if trial.participant_id == participant.id}
+    theirs = [each for each in rounds if each.trial_id in met]
+    last_part = [each for each in theirs if each.kind != "own"]
+    active = next((trial for trial in met.values() if trial.state == "active"), None)
     here = [each for each in theirs if active and each.trial_id == active.id]
+    if last_part:
+        active, here = met[last_part[-1].trial_id], last_part
+    own = [trial for trial in met.values() if trial.target.kind == "own"]
     return ParticipantProgress(
         participant=participant,
         phase=phase_of(participant, active, here[-1] if here else None),
@@ -159,6 +197,8 @@ def _progress(
         rounds=sum(each.state not in ("failed", "cancelled") for each in theirs),
         rankings=sum(each.ranking is not None for each in theirs),
         last_activity=last_activity,
+        boards_done=sum(each.ranking is not None for each in last_part),
+        boards=boards if participant.completed_at is None else len(last_part),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from app.tables.door import Door, Row, first, insert, now, number, rows
+from app.tables.queue import ask_for_calibration
 from app.tables.studies import read_study, read_targets
 from clpips.errors import StudyError
 from clpips.types import Participant, Target, Trial
@@ -134,7 +135,8 @@ class People(Door):
         Raises:
             StudyError: there is no such participant.
         """
-        return self._note(participant_id, "consented_at")
+        with self._write() as db:
+            return _note(db, participant_id, "consented_at")
 
     def start(self, participant_id: int) -> Participant:
         """Note that a participant has read the instructions; the first time counts.
@@ -142,7 +144,10 @@ class People(Door):
         Raises:
             StudyError: there is no such participant, or they have not agreed yet.
         """
-        return self._note(participant_id, "started_at", after="consented_at")
+        with self._write() as db:
+            participant = _note(db, participant_id, "started_at", after="consented_at")
+            ask_for_calibration(db, read_study(db, participant.study_id))
+            return participant
 
     def true_weights(self, participant_id: int) -> Mapping[str, Any] | None:
         """The weights a simulated participant ranks by; ``None`` for people.
@@ -155,21 +160,6 @@ class People(Door):
             row = first(db, "SELECT true_weights FROM participant WHERE id = ?", [participant_id])
         stored = row["true_weights"] if row else None
         return None if stored is None else dict(json.loads(stored))
-
-    def _note(self, participant_id: int, column: str, *, after: str | None = None) -> Participant:
-        with self._write() as db:
-            read_participant(db, participant_id)
-            if after and number(
-                db,
-                f"SELECT {after} IS NULL FROM participant WHERE id = ?",
-                [participant_id],
-            ):
-                raise StudyError("a participant must agree to take part first")
-            db.execute(
-                f"UPDATE participant SET {column} = coalesce({column}, ?) WHERE id = ?",
-                [now(), participant_id],
-            )
-            return read_participant(db, participant_id)
 
 
 def read_participant(db: Database, participant_id: int) -> Participant:
@@ -187,9 +177,12 @@ def read_participants(db: Database, study_id: int) -> tuple[Participant, ...]:
 
 
 def read_trials(db: Database, study_id: int, *, participant_id: int | None) -> tuple[Trial, ...]:
-    """Trials by participant and position: one participant's, or a whole study's."""
+    """Trials by participant and position: one participant's, or a whole study's.
+
+    Those of calibration targets, which a participant gets in the last part, are among them.
+    """
     sql = """SELECT trial.*, target.study_id, target.position AS target_position, target.name,
-                    target.image
+                    target.image, target.kind
              FROM trial JOIN target ON target.id = target_id
              WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
              ORDER BY participant_id, trial.position"""
@@ -203,12 +196,27 @@ def read_trials(db: Database, study_id: int, *, participant_id: int | None) -> t
                 position=row["target_position"],
                 name=row["name"],
                 image=row["image"],
+                kind=row["kind"],
             ),
             position=row["position"],
             state=row["state"],
         )
         for row in rows(db, sql, [study_id, participant_id])
     )
+
+
+def _note(
+    db: Database, participant_id: int, column: str, *, after: str | None = None
+) -> Participant:
+    read_participant(db, participant_id)
+    missing = f"SELECT {after} IS NULL FROM participant WHERE id = ?"
+    if after and number(db, missing, [participant_id]):
+        raise StudyError("a participant must agree to take part first")
+    db.execute(
+        f"UPDATE participant SET {column} = coalesce({column}, ?) WHERE id = ?",
+        [now(), participant_id],
+    )
+    return read_participant(db, participant_id)
 
 
 def _insert_participant(

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from app.tables.door import Row, insert, now, number, rows
-from clpips.types import Job, JobKind
+from app.tables.door import Row, first, insert, now, number, rows
+from clpips.types import Job, JobKind, Study
 
 MAX_ATTEMPTS = 3
 RECENT_SECONDS = 60.0
@@ -43,6 +43,28 @@ def insert_job(
             "created_at": now(),
         },
     )
+
+
+def is_calibrated(db: Database, study_id: int) -> bool:
+    """Whether a study has its calibration boards."""
+    sql = "SELECT count(*) FROM target WHERE study_id = ? AND kind = 'calibration'"
+    return number(db, sql, [study_id]) > 0
+
+
+def ask_for_calibration(db: Database, study: Study) -> None:
+    """Queue the making of a study's calibration boards, unless they are there or on their way.
+
+    Asked when the study is made, when it is opened, and when somebody begins: a set that failed
+    before, or whose worker was away, is still made before anybody needs it. Simulated studies
+    make their own.
+    """
+    key = f"calibration:{study.id}"
+    open_job = "SELECT 1 FROM job WHERE key = ? AND state IN ('queued', 'running')"
+    if not study.settings.calibration or study.simulated or is_calibrated(db, study.id):
+        return
+    if first(db, open_job, [key]) is None:
+        payload = {"calibration": study.id}
+        insert_job(db, "generate", payload, study_id=study.id, participant_id=None, key=key)
 
 
 def queued_in_order(db: Database, kinds: Sequence[JobKind], *, limit: int = -1) -> list[int]:

@@ -116,19 +116,9 @@ class Rounds(Door):
                 return False
             if len(made) < 2:
                 raise StudyError(f"a round must have at least 2 candidates, got {len(made)}")
-            shown = list(made)
+            shown = [(image, json.dumps(asdict(provenance))) for image, provenance in made]
             random.Random(f"shown/{row['seed']}").shuffle(shown)
-            for position, (image, provenance) in enumerate(shown):
-                insert(
-                    db,
-                    "candidate",
-                    {
-                        "round_id": round_id,
-                        "position": position,
-                        "image": image,
-                        "provenance": json.dumps(asdict(provenance)),
-                    },
-                )
+            insert_candidates(db, round_id, shown)
             db.execute(
                 "UPDATE round SET state = 'ranking', shown_at = ? WHERE id = ?", [now(), round_id]
             )
@@ -156,6 +146,13 @@ class Rounds(Door):
                 return 0
             running = "SELECT count(*) FROM job WHERE kind = 'generate' AND state = 'running'"
             return order.index(row["job_id"]) + number(db, running)
+
+
+def insert_candidates(db: Database, round_id: int, shown: Sequence[tuple[str, str]]) -> None:
+    """Put images (hash, provenance as JSON) on a board, in the order they are shown."""
+    for position, (image, provenance) in enumerate(shown):
+        what = {"image": image, "provenance": provenance}
+        insert(db, "candidate", {"round_id": round_id, "position": position, **what})
 
 
 def check_owner(db: Database, participant_id: int, round_id: int) -> None:
@@ -208,6 +205,7 @@ def board_ranking(row: Row) -> BoardRanking:
         revision=row["revision"],
         elapsed_ms=row["elapsed_ms"],
         submitted_at=row["submitted_at"],
+        confidence=row["confidence"],
     )
 
 
@@ -236,7 +234,7 @@ def _insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int
     if len(states) >= settings.max_rounds:
         raise StudyError(f"a target has at most {settings.max_rounds} rounds, all are used")
     count = len(states) + 1
-    seed = _seed(f"round/{place['seed']}/{place['position']}/{count}")
+    seed = seed_of(f"round/{place['seed']}/{place['position']}/{count}")
     return insert(
         db,
         "round",
@@ -275,21 +273,19 @@ def _end_round(db: Database, round_id: int, state: str, reason: str) -> None:
     db.execute("UPDATE round SET state = ?, reason = ? WHERE id = ?", [state, reason, round_id])
 
 
-def _seed(words: str) -> int:
+def seed_of(words: str) -> int:
     """A seed in [0, 2³¹) that the words decide: every maker's random generator takes it."""
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big") >> 1
 
 
+def provenance(stored: str) -> Provenance:
+    """A provenance from the JSON that the store keeps of it."""
+    made = json.loads(stored)
+    return Provenance(**{**made, "not_understood": tuple(made["not_understood"])})
+
+
 def _candidate(row: Row) -> Candidate:
-    made = json.loads(row["provenance"])
-    made["not_understood"] = tuple(made["not_understood"])
-    return Candidate(
-        id=row["id"],
-        round_id=row["round_id"],
-        position=row["position"],
-        image=row["image"],
-        provenance=Provenance(**made),
-    )
+    return Candidate(**{**row, "provenance": provenance(row["provenance"])})
 
 
 def _round(row: Row, candidates: tuple[Candidate, ...], ranking: BoardRanking | None) -> Round:
@@ -305,4 +301,6 @@ def _round(row: Row, candidates: tuple[Candidate, ...], ranking: BoardRanking | 
         ranking=ranking,
         progress=float(row["progress"] or 0.0) if making else float(bool(candidates)),
         message=(row["message"] or "") if making else row["reason"],
+        kind=row["kind"],
+        repeats=row["repeats"],
     )

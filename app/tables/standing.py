@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlite_utils import Database
 
 from app.records import Phase, Standing
-from app.tables.door import Door, first, now, number
+from app.tables.boards import begin_last_part, boards_shown, latest_board, read_plan
+from app.tables.door import Door, first, now
 from app.tables.people import read_participant, read_trials
 from app.tables.rounds import OPEN_STATES, read_rounds
-from app.tables.studies import code, read_study
+from app.tables.studies import read_study
 from clpips.errors import StudyError
-from clpips.types import Participant, Round, Trial
+from clpips.types import Participant, Round, StudySettings, Trial
 
 
 class Standings(Door):
@@ -26,29 +27,40 @@ class Standings(Door):
             participant = read_participant(db, participant_id)
             study = read_study(db, participant.study_id)
             trials = read_trials(db, study.id, participant_id=participant_id)
-            trial = next((each for each in trials if each.state == "active"), None)
-            rounds = read_rounds(db, "round.trial_id = ?", trial.id) if trial else ()
+            last_part = participant.completed_at is None and latest_board(db, participant_id)
+            if last_part:
+                rounds = read_rounds(db, "round.id = ?", last_part)
+                trial = next((e for e in trials if e.id == rounds[0].trial_id), None)
+            else:
+                trial = next((each for each in trials if each.state == "active"), None)
+                rounds = read_rounds(db, "round.trial_id = ?", trial.id) if trial else ()
+            board = boards_shown(db, participant_id) if last_part else None
+            boards = (
+                len(read_plan(db, participant_id)) if last_part else extra_boards(study.settings)
+            )
         latest = rounds[-1] if rounds else None
         current = latest if latest and latest.state not in ("failed", "cancelled") else None
         states = [each.state for each in rounds]
         is_open = any(state in OPEN_STATES for state in states)
         ranked = states.count("ranked")
-        begun = participant.started_at is not None and trial is not None
+        begun = participant.started_at is not None and trial is not None and board is None
         return Standing(
             phase=phase_of(participant, trial, current),
             study=study,
             participant=participant,
-            trials=trials,
+            trials=tuple(each for each in trials if each.target.kind == "own"),
             trial=trial,
             rounds=rounds,
             round=current,
             can_finish_trial=begun and not is_open and ranked >= study.settings.min_rounds,
             can_request_round=begun and not is_open and ranked < study.settings.max_rounds,
             completion_code=participant.completion_code,
+            board=board,
+            boards=boards,
         )
 
     def finish_trial(self, participant_id: int, trial_id: int) -> Participant:
-        """Leave a target behind; with the last one the participant is done and has a code.
+        """Leave a target behind; after the last one comes the last part, or the code.
 
         Finishing a trial that is done changes nothing.
 
@@ -69,6 +81,11 @@ class Standings(Door):
             _check_enough(db, trial_id, read_study(db, participant.study_id).settings.min_rounds)
             _leave_trial(db, participant_id, trial_id)
             return read_participant(db, participant_id)
+
+
+def extra_boards(settings: StudySettings) -> int:
+    """How many boards a last part can have at most."""
+    return settings.repeats + settings.calibration
 
 
 def phase_of(participant: Participant, trial: Trial | None, current: Round | None) -> Phase:
@@ -99,8 +116,7 @@ def _check_enough(db: Database, trial_id: int, min_rounds: int) -> None:
 
 
 def _leave_trial(db: Database, participant_id: int, trial_id: int) -> None:
-    at = now()
-    db.execute("UPDATE trial SET state = 'done', finished_at = ? WHERE id = ?", [at, trial_id])
+    db.execute("UPDATE trial SET state = 'done', finished_at = ? WHERE id = ?", [now(), trial_id])
     following = first(
         db,
         """SELECT id FROM trial WHERE participant_id = ? AND state = 'waiting'
@@ -110,18 +126,4 @@ def _leave_trial(db: Database, participant_id: int, trial_id: int) -> None:
     if following is not None:
         db.execute("UPDATE trial SET state = 'active' WHERE id = ?", [following["id"]])
         return
-    db.execute(
-        "UPDATE participant SET completed_at = ?, completion_code = ? WHERE id = ?",
-        [at, _fresh_code(db, participant_id), participant_id],
-    )
-
-
-def _fresh_code(db: Database, participant_id: int) -> str:
-    """A completion code that nobody else in the study has, such as ``K7QM-3XPD``."""
-    taken = """SELECT count(*) FROM participant WHERE completion_code = ?
-               AND study_id = (SELECT study_id FROM participant WHERE id = ?)"""
-    while True:
-        letters = code(8)
-        fresh = f"{letters[:4]}-{letters[4:]}"
-        if not number(db, taken, [fresh, participant_id]):
-            return fresh
+    begin_last_part(db, participant_id)

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from app.tables.door import Door, Row, first, insert, now, rows
 from app.tables.files import write_whole
+from app.tables.queue import ask_for_calibration
 from clpips.errors import StudyError
 from clpips.types import Study, StudySettings, Target
 
@@ -67,7 +68,9 @@ class Studies(Door):
                         "image": image,
                     },
                 )
-            return read_study(db, study_id)
+            made = read_study(db, study_id)
+            ask_for_calibration(db, made)
+            return made
 
     def studies(self, *, include_archived: bool = False) -> tuple[Study, ...]:
         """All studies, newest first; archived ones only when asked for."""
@@ -109,7 +112,7 @@ class Studies(Door):
         return self._set_study(study_id, "is_archived", is_archived)
 
     def targets(self, study_id: int) -> tuple[Target, ...]:
-        """A study's targets in the researcher's order.
+        """A study's own targets in the researcher's order; those for calibration are left out.
 
         Raises:
             StudyError: there is no such study.
@@ -176,7 +179,10 @@ class Studies(Door):
     def _set_study(self, study_id: int, column: str, value: bool) -> Study:
         with self._write() as db:
             db.execute(f"UPDATE study SET {column} = ? WHERE id = ?", [int(value), study_id])
-            return read_study(db, study_id)
+            study = read_study(db, study_id)
+            if study.is_open:
+                ask_for_calibration(db, study)
+            return study
 
 
 def insert_study(
@@ -207,8 +213,8 @@ def read_study(db: Database, study_id: int) -> Study:
 
 
 def read_targets(db: Database, study_id: int) -> tuple[Target, ...]:
-    """A study's targets by position."""
-    sql = "SELECT * FROM target WHERE study_id = ? ORDER BY position"
+    """A study's own targets by position."""
+    sql = "SELECT * FROM target WHERE study_id = ? AND kind = 'own' ORDER BY position"
     return tuple(Target(**row) for row in rows(db, sql, [study_id]))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from app.records import Attempt, submission_payload
+from app.tables.boards import latest_board
 from app.tables.door import Door, Row, first, insert, now, number, rows
 from app.tables.people import read_participant
 from app.tables.rounds import LIVE, board_ranking, check_owner, read_round
@@ -32,7 +33,7 @@ class Submissions(Door):
         - The uuid was stored before with the same content: ``duplicate``.
         - Nothing is stored yet: ``saved``, revision 1.
         - It replaces the ranking that stands: ``saved``, one revision more; the old one is kept.
-        - The ranking that stands has the same order and ranks: ``duplicate``.
+        - The ranking that stands has the same order, ranks and confidence: ``duplicate``.
         - Anything else: ``conflict``; the ranking that stands goes on standing.
 
         Every call is kept in the attempt table, refused ones too. The ranking that comes back is
@@ -111,15 +112,23 @@ def _check_board(db: Database, submission: Submission) -> None:
 
 
 def _check_editable(db: Database, round_id: int) -> None:
-    trial = first(
+    place = first(
         db,
-        "SELECT trial.* FROM trial JOIN round ON trial.id = trial_id WHERE round.id = ?",
+        """SELECT trial_id, trial.state, kind, participant_id, completed_at
+           FROM round JOIN trial ON trial.id = trial_id
+           JOIN participant ON participant.id = participant_id WHERE round.id = ?""",
         [round_id],
     )
-    if trial is None or trial["state"] == "done":
+    if place is not None and place["kind"] != "own":
+        if place["completed_at"] is not None:
+            raise StudyError("a ranking cannot be changed after the study was finished")
+        if latest_board(db, place["participant_id"]) != round_id:
+            raise StudyError("a ranking cannot be changed after the next board was shown")
+        return
+    if place is None or place["state"] == "done":
         raise StudyError("a ranking cannot be changed after its target was finished")
     later = f"SELECT count(*) FROM round WHERE trial_id = ? AND id > ? AND {LIVE}"
-    if number(db, later, [trial["id"], round_id]):
+    if number(db, later, [place["trial_id"], round_id]):
         raise StudyError("a ranking cannot be changed after the next round was asked for")
 
 
@@ -138,6 +147,7 @@ def _store(db: Database, submission: Submission, *, revision: int) -> _Verdict:
             "elapsed_ms": max(0, submission.elapsed_ms),
             "input": json.dumps(dict(submission.input)),
             "submitted_at": now(),
+            "confidence": submission.confidence,
         },
     )
     db.execute("UPDATE round SET state = 'ranked' WHERE id = ?", [submission.round_id])
@@ -154,7 +164,8 @@ def _standing_ranking(db: Database, round_id: int) -> BoardRanking | None:
 
 
 def _same(ranking: BoardRanking, submission: Submission) -> bool:
-    return (ranking.order, ranking.ranks) == (submission.order, submission.ranks)
+    here = (ranking.order, ranking.ranks, ranking.confidence)
+    return here == (submission.order, submission.ranks, submission.confidence)
 
 
 def _insert_attempt(

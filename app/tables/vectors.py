@@ -75,21 +75,26 @@ class Vectors(Door):
     def missing_difference_vectors(
         self, study_id: int, backbone: Backbone, *, checksum: str | None = None
     ) -> list[tuple[str, str]]:
-        """The (target, image) pairs of a study's candidates that have no vector yet.
+        """The (target, image) pairs of a study's boards that have no vector yet.
+
+        The images of calibration boards are among them before anybody has seen one.
 
         With a ``checksum``, vectors computed with other weights count as missing.
         """
-        sql = """SELECT DISTINCT target.image AS target, candidate.image AS image
-                 FROM candidate JOIN round ON round.id = candidate.round_id
-                 JOIN trial ON trial.id = round.trial_id
-                 JOIN target ON target.id = trial.target_id
-                 WHERE target.study_id = ? AND NOT EXISTS (
+        sql = """WITH pair AS (
+                     SELECT target.image AS target, candidate.image AS image
+                     FROM candidate JOIN round ON round.id = candidate.round_id
+                     JOIN trial ON trial.id = round.trial_id
+                     JOIN target ON target.id = trial.target_id WHERE target.study_id = ?1
+                     UNION SELECT target.image, calibration.image
+                     FROM calibration JOIN target ON target.id = target_id WHERE study_id = ?1)
+                 SELECT target, image FROM pair WHERE NOT EXISTS (
                      SELECT 1 FROM difference_vector AS vector
-                     WHERE vector.target = target.image AND vector.image = candidate.image
-                         AND vector.backbone = ? AND (? IS NULL OR vector.checksum = ?))
+                     WHERE vector.target = pair.target AND vector.image = pair.image
+                         AND vector.backbone = ?2 AND (?3 IS NULL OR vector.checksum = ?3))
                  ORDER BY 1, 2"""
         with self._read() as db:
-            found = rows(db, sql, [study_id, backbone, checksum, checksum])
+            found = rows(db, sql, [study_id, backbone, checksum])
         return [(row["target"], row["image"]) for row in found]
 
 

@@ -13,6 +13,7 @@ import pingouin  # noqa: F401 # the report needs it; loading it must not count a
 from app.records import Fit
 from app.steps import part
 from app.store import Store
+from app.work import folds
 from app.work.names import slug
 from app.work.plain import plain
 from app.work.vectors import checksum, compute_missing
@@ -23,7 +24,6 @@ from clpips.metric import CLPIPS
 from clpips.observations import Observation
 from clpips.types import Job, Participant, Ranking, Study
 from clpips.watch import Watch
-from clpips.weights import spec_of, stock_weights
 
 VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
 
@@ -106,6 +106,8 @@ def fit_group(store: Store, study: Study, group: Group, job: Job, watch: Watch) 
     participant_id = None if group.participant is None else group.participant.id
     path = store.settings.weights / _file_name(study, group, job)
     metric.save(path, held_out=told)
+    if held_out is not None and held_out.folds is not None:
+        folds.keep(path, [one.target for one in held_out.targets], held_out.folds)
     scope = "pooled" if participant_id is None else "participant"
     return store.add_fit(
         study.id, participant_id, scope, metric.backbone, path.absolute(), plain(report), job.id
@@ -159,12 +161,11 @@ def _observations(store: Store, study: Study, rankings: Sequence[Ranking]) -> li
 
 
 def _layers(metric: CLPIPS) -> dict[str, Any]:
-    channels = spec_of(metric.backbone).channels
-    stock = np.split(stock_weights(metric.backbone), np.cumsum(channels)[:-1])
+    stock = metric.space.by_block(metric.space.stock)
     return {
         "stock": [float(layer.sum()) for layer in stock],
         "personal": [float(layer.sum()) for layer in metric.layer_weights()],
-        "names": [f"layer {number}" for number in range(1, len(channels) + 1)],
+        "names": [block.name for block in metric.space.blocks],
     }
 
 
@@ -175,9 +176,9 @@ def _shares(
 
     The sums in ``layers`` leave out how large the differences on each layer are; these do not.
     """
-    cuts = np.cumsum(spec_of(metric.backbone).channels)[:-1]
-    mean = np.split(np.concatenate([one.vectors for one in observations]).mean(axis=0), cuts)
-    stock = np.split(stock_weights(metric.backbone), cuts)
+    by_block = metric.space.by_block
+    mean = by_block(np.concatenate([one.vectors for one in observations]).mean(axis=0))
+    stock = by_block(metric.space.stock)
 
     def share(weights: Sequence[Vectors]) -> list[float]:
         made = np.array([layer @ its_mean for layer, its_mean in zip(weights, mean, strict=True)])

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import io
+import importlib
 from typing import Any
 
-from PIL import Image
-
+from app.pictures import add_picture
+from app.steps import part
 from app.store import Store
+from app.work.choose import Board, choose
 from clpips.errors import Cancelled
 from clpips.generation import Request, open_maker
-from clpips.types import Job, Provenance
+from clpips.types import Job, Provenance, Round
 from clpips.watch import Watch
 
-# PNG is lossless at every level; this one is four times as fast as the smallest.
-COMPRESS_LEVEL = 3
+DRAWING_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     """Make a round's images and put them on its board, all or none.
 
+    A job that names a study's calibration instead of a round makes those boards.
     Then the difference vectors are asked for, so that a later fit need not wait for the network.
 
     Returns:
-        ``{"round_id", "n"}``, the number of candidates on the board.
+        ``{"round_id", "n"}``, the number of candidates on the board; where a study asks for
+        informative choice, also ``"choice"``, the record of :func:`app.work.choose.choose`.
 
     Raises:
         GenerationError: the maker cannot serve the request.
         Cancelled: somebody asked to stop; the board stays empty.
     """
     payload = job.payload
-    before = store.round(payload["round_id"])
+    if "calibration" in payload:
+        return importlib.import_module("app.work.calibrate").run(store, job, watch)
+    before, record = store.round(payload["round_id"]), {}
     if before.state == "generating":
-        made = make_images(
-            store,
-            Request(
-                prompt=payload["prompt"],
-                seed=payload["seed"],
-                count=payload["count"],
-                width=payload["width"],
-                height=payload["height"],
-            ),
-            maker=payload["maker"],
-            watch=watch,
-        )
+        made, record = _board(store, job, before, watch)
         if not store.add_candidates(before.id, made):
             raise Cancelled("the round was cancelled while its images were made")
     elif before.state in ("failed", "cancelled"):
@@ -56,7 +49,38 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
             study_id=job.study_id,
             key=f"vectors:{job.study_id}",
         )
-    return {"round_id": before.id, "n": len(store.round(before.id).candidates)}
+    return {"round_id": before.id, "n": len(store.round(before.id).candidates), **record}
+
+
+def _board(
+    store: Store, job: Job, asked: Round, watch: Watch
+) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
+    """A round's images to show, and what the job's result says about their choice."""
+    payload = job.payload
+    choice = _choice(store, job, asked)
+    count = payload["count"] if choice is None else choice.study.settings.made_per_round
+    request = Request(
+        payload["prompt"], payload["seed"], count, payload["width"], payload["height"]
+    )
+    share = 1.0 if choice is None else DRAWING_SHARE
+    made = make_images(store, request, maker=payload["maker"], watch=part(watch, 0.0, share))
+    if choice is None:
+        return made, {}
+    shown, record = choose(store, choice, made, part(watch, share, 1 - share))
+    return shown, {"choice": record}
+
+
+def _choice(store: Store, job: Job, asked: Round) -> Board | None:
+    """What is to be chosen for a round; ``None`` where every image that is made is shown."""
+    if job.study_id is None or job.participant_id is None:
+        return None
+    study = store.study(job.study_id)
+    settings = study.settings
+    if settings.choice != "informative" or settings.made_per_round <= settings.candidates:
+        return None
+    trials = store.standing(job.participant_id).trials
+    target = next(trial.target.image for trial in trials if trial.id == asked.trial_id)
+    return Board(study, job.participant_id, target, asked.seed)
 
 
 def make_images(
@@ -75,10 +99,3 @@ def make_images(
         generated = next(images)
         made.append((add_picture(store, generated.image), generated.provenance))
     return made
-
-
-def add_picture(store: Store, picture: Image.Image) -> str:
-    """Keep a picture as PNG; its content hash."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
-    return store.add_image(buffer.getvalue(), width=picture.width, height=picture.height)

@@ -10,10 +10,9 @@ import torch
 
 from app.steps import part
 from app.store import Store
-from clpips.features import Network
+from clpips.spaces import Encoder, open_space, space_of
 from clpips.types import Backbone, Job, Study
 from clpips.watch import Watch
-from clpips.weights import spec_of
 
 BATCH = 8
 THREADS = 1  # the web process answers on the same machine
@@ -88,15 +87,15 @@ def ask_again(store: Store, study_id: int) -> None:
 
 def checksum(backbone: Backbone) -> str | None:
     """The checksum that vectors must carry; ``None`` for a network whose weights vary."""
-    return spec_of(backbone).sha256
+    return space_of(backbone).checksum or None
 
 
 @lru_cache(maxsize=3)
-def network(backbone: Backbone) -> Network:
+def network(backbone: Backbone) -> Encoder:
     """The frozen network, loaded when first needed and kept.
 
     Raises:
         WeightsError: its weights could not be had.
     """
     torch.set_num_threads(THREADS)
-    return Network(backbone)
+    return open_space(backbone)

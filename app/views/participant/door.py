@@ -6,7 +6,15 @@ import streamlit as st
 
 from app import session
 from app.views import look
-from app.views.participant import consent, instructions, start, thanks, trial, welcome
+from app.views.participant import (
+    consent,
+    instructions,
+    last_part,
+    start,
+    thanks,
+    trial,
+    welcome,
+)
 
 
 def page() -> None:
@@ -37,5 +45,5 @@ def _participant(token: str) -> None:
         "consent": consent.draw,
         "instructions": instructions.draw,
         "done": thanks.draw,
-    }.get(standing.phase, trial.draw)
+    }.get(standing.phase, trial.draw if standing.board is None else last_part.draw)
     draw(standing, token)

@@ -7,6 +7,7 @@ import streamlit as st
 from app import session
 from app.records import Standing
 from app.views import look
+from app.views.participant.progress import what_comes_last
 from app.views.participant.steps import three_steps
 
 
@@ -24,6 +25,7 @@ def draw(standing: Standing, token: str) -> None:
         "after ranking, change your words and let it draw again, so that the drawings come "
         "nearer to the target. There are no wrong answers; what counts is how it looks to you."
     )
+    look.paragraphs(what_comes_last(standing))
     st.button(
         "Begin", type="primary", key="begin", on_click=_begin, args=(standing.participant.id,)
     )

@@ -9,6 +9,7 @@ from app.components.board import board
 from app.records import Standing
 from app.views import look
 from app.views.participant import beside, compose
+from app.views.participant.progress import segments, what_comes_last
 from app.wire import image_address, round_to_json
 from clpips.errors import StudyError
 from clpips.types import Round, Trial
@@ -18,7 +19,6 @@ _HEADINGS = {
     "ranking": "Which looks most like the target?",
     "ranked": "Your ranking",
 }
-_MAX_SEGMENTS = 24
 
 
 def draw(standing: Standing, token: str) -> None:
@@ -34,7 +34,7 @@ def draw(standing: Standing, token: str) -> None:
     shown = number if writing or standing.round is None else standing.round.number
     look.progress(
         f"Target {trial.position + 1} of {len(standing.trials)} · Round {shown}",
-        _segments(standing),
+        segments(standing),
     )
     left, right = st.columns([1, 2.15], gap="large")
     with left:
@@ -57,6 +57,7 @@ def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None
         target_src=image_address(trial.target.image),
         can_edit=True,
         expected=standing.study.settings.candidates,
+        ask_confidence=standing.study.settings.ask_confidence,
     )
     if session.was_asked_elsewhere(current.id):
         st.info("Another tab asked for this round already; your words are kept.")
@@ -87,7 +88,9 @@ def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
             on_click=_finish,
             args=(standing.participant.id, trial.id),
         )
-    look.note(_what_remains(standing))
+    is_last = standing.done_trials == len(standing.trials) - 1
+    after = what_comes_last(standing) if is_last else ""
+    look.note(f"{_what_remains(standing)} {after}".strip())
 
 
 def _finish(participant_id: int, trial_id: int) -> None:
@@ -110,14 +113,3 @@ def _what_remains(standing: Standing) -> str:
 
 def _rounds(count: int, *, more: bool = False) -> str:
     return f"{count}{' more' if more else ''} {'round' if count == 1 else 'rounds'}"
-
-
-def _segments(standing: Standing) -> list[float]:
-    """How full each target's part of the progress bar is, in [0, 1]."""
-    least = standing.study.settings.min_rounds
-    current = min(0.9, len(standing.ranked_rounds) / (least + 0.5))
-    parts = [
-        1.0 if each.state == "done" else current if each.state == "active" else 0.0
-        for each in standing.trials
-    ]
-    return parts if len(parts) <= _MAX_SEGMENTS else [sum(parts) / len(parts)]

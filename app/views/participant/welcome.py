@@ -37,9 +37,11 @@ def draw() -> None:
 def size_of(store: Store, study: Study) -> str:
     """How much a study asks for, in words."""
     targets, rounds = len(store.targets(study.id)), study.settings.min_rounds
+    boards = study.settings.repeats + study.settings.calibration
+    last = f" · then up to {boards} {'set' if boards == 1 else 'sets'} to rank" if boards else ""
     return (
         f"{targets} {'picture' if targets == 1 else 'pictures'} · "
-        f"at least {rounds} {'round' if rounds == 1 else 'rounds'} each"
+        f"at least {rounds} {'round' if rounds == 1 else 'rounds'} each{last}"
     )
 
 

@@ -16,7 +16,20 @@ from app.views.researcher.whose import choose_metric
 from app.views.researcher.words import ago, moment, size
 from clpips.types import Job, Study
 
-What = Literal["metric", "lpips", "csv", "parquet", "bundle"]
+What = Literal[
+    "metric",
+    "lpips",
+    "onnx",
+    "csv",
+    "parquet",
+    "2afc",
+    "nights",
+    "bradley-terry",
+    "pairs",
+    "methods",
+    "latex",
+    "bundle",
+]
 
 FILES = (
     Column("File", head=True),
@@ -37,23 +50,44 @@ class Offer:
 METRICS = (
     Offer("metric", "Personal metric (.safetensors)", "The learnt weights with their card."),
     Offer("lpips", "lpips file (.pth)", "Loads in the ordinary lpips package, no download needed."),
+    Offer("onnx", "ONNX file (.onnx)", "Image pair to distance, for runtimes without Python."),
 )
-STUDY = (
+RANKINGS = (
     Offer("csv", "Rankings (.csv)", "One row per ranked image, as the clpips command reads it."),
     Offer("parquet", "Rankings (.parquet)", "The same columns for pandas; prompts are exact."),
+)
+LAYOUTS = (
+    Offer("2afc", "BAPPS 2AFC (.zip)", "Triplets as LPIPS’s own training set has them."),
+    Offer("nights", "NIGHTS triplets (.zip)", "Triplets as DreamSim reads them."),
+    Offer("bradley-terry", "Bradley–Terry (.zip)", "How often each image beat each other."),
+    Offer("pairs", "Chosen, rejected (.zip)", "Pairs for preference optimisation, with prompts."),
+)
+PAPER = (
+    Offer("methods", "Methods paragraph (.txt)", "Who ranked what, how it was fitted, the result."),
+    Offer("latex", "Tables (.tex)", "The same numbers for LaTeX, with booktabs."),
+)
+STUDY = (
     Offer("bundle", "Study bundle (.zip)", "Everything: rankings, images, fits. Opens elsewhere."),
+)
+LAYOUTS_HELP = (
+    "Each holds the images and a README. Every ranking that stands counts once; ties prefer "
+    "neither image and are left out. Sides do not tell who won."
+)
+PAPER_HELP = (
+    "From everybody’s newest fit, held-out agreement only. What is not known is left out of the "
+    "text."
 )
 
 
 CSV_HELP = (
-    "Its image paths lead into the unzipped study bundle: "
+    "The CSV’s image paths lead into the unzipped study bundle: "
     "`clpips evaluate FILE --images FOLDER`. Prompts that begin with `=`, `+`, `-` or `@` get a "
     "leading apostrophe in it, so that no spreadsheet runs them; the Parquet file is exact."
 )
 
 
 def draw(store: Store, study: Study) -> None:
-    """The metric's files, the study's files, and all made earlier."""
+    """A metric's files, the rankings, what a paper needs, the whole study, and all made earlier."""
     recent = store.jobs(study.id, kinds=["export"], limit=50)
     show(heading("A metric"))
     fits = store.fits(study.id)
@@ -64,12 +98,27 @@ def draw(store: Store, study: Study) -> None:
         for offer in METRICS:
             _offer(store, study, offer, recent, fit=fit)
         lpips_lines(store, fit)
-    show(heading("The study"))
-    for offer in STUDY:
-        _offer(store, study, offer, recent)
-        if offer.what == "csv":
-            st.caption(CSV_HELP)
+    _group(store, study, "The rankings", RANKINGS, recent, CSV_HELP)
+    _group(store, study, "The rankings for other tools", LAYOUTS, recent, LAYOUTS_HELP)
+    if any(one.participant_id is not None for one in fits):
+        _group(store, study, "For the paper", PAPER, recent, PAPER_HELP)
+    _group(store, study, "The whole study", STUDY, recent)
     _earlier(store.exports(study.id))
+
+
+def _group(
+    store: Store,
+    study: Study,
+    title: str,
+    offers: tuple[Offer, ...],
+    recent: tuple[Job, ...],
+    caption: str = "",
+) -> None:
+    show(heading(title))
+    for offer in offers:
+        _offer(store, study, offer, recent)
+    if caption:
+        st.caption(caption)
 
 
 def payload(study: Study, what: What, fit: Fit | None) -> dict[str, Any]:

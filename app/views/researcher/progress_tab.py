@@ -58,7 +58,10 @@ def live(study_id: int) -> None:
             st.info("Nobody has joined yet. Share the join link below, or make personal links.")
         return
     show(totals(people))
-    show(table(COLUMNS, [_row(person) for person in people]))
+    columns, has_last_part = COLUMNS, any(person.boards for person in people)
+    if has_last_part:
+        columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
+    show(table(columns, [_row(person, has_last_part=has_last_part) for person in people]))
     moments = store.ranking_moments(study_id)
     if charts.is_worth_a_line(moments):
         st.space("small")
@@ -95,13 +98,14 @@ def joining(store: Store, study: Study) -> None:
         st.rerun()
 
 
-def _row(person: ParticipantProgress) -> tuple[str, ...]:
+def _row(person: ParticipantProgress, *, has_last_part: bool) -> tuple[str, ...]:
     simulated = badge("Simulated", "note") if person.participant.simulated else ""
     done = person.phase == "done"
     return (
         join(person.participant.label, simulated, by=" "),
         badge(PHASES[person.phase], "good") if done else PHASES[person.phase],
         meter(person.done_trials, person.trials),
+        *((meter(person.boards_done, person.boards),) if has_last_part else ()),
         str(person.rounds),
         str(person.rankings),
         ago(person.last_activity),

@@ -56,16 +56,30 @@ def ranking_card(
         Html("</span>"),
         Html(f"<span class='cl-quiet'>{moment(ranking.submitted_at)}"),
         Html(f" · {took(ranking.elapsed_ms)}</span>"),
+        kind_badge(board),
         badge(f"edited {plural(ranking.revision - 1, 'time')}") if ranking.revision > 1 else "",
-        Html("</p><p>“"),
-        board.prompt,
-        Html("”</p>"),
+        Html("</p>"),
+        join(Html("<p>“"), board.prompt, Html("”</p>")) if board.prompt else "",
+        sureness(ranking),
         not_understood(board.candidates),
         strip(ranked, ranking),
         changes(board, history),
         unusual(attempts),
         Html("</article>"),
     )
+
+
+def kind_badge(board: Round) -> Html:
+    """What sort of board it was, where it was not one of the person's own rounds."""
+    words = {"repeat": "Repeat", "calibration": "Shared board"}.get(board.kind)
+    return badge(words, "note") if words else Html("")
+
+
+def sureness(ranking: BoardRanking) -> Html:
+    """How sure the person said they were; nothing where they did not say."""
+    if ranking.confidence is None:
+        return Html("")
+    return quiet(f"How sure: {1 + round(4 * ranking.confidence)} of 5")
 
 
 def strip(ranked: RankedRound, ranking: BoardRanking) -> Html:

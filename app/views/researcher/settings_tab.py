@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.records import CalibrationBoard
 from app.store import Store
 from app.views.researcher.markup import Column, Html, heading, image, join, quiet, show, table
 from app.views.researcher.study_form import NETWORKS
-from app.views.researcher.words import moment
-from clpips.types import Study, Target
+from app.views.researcher.words import moment, plural
+from clpips.types import Study, StudySettings, Target
 
 
 def draw(store: Store, study: Study) -> None:
@@ -20,13 +21,20 @@ def draw(store: Store, study: Study) -> None:
         ("Rounds a target", f"{settings.min_rounds} to {settings.max_rounds}"),
         ("Image size", f"{settings.image_size} × {settings.image_size} pixels"),
         ("Images made by", settings.maker),
-        ("Network under the metric", NETWORKS[settings.backbone]),
+        ("Network under the metric", NETWORKS.get(settings.backbone, settings.backbone)),
+        ("Hidden repeats", _count(settings.repeats, "board")),
+        ("Shared boards", _shared(store, study)),
+        ("Asks how sure people are", "yes" if settings.ask_confidence else "no"),
+        ("Images shown", _choice(settings)),
         ("Participants", "simulated" if study.simulated else "people"),
         ("Join code", study.join_code),
     )
     show(table((Column("Setting", head=True), Column("Value")), facts))
     targets = store.targets(study.id)
     show(heading(f"Targets ({len(targets)})"), target_gallery(targets))
+    boards = store.calibration(study.id)
+    if boards:
+        show(heading(f"Shared boards ({len(boards)})"), *(_shared_board(each) for each in boards))
     show(heading("Consent text"))
     st.text(settings.consent)
     if settings.instructions:
@@ -43,6 +51,34 @@ def target_gallery(targets: tuple[Target, ...]) -> Html:
         for each in targets
     )
     return join(Html('<ul class="cl-targets">'), *items, Html("</ul>"))
+
+
+def _shared_board(board: CalibrationBoard) -> Html:
+    """A target and the images that everybody ranks against it, as they were drawn."""
+    target = Html(f"<li class='cl-target'>{image(board.target, 'Target', side=132)}Target</li>")
+    images = (
+        Html(f"<li>{image(sha, f'Image {place}', side=132)}{place}</li>")
+        for place, (sha, _) in enumerate(board.made, start=1)
+    )
+    strip = join(Html("<ol class='cl-strip' tabindex='0'>"), target, *images, Html("</ol>"))
+    return join(quiet(board.name), strip)
+
+
+def _shared(store: Store, study: Study) -> str:
+    wanted = study.settings.calibration
+    ready = "" if not wanted or store.calibration(study.id) else ", still to be drawn"
+    return _count(wanted, "board") + ready
+
+
+def _count(count: int, word: str) -> str:
+    return plural(count, word) if count else "none"
+
+
+def _choice(settings: StudySettings) -> str:
+    shown, drawn = settings.candidates, settings.made_per_round
+    if settings.choice == "informative":
+        return f"the {shown} most telling of {drawn} drawn"
+    return "all that are drawn" if shown == drawn else f"any {shown} of {drawn} drawn"
 
 
 def _archive(store: Store, study: Study) -> None:

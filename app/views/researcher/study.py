@@ -14,7 +14,7 @@ from app.views.researcher import (
     progress_tab,
     rankings_tab,
     settings_tab,
-    weights_tab,
+    why_tab,
 )
 from app.views.researcher.markup import Html, link, quiet, show, styles
 from app.views.researcher.studies import state_badges
@@ -26,7 +26,7 @@ TABS: dict[str, Draw] = {
     "Progress": progress_tab.draw,
     "Rankings": rankings_tab.draw,
     "Fit & report": fit_tab.draw,
-    "Weights": weights_tab.draw,
+    "Why": why_tab.draw,
     "Export": exports_tab.draw,
     "Settings": settings_tab.draw,
 }

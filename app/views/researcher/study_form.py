@@ -16,12 +16,26 @@ from app.views.researcher.markup import link, show
 from app.views.researcher.words import plural
 from clpips.errors import ClpipsError, ImageError, StudyError
 from clpips.generation.scenes.targets import SIDE, SampleTarget, sample_targets
-from clpips.types import BACKBONES, Study, StudySettings
+from clpips.types import MAX_EXTRA, SPACES, Study, StudySettings
 
 MADE = "study_form.made"
-NETWORKS = {"alex": "AlexNet", "vgg": "VGG", "squeeze": "SqueezeNet"}
+NETWORKS = {
+    "alex": "AlexNet",
+    "vgg": "VGG",
+    "squeeze": "SqueezeNet",
+    "st-alex": "AlexNet, shift-tolerant",
+    "st-vgg": "VGG, shift-tolerant",
+    "wide": "AlexNet beside EfficientNet-Lite0",
+}
 SIZES = (256, 384, 512, 768, 1024)
 DEFAULTS = StudySettings()
+SUGGESTED_REPEATS = 1  # one more board a person is little, and over people says much
+# How many times as many images are drawn as shown.
+CHOICE_WORDS = {
+    1: "All that are drawn",
+    2: "The most telling half of them",
+    3: "The most telling third of them",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +154,7 @@ def _settings_fields() -> dict[str, Any]:
     )
     backbone = right.selectbox(
         "Network under the metric",
-        BACKBONES,
+        SPACES,
         format_func=lambda name: NETWORKS[name],
         help="AlexNet is fast and agrees best with people in the LPIPS paper.",
     )
@@ -150,6 +164,8 @@ def _settings_fields() -> dict[str, Any]:
         placeholder="Shown before the first target",
         height=80,
     )
+    with st.expander("Advanced"):
+        advanced = _advanced_fields(int(candidates))
     return {
         "candidates": int(candidates),
         "min_rounds": int(least),
@@ -158,4 +174,35 @@ def _settings_fields() -> dict[str, Any]:
         "backbone": backbone,
         "consent": consent.strip(),
         "instructions": instructions.strip(),
+        **advanced,
+    }
+
+
+def _advanced_fields(candidates: int) -> dict[str, Any]:
+    left, right = st.columns(2, gap="large")
+    with left:
+        repeats = st.number_input("Hidden repeats", 0, MAX_EXTRA, SUGGESTED_REPEATS)
+        st.caption(
+            "So many of a person’s own boards come once more at the end, unannounced: "
+            "no metric can agree with somebody better than they agree with themself."
+        )
+        asks = st.toggle("Ask how sure people are", DEFAULTS.ask_confidence)
+        st.caption("An optional question below each ranking; the answers weigh in the fit.")
+    with right:
+        calibration = st.number_input("Shared boards", 0, MAX_EXTRA, DEFAULTS.calibration)
+        st.caption(
+            "So many boards at the end have the same images for everybody, drawn once: "
+            "only there can agreement between people be measured."
+        )
+        times = st.selectbox("Images shown", list(CHOICE_WORDS), format_func=CHOICE_WORDS.get)
+        st.caption(
+            "Showing the most telling of more images learns a person’s metric from fewer "
+            "rankings, but drawing takes longer."
+        )
+    return {
+        "repeats": int(repeats),
+        "calibration": int(calibration),
+        "ask_confidence": bool(asks),
+        "choice": "random" if times == 1 else "informative",
+        "made_per_round": times * candidates,
     }

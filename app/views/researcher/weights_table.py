@@ -1,36 +1,23 @@
-"""The Weights tab: what a fit learnt, layer by layer, against stock."""
+"""A fit's weights added up layer by layer, as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import streamlit as st
-
 from app import charts
-from app.store import Store
+from app.records import Fit
 from app.views.researcher.markup import Column, quiet, show, table
-from app.views.researcher.whose import choose_metric
 from app.views.researcher.words import NARROW, number, percent
-from clpips.types import Study
 
 
-def draw(store: Store, study: Study) -> None:
-    """A metric's weights as chart and table."""
-    people = store.participants(study.id)
-    fit = choose_metric(store.fits(study.id), people, key="whose-weights")
-    if fit is None:
-        st.info("Nothing has been fitted yet. Press *Fit personal metric* on the Fit & report tab.")
-        return
+def draw(fit: Fit) -> None:
+    """A metric's sums of weights beside stock's, and the true ones of a simulated participant."""
     layers, true = fit.report["layers"], fit.report.get("true_layers")
-    st.altair_chart(
-        charts.layer_weights(layers["names"], layers["stock"], layers["personal"], true),
-        alt="Share of the weights by layer, stock and personal",
-    )
     show(table(columns(true), rows(layers, true)))
     words = (
-        "A metric multiplied by a constant ranks the same, so the shares are what to compare. "
-        "A layer’s sum adds its channels’ weights."
+        "A layer’s sum adds its channels’ weights. It leaves out how large the differences on "
+        "that layer are, which the shares of the distance do not."
     )
     if true is not None:
         words += " The true weights are known because this participant is simulated."
