@@ -95,41 +95,6 @@ def dumbbell(pairs: Sequence[Pair]) -> alt.LayerChart:
     return alt.layer(*layers).properties(height=height + AXIS_ROOM + LEGEND_ROOM)
 
 
-def overall(stock: Pair, personal: Pair) -> alt.LayerChart:
-    """Mean Spearman of the stock and of the personal metric, each with its 95 % interval.
-
-    Args:
-        stock: its ``stock`` and ``stock_ci`` are shown.
-        personal: its ``personal`` and ``personal_ci`` are shown.
-    """
-    rows: list[dict[str, Any]] = [
-        _interval_row(STOCK, stock.stock, stock.stock_ci),
-        _interval_row(PERSONAL, personal.personal, personal.personal_ci),
-    ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y(
-            "series:N",
-            sort=[STOCK, PERSONAL],
-            title=None,
-            axis=alt.Axis(ticks=False, domain=False, labelPadding=8, labelLimit=150),
-        ),
-        color=_colour(STOCK, PERSONAL, legend=False),
-        tooltip=[
-            alt.Tooltip("series:N", title="Metric"),
-            alt.Tooltip("value:Q", title="Mean Spearman", format="+.2f"),
-            alt.Tooltip("low:Q", title="95 % from", format="+.2f"),
-            alt.Tooltip("high:Q", title="to", format="+.2f"),
-        ],
-    )
-    interval = base.mark_rule(strokeWidth=4, opacity=0.45).encode(
-        x=_spearman_axis("low", rows), x2="high:Q"
-    )
-    point = base.mark_point(size=140, filled=True, opacity=1).encode(
-        x=_spearman_axis("value", rows), shape=_shape(STOCK, PERSONAL, legend=False)
-    )
-    return alt.layer(interval, point).properties(height=ROW * 2 + AXIS_ROOM)
-
-
 def layer_weights(
     names: Sequence[str],
     stock: Sequence[float],
@@ -226,13 +191,6 @@ def _dumbbell_row(pair: Pair) -> dict[str, Any]:
         "personal_low": personal_low,
         "personal_high": personal_high,
     }
-
-
-def _interval_row(
-    series: str, value: float | None, interval: tuple[float, float] | None
-) -> dict[str, Any]:
-    low, high = interval or (None, None)
-    return {"series": series, "value": value, "low": low, "high": high}
 
 
 def _has_intervals(pairs: Sequence[Pair]) -> bool:

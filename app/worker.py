@@ -1,7 +1,8 @@
 """The worker process: ``python -m app.worker``. Its jobs are rows in the store.
 
-Two loops, each a thread: one draws images, so that participants never wait behind a fit; the
-other does everything that needs torch. A third thread keeps the leases. Several workers on one
+Three loops, each a thread: one draws images, so that participants never wait behind a fit; one
+compares fitted metrics, which takes minutes that no researcher should wait for a fit; the third
+does everything else that needs torch. A fourth thread keeps the leases. Several workers on one
 data folder share the work; a job is done by one of them at a time.
 """
 
@@ -31,7 +32,10 @@ from clpips.watch import Watch
 LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("generate",),
     ("vectors", "fit", "export", "explain", "selftest", "simulate"),
+    ("compare",),
 )
+ASKING_AGAIN: tuple[JobKind, ...] = ("vectors", "compare")
+"""What may be asked for while it is being done, and is done once more then."""
 IDLE_SECONDS = 0.15
 TROUBLE_SECONDS = 2.0
 LEASES_SECONDS = 1.0
@@ -75,6 +79,7 @@ class Worker:
             threading.Thread(target=self._loop, args=(kinds,), name=kinds[0], daemon=True)
             for kinds in LOOPS
         ]
+        self.store.worker_seen(self.name)  # before the first job is seen to run
         for thread in threads:
             thread.start()
         self._keep_leases()
@@ -118,8 +123,8 @@ class Worker:
         else:
             self.store.finish_job(job.id, self.name, result)
             log.info("job %d (%s) is done", job.id, job.kind)
-            if job.kind == "vectors":
-                importlib.import_module("app.work.vectors").ask_again(
+            if job.kind in ASKING_AGAIN:
+                importlib.import_module(f"app.work.{job.kind}").ask_again(
                     self.store, job.payload["study_id"]
                 )
 
@@ -178,6 +183,7 @@ def broken(kind: JobKind, error: Exception) -> str:
         "generate": "The images could not be drawn",
         "vectors": "The images could not be compared",
         "fit": "The metric could not be fitted",
+        "compare": "The metrics could not be compared",
         "export": "The file could not be made",
         "explain": "The metric could not be explained",
         "selftest": "The self-test could not be run",

@@ -26,7 +26,7 @@ class Person:
     noise: float = 0.1
 
 
-def make_table(path: Path) -> None:
+def make_table(path: Path, seed: int = 0) -> None:
     """Difference vectors of drawn scenes, (targets, candidates, channels), into a file."""
     import torch
 
@@ -37,10 +37,10 @@ def make_table(path: Path) -> None:
     samples, network, rows = sample_targets(), Network("alex"), []
     for target in range(TARGETS):
         sample = samples[target % len(samples)]
-        pictures = [draw(sample.prompt, image_seed(7, target), width=SIDE, height=SIDE)]
+        pictures = [draw(sample.prompt, image_seed(7 + seed, target), width=SIDE, height=SIDE)]
         for number in range(CANDIDATES):
             attempt = sample.attempts[number % len(sample.attempts)]
-            seed = image_seed(1000 + target, number)
+            seed = image_seed(1000 + seed + target, number)
             pictures.append(draw(attempt, seed, width=SIDE, height=SIDE))
         with torch.inference_mode():
             found = network.features(torch.stack([load_image(one) for one in pictures]))

@@ -21,7 +21,6 @@ from tempfile import TemporaryDirectory
 
 import lpips
 import numpy as np
-import pingouin  # noqa: F401 # loaded here, so that loading it is not measured
 import torch
 from torch import Tensor, nn
 

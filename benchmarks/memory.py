@@ -1,45 +1,62 @@
 """Memory as rankings grow: reading them, their difference vectors, the fit.
 
-Run ``python benchmarks/memory.py [--rankings 1000 10000] [--stages read observe fit]``.
+Run ``python benchmarks/memory.py [--rankings 1000 10000] [--stages read observe fit] [--own]``.
 
 Each size and stage runs in a process of its own; printed is the growth of its peak memory (what
-the operating system counts as resident) over the same process with its libraries loaded. A
-ranking has 8 images, out of 2,000 pairs of target and image that many rankings share. The images
-are empty files and their vectors random numbers at hand: no network is run. Vectors alone take
-8 × 1152 × 8 bytes = 74 KB a ranking when each ranking has its own. The claim (``--check``) is
-that memory grows no faster than rankings do: the largest size needs at most 1.25 times as much a
-ranking as the smallest.
+the operating system counts as resident) over the same process with its libraries loaded, and its
+processor time. A ranking has 8 images, out of 2,000 pairs of target and image that many rankings
+share; with ``--own``, each ranking has 8 pairs that no other has, which is the worst there is.
+The images are empty files and their vectors random numbers at hand, in single precision as a
+network gives them: no network is run, and what holds those numbers is not counted. A vector
+has 1152 channels unless ``--channels`` says otherwise; then the output says so too. The fit takes
+all comparisons, in one problem, and is stopped after thirty steps: later ones take the same
+memory again. The claim (``--check``) is that memory grows no faster than
+rankings do: the largest size needs at most 1.25 times as much a ranking as the smallest.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import multiprocessing
 import resource
 import sys
 import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
+from clpips.errors import Cancelled
+from clpips.features import Vectors
 from clpips.fitting import FitSettings, RankingFit
 from clpips.metric import CLPIPS
+from clpips.observations import observe
+from clpips.pair_vectors import Pair
 from clpips.rankings import read_rankings
+from clpips.spaces import Block, Encoder, Space
 from clpips.watch import Watch
 
 STAGES = ("read", "observe", "fit")
 TARGETS, IMAGES, SHOWN, CHANNELS = 50, 40, 8, 1152
 CLAIM = 1.25
+CHECKS = 3
+"""Looks at the watch, one every ten steps, after which a fit is stopped."""
 
 
-def write_study(folder: Path, count: int) -> Path:
+def write_study(folder: Path, count: int, *, own: bool) -> Path:
     """A rankings file of ``count`` rankings, and the empty files that it names."""
     folder.mkdir()
     names = [[f"{t}-{i}.png" for i in range(IMAGES)] for t in range(TARGETS)]
     for name in [f"{t}.png" for t in range(TARGETS)] + [n for row in names for n in row]:
         (folder / name).touch()
+    if own:
+        for number in range(count * SHOWN):
+            (folder / f"own-{number}.png").touch()
     rng = np.random.default_rng(0)
     path = folder / "rankings.csv"
     with path.open("w", newline="") as file:
@@ -49,9 +66,8 @@ def write_study(folder: Path, count: int) -> Path:
             target = number % TARGETS
             shown = rng.choice(IMAGES, SHOWN, replace=False)
             for rank, image in enumerate(shown, start=1):
-                writer.writerow(
-                    [f"p{number % 20}", f"{target}.png", names[target][image], rank, number]
-                )
+                name = f"own-{number * SHOWN + rank - 1}.png" if own else names[target][image]
+                writer.writerow([f"p{number % 20}", f"{target}.png", name, rank, number])
     return path
 
 
@@ -61,30 +77,56 @@ def peak() -> int:
     return size if sys.platform == "darwin" else size * 1024
 
 
-def measure(path: str, stage: str, answer: Connection) -> None:
-    """Send the growth of peak memory up to and including a stage, in bytes."""
-    metric = CLPIPS("alex")
-    loaded = len(metric.weights) and peak()
+class AtHand(Mapping[Pair, Vectors]):
+    """Random vectors, made when they are asked for, so that they take no memory of their own."""
+
+    def __init__(self, channels: int) -> None:
+        self.rows = np.random.default_rng(1).random((2000, channels), np.float32)
+
+    def __getitem__(self, pair: Pair) -> Vectors:
+        return np.asarray(self.rows[zlib.crc32(pair[1].encode()) % 2000], np.float64)
+
+    def __contains__(self, pair: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1
+
+
+def measure(path: str, stage: str, channels: int, answer: Connection) -> None:
+    """Send the growth of peak memory up to and including a stage, in bytes, and its seconds."""
+    stock = CLPIPS("alex").weights[:channels]
+    space = Space("random", (Block("random", channels, ""),), stock)
+    known = AtHand(channels)
+    loaded, started = peak(), time.process_time()
     rankings = read_rankings(path)
     if stage != "read":
-        rng = np.random.default_rng(1)
-        pairs = dict.fromkeys((r.target, i) for r in rankings for i in r.images)
-        known = dict(zip(pairs, rng.random((len(pairs), CHANNELS)), strict=True))
-        observations = metric.observe(rankings, known=known)
+        observations = observe(rankings, no_network, known=known)
         if stage == "fit":
-            RankingFit(observations, "alex", FitSettings()).all_of_it(Watch())
-    answer.send(peak() - loaded)
+            calls: list[float] = []
+            watch = Watch(lambda share, words: calls.append(share), lambda: len(calls) >= CHECKS)
+            with contextlib.suppress(Cancelled):
+                RankingFit(observations, space, FitSettings()).all_of_it(watch)
+    answer.send((peak() - loaded, time.process_time() - started))
 
 
-def growth(path: Path, stage: str) -> int:
+def no_network() -> Encoder:
+    """Every vector is at hand."""
+    raise AssertionError("the network was asked for")
+
+
+def growth(path: Path, stage: str, channels: int) -> tuple[int, float]:
     """As :func:`measure`, in a new process."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=measure, args=(str(path), stage, theirs))
+    process = context.Process(target=measure, args=(str(path), stage, channels, theirs))
     process.start()
     theirs.close()  # so that a process that dies is an EOFError here, not a wait without end
     try:
-        found: int = ours.recv()
+        found: tuple[int, float] = ours.recv()
     except EOFError:
         process.join()
         sys.exit(f"{stage}: the process ended without an answer (exit code {process.exitcode})")
@@ -97,21 +139,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rankings", nargs="+", type=int, default=[1000, 10_000, 100_000])
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--own", action="store_true", help="no two rankings share a pair")
+    parser.add_argument("--channels", type=int, default=CHANNELS)
     parser.add_argument("--check", action="store_true", help="exit with 1 below the claim")
     options = parser.parse_args()
+    if options.channels != CHANNELS:
+        print(f"reduced: {options.channels} channels a vector instead of {CHANNELS}")
     missed = False
     with tempfile.TemporaryDirectory() as folder:
-        files = {n: write_study(Path(folder) / str(n), n) for n in sorted(options.rankings)}
+        files = {
+            n: write_study(Path(folder) / str(n), n, own=options.own)
+            for n in sorted(options.rankings)
+        }
         for stage in options.stages:
-            found = {count: growth(path, stage) for count, path in files.items()}
-            each = [size / count for count, size in found.items()]
+            found = {n: growth(path, stage, options.channels) for n, path in files.items()}
+            each = [size / count for count, (size, _) in found.items()]
             missed |= each[-1] > CLAIM * each[0]
             print(
                 f"up to {stage}: {each[-1] / each[0]:.2f} × as much a ranking at the most "
                 "rankings as at the fewest; "
                 + ", ".join(
-                    f"{count:,}: {size / 2**20:,.0f} MiB ({size / count / 1000:.1f} KB each)"
-                    for count, size in found.items()
+                    f"{n:,}: {size / 2**20:,.0f} MiB ({size / n / 1000:.1f} KB each, {spent:.0f} s)"
+                    for n, (size, spent) in found.items()
                 ),
                 flush=True,
             )

@@ -1,4 +1,4 @@
-"""The ``clpips`` command: fit, evaluate, score, weights, export, selftest.
+"""The ``clpips`` command: fit, evaluate, compare, score, weights, export, selftest.
 
 Exit status: 0 done; 2 the input is wrong (one line on standard error that says which file, row
 and rule); 1 anything else. With ``--json`` a command prints one JSON document on standard
@@ -12,6 +12,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from clpips import __version__
 from clpips.commands import export, selftest
@@ -38,6 +39,11 @@ def build_parser() -> argparse.ArgumentParser:
     fit.add_argument("--alone", action="store_true", help="start from stock, not from everybody's")
     fit.add_argument("--participant", help="fit this participant only")
     fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
+    fit.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="learn a baseline instead: unregularised, layer, pooled or tilt",
+    )
     _rankings_options(fit)
     _space_option(fit, "the feature space (default: alex)", default="alex")
 
@@ -50,6 +56,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _rankings_options(evaluate)
     _space_option(evaluate, _WHICH_BACKBONE)
+
+    compare = commands.add_parser(
+        "compare", help="stock, baselines and personal metric on identical folds"
+    )
+    compare.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
+    _rankings_options(compare)
+    _space_option(compare, "feature spaces (default: alex)", default=["alex"], nargs="+")
 
     score = commands.add_parser("score", help="distance of images from a target")
     score.add_argument("target", help="the target image")
@@ -67,12 +80,10 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _space_option(
-    parser: argparse.ArgumentParser, words: str, *, default: str | None = None
-) -> None:
+def _space_option(parser: argparse.ArgumentParser, words: str, **how: Any) -> None:
     spaces = f"{', '.join(SPACES)}, timm:MODEL or transformers:MODEL"
     parser.add_argument(
-        "--backbone", type=_space, metavar="SPACE", default=default, help=f"{words}; {spaces}"
+        "--backbone", type=_space, metavar="SPACE", help=f"{words}; {spaces}", **how
     )
 
 

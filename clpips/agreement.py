@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from clpips.clustered import Clusters
 from clpips.correlation import (
     MIN_IMAGES,
     Numbers,
@@ -36,7 +37,7 @@ from clpips.correlation import (
     within_ranks,
 )
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.intervals import RESAMPLES, Clusters, Interval, bootstrap_interval
+from clpips.intervals import RESAMPLES, Interval, bootstrap_interval
 from clpips.intraclass import intraclass, jackknifed_two_rater_icc, two_rater_sums
 
 __all__ = [

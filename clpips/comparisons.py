@@ -65,26 +65,60 @@ class Comparisons:
         """Distances (images, …) → farther − nearer (comparisons, …)."""
         return np.asarray(self.matrix @ distances)
 
+    def shares(self, weights: Array) -> Array:
+        """Weights (rankings, problems) → shares of the loss (comparisons, problems)."""
+        sizes = np.bincount(self.owner, minlength=len(weights))
+        return np.asarray(weights[self.owner] / sizes[self.owner, None])
+
 
 def ranking_weights(rankings: Sequence[Ranking]) -> list[float]:
     """How much each ranking counts in a fit; 1 where nothing is known about it.
 
     A ranking counts by the person's stated confidence against their own mean confidence, and by
     their repeatability: the mean Spearman of boards that they ranked twice. A board ranked
-    several times counts once in all. No ranking counts less than a tenth. Among several people
-    everybody counts the same.
+    several times counts once in all, and none less than a tenth. Among several people everybody
+    counts the same, by as much as the mean number of boards: confidence and repeated boards then
+    weigh one person's rankings against each other only.
     """
-    own = Counter(each.participant for each in rankings)
-    usual = len(rankings) / max(len(own), 1)
     times = Counter(_board(each) for each in rankings)
     sure = _relative_confidence(rankings)
     steady = _repeatability(rankings)
-    return [
-        max(sure[number] * steady.get(each.participant, 1.0), LEAST_WEIGHT)
-        / times[_board(each)]
-        * (usual / own[each.participant])
+    weights = [
+        max(sure[number] * steady.get(each.participant, 1.0), LEAST_WEIGHT) / times[_board(each)]
         for number, each in enumerate(rankings)
     ]
+    total: dict[str, float] = defaultdict(float)
+    for each, weight in zip(rankings, weights, strict=True):
+        total[each.participant] += weight
+    if len(total) < 2:
+        return weights
+    usual = len(times) / len(total)
+    return [
+        weight * usual / total[each.participant]
+        for each, weight in zip(rankings, weights, strict=True)
+    ]
+
+
+def kept_weights(rankings: Sequence[Ranking], kept: Array) -> Array:
+    """:func:`ranking_weights` of several problems, each from the rankings that it keeps alone.
+
+    A ranking's weight depends on others of the same person, so a weight that had seen what is
+    left out would tell of it.
+
+    Args:
+        rankings: of all problems.
+        kept: (rankings, problems) whether a problem keeps a ranking.
+
+    Returns:
+        (rankings, problems), 0 where left out.
+    """
+    found = kept.astype(np.float64)
+    if len({each.participant for each in rankings}) == 1 and set(ranking_weights(rankings)) == {1}:
+        return found  # no board was repeated and no confidence differs
+    for problem, own in enumerate(kept.T):
+        places = np.flatnonzero(own)
+        found[places, problem] = ranking_weights([rankings[place] for place in places.tolist()])
+    return found
 
 
 def _board(ranking: Ranking) -> tuple[str, str, frozenset[str]]:

@@ -8,7 +8,7 @@ stock metric is scored on the same rankings beside it. Training agreement is nev
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,8 @@ from clpips.agreement import Agreement, over_people, over_rankings
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.everyone import Everyone
 from clpips.features import Vectors
-from clpips.intervals import gain_interval
+from clpips.fitting import RankingFit
+from clpips.intervals import HELD_OUT_UPPER, gain_interval
 from clpips.metric import CLPIPS
 from clpips.observations import Known, Observation, by_participant
 from clpips.selection import Plan
@@ -96,7 +97,7 @@ class HeldOut:
         if self.gain is None or self.gain_ci is None or self.verdict == "too early":
             return f"Too early to tell: {counted} are not enough to compare the two metrics."
         low, high = self.gain_ci
-        gain = f"{self.gain:+.2f} Spearman (95 % interval {low:+.2f} to {high:+.2f}, {counted})"
+        gain = f"{self.gain:+z.2f} Spearman (95 % interval {low:+z.2f} to {high:+z.2f}, {counted})"
         if self.verdict == "better":
             return f"The personal metric agrees better than stock LPIPS on unseen targets: {gain}."
         if self.verdict == "worse":
@@ -113,15 +114,7 @@ class HeldOut:
             "in_use": self.in_use,
             "gain": self.gain,
             "gain_ci": self.gain_ci,
-            "targets": [
-                {
-                    "target": one.target,
-                    "n_rankings": one.n_rankings,
-                    "stock": one.stock,
-                    "personal": one.personal,
-                }
-                for one in self.targets
-            ],
+            "targets": [asdict(one) for one in self.targets],
             "n_targets": self.n_targets,
             "verdict": self.verdict,
             "sentence": self.sentence,
@@ -218,17 +211,36 @@ def fit_and_hold_out(
 
 
 def _left_out(metric: CLPIPS, plan: Plan, watch: Watch) -> HeldOut:
-    fit, targets = plan.fit, plan.fit.targets
-    if len(targets) < 2:
+    check_targets(plan.fit)
+    folds, pooled = plan.folds(watch), plan.pooled_folds(watch)
+    return held_out_of(plan.fit, folds, pooled, seed=metric.settings.seed)
+
+
+def check_targets(fit: RankingFit) -> None:
+    """Raise :class:`UndefinedStatistic` where no target can be left out."""
+    if (n := len(fit.targets)) < 2:
         raise UndefinedStatistic(
-            f"held-out agreement needs rankings of at least two targets, got {len(targets)}"
+            f"held-out agreement needs rankings of at least two targets, got {n}"
         )
-    folds = plan.folds(watch)
+
+
+def held_out_of(
+    fit: RankingFit, folds: Vectors, pooled_folds: Vectors | None = None, *, seed: int = 0
+) -> HeldOut:
+    """Held-out agreement of weights that were fitted with each target left out.
+
+    Args:
+        fit: the rankings that are scored.
+        folds: (channels, targets) weights for each of ``fit.targets``; "personal" in the result.
+        pooled_folds: everyone's weights for each target, where there are any.
+        seed: of the permutation test.
+    """
+    check_targets(fit)
+    observations, targets = fit.observations, fit.targets
     number = {target: fold for fold, target in enumerate(targets)}
-    fold_of = [number[one.ranking.target] for one in fit.observations]
-    stock = _agreement(fit.observations, [fit.stock] * len(fold_of))
-    personal = _agreement(fit.observations, [folds[:, fold] for fold in fold_of])
-    pooled = plan.pooled_folds(watch)
+    fold_of = [number[one.ranking.target] for one in observations]
+    stock = _agreement(observations, [fit.stock] * len(fold_of))
+    personal = _agreement(observations, [folds[:, fold] for fold in fold_of])
     groups = [[n for n, fold in enumerate(fold_of) if fold == each] for each in range(len(targets))]
     gains = [
         None if mine is None or theirs is None else mine - theirs
@@ -236,16 +248,16 @@ def _left_out(metric: CLPIPS, plan: Plan, watch: Watch) -> HeldOut:
     ]
     by_target = [np.array([gains[n] for n in g if gains[n] is not None]) for g in groups]
     counted = [each for each in by_target if len(each)]
-    gain, interval = gain_interval(counted)
+    gain, interval = gain_interval(counted, upper=HELD_OUT_UPPER)
     return HeldOut(
         stock=stock,
         personal=personal,
         pooled=None
-        if pooled is None
-        else _agreement(fit.observations, [pooled[:, fold] for fold in fold_of]),
+        if pooled_folds is None
+        else _agreement(observations, [pooled_folds[:, fold] for fold in fold_of]),
         gain=gain,
         gain_ci=interval,
-        p=gain_p(counted, seed=metric.settings.seed).p if counted else None,
+        p=gain_p(counted, seed=seed).p if counted else None,
         targets=tuple(
             TargetAgreement(
                 target,

@@ -15,8 +15,10 @@ from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
+from scipy import sparse
 
-from clpips.comparisons import Comparisons, ranking_weights
+from clpips.centring import centred
+from clpips.comparisons import Comparisons, kept_weights, ranking_weights
 from clpips.errors import InputError
 from clpips.features import Vectors
 from clpips.observations import Observation
@@ -31,7 +33,7 @@ BLOCK_SPREAD = 1.0
 """Prior standard deviation of a block's multiplier, whose prior value is 1."""
 LEAST_SPREAD = 0.05
 """A weight that everybody's rankings made 0 may still move by this share of its stock spread."""
-HELD_OUT_TOLERANCE = 5e-3
+HELD_OUT_TOLERANCE = 1e-2
 """Relative duality gap of the many fits of a held-out report."""
 
 Start = Literal["stock", "everyone"]
@@ -95,6 +97,11 @@ class RankingFit:
         space: whose stock weights are the starting point, or its name.
         settings: how; ``None`` in them means the default here.
 
+    Attributes:
+        table: (rows, channels) each difference vector once, less what all that it is compared
+            with share, in units of the mean stock gap.
+        rows: (images,) the row of each ranked image, rankings one after the other.
+
     Raises:
         InputError: no comparison, or difference vectors of another space.
     """
@@ -106,18 +113,23 @@ class RankingFit:
         self.observations, self.settings = list(observations), settings
         self.stock = self.space.stock
         for each in self.observations:
-            if each.vectors.shape[1] != len(self.stock):
+            if each.table.shape[1] != len(self.stock):
                 raise InputError(
                     f"difference vectors of {self.space.name} must have {len(self.stock)} "
-                    f"channels, got {each.vectors.shape[1]}"
+                    f"channels, got {each.table.shape[1]}"
                 )
         rankings = [each.ranking for each in self.observations]
         self.comparisons = Comparisons.of(rankings, ranking_weights(rankings))
-        # Only gaps count: without each ranking's mean, single precision keeps them.
-        self.vectors = np.concatenate([o.vectors - o.vectors.mean(axis=0) for o in observations])
-        self.stock_gaps = np.abs(self.comparisons.gaps(self.vectors @ self.stock))
+        self.table, self.rows = centred(self.observations)
+        matrix = self.comparisons.matrix
+        self._differences = sparse.csr_matrix(
+            (matrix.data, self.rows[matrix.indices], matrix.indptr),
+            shape=(matrix.shape[0], len(self.table)),
+        )
+        self.stock_gaps = np.abs(self._differences @ (self.table @ self.stock))
         # In units of the mean stock gap, margin and shrinkage mean the same on any images.
         self.unit = float(self.stock_gaps.mean()) or 1.0
+        self.table /= self.unit
 
     @property
     def share(self) -> Array:
@@ -128,6 +140,19 @@ class RankingFit:
     def owner(self) -> Array:
         """(comparisons,) the observation that each comparison came from."""
         return self.comparisons.owner
+
+    @property
+    def vectors(self) -> Vectors:
+        """(images, channels) less what its comparisons share, rankings one after the other.
+
+        Made anew each time, and large: :meth:`distances` needs no such copy.
+        """
+        vectors: Vectors = self.table[self.rows] * self.unit
+        return vectors
+
+    def distances(self, weights: Array) -> Array:
+        """(channels, …) weights → (images, …) distances, up to what each ranking shares."""
+        return np.asarray((self.table @ weights)[self.rows] * self.unit)
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
@@ -148,7 +173,8 @@ class RankingFit:
                 would leave the rest leaning against what is left out.
             watch: progress and cancel.
         """
-        kept = np.stack([~np.isin(self.owner, group) for group in groups], axis=1)
+        numbers = np.arange(len(self.observations))
+        kept = np.stack([~np.isin(numbers, group) for group in groups], axis=1)
         told = _telling(watch, "Fitting with each target left out")
         return self._solve(kept, self.settings.filled(), None, None, HELD_OUT_TOLERANCE, told)
 
@@ -173,7 +199,6 @@ class RankingFit:
             check: told the share of steps taken; may raise.
         """
         target = np.array([each.ranking.target for each in self.observations], dtype=object)
-        target = target[self.owner]
         kept = np.stack(
             [
                 ~np.isin(target, list(each)) if each else np.ones(len(target), bool)
@@ -203,20 +228,24 @@ class RankingFit:
         tolerance: float,
         check: Callable[[float], None],
     ) -> Solution:
-        # Each fold has the unit of its own comparisons: nothing of what is left out is used.
+        # Each fold has the weights of its own rankings and the unit of its own comparisons:
+        # nothing of what is left out is used.
+        rankings = [each.ranking for each in self.observations]
+        shares = self.comparisons.shares(kept_weights(rankings, kept))
+        kept = kept[self.owner]
         counts = np.maximum(kept.sum(axis=0), 1)
         units = (kept * self.stock_gaps[:, None]).sum(axis=0) / counts / self.unit
         units = np.where(units > 0, units, 1.0)
         problems = kept.shape[1]
         by_layer = settings.granularity == "layer"
         problem = MarginRankingProblem(
-            (self._per_layer if by_layer else self.vectors) / self.unit,
-            self.comparisons.matrix,
+            self._per_layer if by_layer else self.table,
+            self._differences,
             self._layer_prior(means) if by_layer else self._channel_prior(means),
         )
         assert settings.margin is not None and settings.shrinkage is not None
         return problem.solve(
-            kept * self.share[:, None] / units,
+            shares / units,
             settings.margin * units,
             np.full(problems, settings.shrinkage),
             start=None if alpha is None else np.broadcast_to(alpha, kept.shape),
@@ -226,9 +255,9 @@ class RankingFit:
 
     @cached_property
     def _per_layer(self) -> Vectors:
-        """(images, blocks): the stock distance of each block."""
+        """(rows of the table, blocks): the stock distance of each block."""
         starts = np.flatnonzero(np.diff(self.space.block_of, prepend=-1))
-        per_layer: Vectors = np.add.reduceat(self.vectors * self.stock, starts, axis=1)
+        per_layer: Vectors = np.add.reduceat(self.table * self.stock, starts, axis=1)
         return per_layer
 
     def _layer_prior(self, means: Vectors | None) -> Prior:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from clpips.clustered import Array, Clustered, Clusters
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.intervals import LEVEL, Array, Clustered, Clusters, Interval, check_level
+from clpips.intervals import LEVEL, Interval, check_level
 from clpips.learning_curve import LearningCurve
 
 LEAST_TARGETS = 4

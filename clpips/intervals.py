@@ -22,23 +22,26 @@ Rankings of one target share the target and the weights that score it, so both t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import stats
 
+from clpips.clustered import Array, Clustered, Clusters
 from clpips.errors import InputError
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Interval: TypeAlias = tuple[float, float]
-Clusters: TypeAlias = Sequence[Hashable]
 
 LEVEL = 0.95
 RESAMPLES = 2000
 EDGE = 1e-5
 """Means are kept this far from a bound, where Fisher's z would be infinite."""
+HELD_OUT_UPPER = 1.35
+"""How much farther up the interval of a *held-out* gain reaches. Folds share rankings, so their
+gains are no independent draws (Bengio and Grandvalet 2004), and a metric fitted to all rankings is
+better than the folds; without this, intervals held the gain on new boards in 89–92 %."""
 NEAREST = 0.9
 """A gain's interval reaches towards 0 by at least this share of Student's reach."""
 AT_ONCE = 1_000_000
@@ -107,7 +110,13 @@ def bootstrap_interval(
 
 
 def gain_interval(
-    gains: Sequence[Array], *, seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
+    gains: Sequence[Array],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+    upper: float = 1.0,
+    bounds: Interval = (-2.0, 2.0),
 ) -> tuple[float | None, Interval | None]:
     """Mean gain over rankings and its interval, with each target's rankings as one cluster.
 
@@ -117,6 +126,8 @@ def gain_interval(
         seed: of the bootstrap.
         resamples: of the bootstrap.
         level: of the interval, in (0, 1).
+        upper: lengthens the part above the mean; :data:`HELD_OUT_UPPER` for held-out gains.
+        bounds: where gains can lie; those of correlations by default. The interval is clipped.
 
     Returns:
         the mean (``None`` without any gain) and (low, high). No interval for fewer than two
@@ -149,78 +160,8 @@ def gain_interval(
     near = max(down, NEAREST * student)
     far = max(up * units.small_sample**2, student)
     low, high = (mean - near, mean + far) if mean > 0 else (mean - far, mean + near)
-    return mean, (float(low), float(high))
-
-
-@dataclass(frozen=True, slots=True)
-class Clustered:
-    """Values thrown together by cluster, which is what varies independently.
-
-    Args:
-        sums: (clusters,) the sum of each cluster's values.
-        sizes: (clusters,) how many values each has.
-    """
-
-    sums: Array
-    sizes: Array
-
-    @classmethod
-    def of(cls, values: Array, labels: Clusters | None) -> Clustered:
-        """Values by what they belong to; without labels every value stands alone.
-
-        Raises:
-            InputError: another number of labels than of values.
-        """
-        if labels is None:
-            return cls(values, np.ones(len(values)))
-        if len(labels) != len(values):
-            raise InputError(
-                f"clusters must name one cluster per value, got {len(labels)} for {len(values)}"
-            )
-        number = {label: index for index, label in enumerate(dict.fromkeys(labels))}
-        which = np.array([number[label] for label in labels], dtype=np.intp)
-        return cls(np.bincount(which, weights=values), np.bincount(which).astype(np.float64))
-
-    @property
-    def mean(self) -> float:
-        """The mean over values."""
-        return float(self.sums.sum() / self.sizes.sum())
-
-    @property
-    def small_sample(self) -> float:
-        """√(G / (G − 1)) of G clusters."""
-        return math.sqrt(len(self.sums) / (len(self.sums) - 1))
-
-    def error(self) -> tuple[float, float]:
-        """CR2 standard error of the mean and Bell and McCaffrey's degrees of freedom.
-
-        With clusters of one size these are Student's, over the clusters' means.
-        """
-        sizes, total = self.sizes, self.sizes.sum()
-        share = sizes / total
-        residuals = self.sums - self.mean * sizes
-        error = math.sqrt((residuals**2 / (1 - share)).sum()) / total
-        # The trace of Q and of Q² for Q = Mᵀ D M V, M = I − share·1ᵀ, V = diag(sizes).
-        leverage = 1 / (1 - share)
-        common = float((leverage * share**2).sum())
-        diagonal = leverage * (1 - 2 * share) + common  # of MᵀDM
-        inner = np.diag(leverage) - np.add.outer(leverage * share, leverage * share) + common
-        first = float((diagonal * sizes).sum())
-        second = float((inner**2 * np.outer(sizes, sizes)).sum())
-        return error, first**2 / second
-
-    def redrawn(self, weights: Array) -> tuple[Array, Array]:
-        """Means and their standard errors under weights: (resamples, clusters) → two."""
-        sizes = self.sizes
-        residuals = self.sums - self.mean * sizes  # centred, so that squares lose nothing
-        columns = [np.ones_like(sizes), sizes, residuals, residuals**2, residuals * sizes, sizes**2]
-        total, count, offset, square, mixed, bare = (
-            weights.astype(np.float64) @ np.stack(columns, axis=1)
-        ).T
-        away = offset / count
-        squares = np.maximum(square - 2 * away * mixed + away**2 * bare, 0)
-        freedom = len(sizes) - 1
-        return self.mean + away, np.sqrt(squares * total / freedom) / count
+    high = mean + upper * (high - mean)
+    return mean, (max(float(low), bounds[0]), min(float(high), bounds[1]))
 
 
 @dataclass(frozen=True, slots=True)

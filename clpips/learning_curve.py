@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from clpips.clustered import Clustered
 from clpips.correlation import MIN_IMAGES, spearman
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.fitting import HELD_OUT_TOLERANCE, FitSettings, RankingFit
-from clpips.intervals import Clustered
 from clpips.selection import Plan
 from clpips.solver import Array
 from clpips.watch import Watch
@@ -216,7 +216,7 @@ def _weights(
         [every - {targets[one] for one in fold.trained} for fold in folds],
         settings,
         means=means,
-        alpha=plan.solution.alpha,
+        alpha=plan.choice.start(settings, [targets[fold.scored] for fold in folds]),
         tolerance=HELD_OUT_TOLERANCE,
         check=lambda share: watch.report(share, "Drawing the learning curve"),
     )

@@ -23,6 +23,7 @@ from clpips.selection import Plan, plan_of
 from clpips.solver import TOLERANCE
 from clpips.spaces import Encoder, Space, open_space, space_of
 from clpips.types import BACKBONES, SPACES, Backbone, Granularity, Ranking, is_space_name
+from clpips.vector_cache import SpaceCache, VectorCache
 from clpips.watch import Watch
 
 
@@ -111,10 +112,24 @@ class CLPIPS:
         rankings: Sequence[Ranking | Observation],
         *,
         known: Known | None = None,
+        cache: VectorCache | None = None,
         watch: Watch | None = None,
     ) -> list[Observation]:
-        """Rankings with their difference vectors; ``known`` ones are not computed again."""
-        return observe(rankings, self.network, known=known, watch=watch)
+        """Rankings with their difference vectors.
+
+        Args:
+            rankings: images as paths; observations among them stay as they are.
+            known: difference vectors at hand, by (target, image); these are not computed again.
+            cache: keeps difference vectors on disk (:mod:`clpips.vector_cache`).
+            watch: progress and cancel.
+        """
+        kept = None if cache is None else self.kept_in(cache)
+        return observe(rankings, self.network, known=known, cache=kept, watch=watch)
+
+    def kept_in(self, cache: VectorCache) -> SpaceCache:
+        """This metric's vectors in a cache; where weights vary, the network says which it has."""
+        checksum = self.space.checksum or self.network().checksum
+        return cache.of(self.backbone, checksum, len(self.space.stock))
 
     def fit(
         self,

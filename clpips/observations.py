@@ -1,48 +1,74 @@
-"""Rankings with their difference vectors: all that a fit or a report needs to know."""
+"""Rankings with their difference vectors: all that a fit or a report needs to know.
+
+A difference vector belongs to a pair (target, image), and many rankings share pairs: a repeated
+board, a board that several people saw. So vectors stand once each in a table, and an observation
+says which rows are its images'.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from clpips.errors import InputError
 from clpips.features import Vectors
-from clpips.images import load_image, resize_like
+from clpips.pair_vectors import Pair, compute
 from clpips.spaces import Encoder
 from clpips.types import Ranking
 from clpips.watch import Watch
 
-Known: TypeAlias = Mapping[tuple[str, str], Vectors]
+Known: TypeAlias = Mapping[Pair, Vectors]
 """Difference vectors at hand, by (target, image): each (channels,)."""
+Rows: TypeAlias = np.ndarray[Any, np.dtype[np.intp]]
+Table: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+"""(rows, channels), float32 where that holds every number exactly, else float64."""
 
-FEATURE_BYTES = 512 << 20
-"""Features kept in memory while many rankings share images, in bytes."""
+
+class PairCache(Protocol):
+    """Difference vectors that outlive a process (:mod:`clpips.vector_cache`)."""
+
+    def get(self, target: str, image: str) -> Vectors | None:
+        """A pair's vector, if it is there."""
+        ...
+
+    def put(self, target: str, image: str, vector: Vectors) -> None:
+        """Keep a pair's vector."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Observation:
     """One ranking and the difference vectors of its images from its target.
 
     Args:
         ranking: the ranking.
-        vectors: (images, channels), in the order of ``ranking.images``.
+        table: (rows, channels) difference vectors, which other observations may share.
+        rows: the row of each of ``ranking.images``; by default the table's own order.
     """
 
     ranking: Ranking
-    vectors: Vectors
+    table: Table
+    rows: Rows
 
-    def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ranking.images):
+    def __init__(self, ranking: Ranking, table: Table, rows: Rows | None = None) -> None:
+        shape = table.shape if rows is None else (len(rows), *table.shape[1:])
+        if len(shape) != 2 or shape[0] != len(ranking.images):
             raise InputError(
                 "an observation must hold one difference vector per image, "
-                f"got {self.vectors.shape} for {len(self.ranking.images)} images"
+                f"got {shape} for {len(ranking.images)} images"
             )
+        object.__setattr__(self, "ranking", ranking)
+        object.__setattr__(self, "table", table)
+        object.__setattr__(self, "rows", np.arange(len(table)) if rows is None else rows)
+
+    @property
+    def vectors(self) -> Vectors:
+        """(images, channels) in the order of ``ranking.images``; made anew each time."""
+        vectors: Vectors = self.table[self.rows].astype(np.float64, copy=False)
+        return vectors
 
 
 def observe(
@@ -50,38 +76,56 @@ def observe(
     network: Callable[[], Encoder],
     *,
     known: Known | None = None,
+    cache: PairCache | None = None,
     watch: Watch | None = None,
 ) -> list[Observation]:
     """Difference vectors for every image of every ranking; each pair is computed once.
 
     Args:
         rankings: images and targets as paths; observations among them stay as they are.
-        network: gives the frozen network; only called when a vector is missing from ``known``.
+        network: gives the frozen network; only called when a vector is missing from both
+            ``known`` and ``cache``.
         known: difference vectors that are at hand.
+        cache: where vectors are looked for next, and where new ones are kept as soon as they
+            are computed.
         watch: progress and cancel.
 
     Raises:
         ImageError: an image that cannot be used.
         Cancelled: the watch asked to stop.
     """
-    vectors = dict(known or {})
-    missing: OrderedDict[str, list[str]] = OrderedDict()
-    for ranking in rankings:
-        if isinstance(ranking, Observation):
+    known, watch = {} if known is None else known, watch or Watch()
+    wanted = dict.fromkeys(
+        (each.target, image)
+        for each in rankings
+        if isinstance(each, Ranking)
+        for image in each.images
+    )
+    row_of = {pair: row for row, pair in enumerate(wanted)}
+    filled = _Filled(len(wanted))
+    missing: dict[str, list[str]] = {}
+    for number, pair in enumerate(wanted):
+        if pair in known:
+            filled.put(number, known[pair])
             continue
-        for image in ranking.images:
-            if (ranking.target, image) not in vectors:
-                vectors[ranking.target, image] = np.empty(0)
-                missing.setdefault(ranking.target, []).append(image)
+        if cache is not None:
+            watch.report(number / len(wanted), f"Looking up image {number + 1} of {len(wanted)}")
+            kept = cache.get(*pair)
+            if kept is not None:
+                filled.put(number, kept)
+                continue
+        missing.setdefault(pair[0], []).append(pair[1])
     if missing:
-        for target, image, vector in _compute(missing, network(), watch or Watch()):
-            vectors[target, image] = vector
+        for target, image, vector in compute(missing, network(), watch):
+            filled.put(row_of[target, image], vector)
+            if cache is not None:
+                cache.put(target, image, vector)
 
     def complete(one: Ranking | Observation) -> Observation:
         if isinstance(one, Observation):
             return one
-        found = [vectors[one.target, image] for image in one.images]
-        return Observation(one, np.stack(found))
+        rows = np.array([row_of[one.target, image] for image in one.images], dtype=np.intp)
+        return Observation(one, filled.table, rows)
 
     return [complete(one) for one in rankings]
 
@@ -94,41 +138,26 @@ def by_participant(observations: Iterable[Observation]) -> dict[str, list[Observ
     return groups
 
 
-def _compute(
-    missing: Mapping[str, Sequence[str]], network: Encoder, watch: Watch
-) -> Iterable[tuple[str, str, Vectors]]:
-    cache = _FeatureCache(network, FEATURE_BYTES)
-    total, done = sum(map(len, missing.values())), 0
-    for target, images in missing.items():
-        reference = load_image(target)
-        of_target = cache.features(target, reference, reference)
-        for image in images:
-            watch.report(done / total, f"Comparing image {done + 1} of {total}")
-            of_image = cache.features(image, None, reference)
-            yield target, image, network.differences(of_target, of_image)[0]
-            done += 1
+class _Filled:
+    """A table whose rows are put in one by one: single precision for as long as it is exact.
 
+    What a network gives is single precision, so that half the memory holds it exactly.
+    """
 
-class _FeatureCache:
-    """Features by image and size, the least recently used dropped first."""
+    def __init__(self, rows: int) -> None:
+        self.rows, self.table = rows, np.zeros((0, 0), np.float32)
 
-    def __init__(self, network: Encoder, budget: int) -> None:
-        self.network, self.budget, self.used = network, budget, 0
-        self.kept: OrderedDict[tuple[str, int, int], tuple[Tensor, ...]] = OrderedDict()
-
-    def features(self, name: str, image: Tensor | None, like: Tensor) -> tuple[Tensor, ...]:
-        key = (name, like.shape[1], like.shape[2])
-        if key in self.kept:
-            self.kept.move_to_end(key)
-            return self.kept[key]
-        tensor = resize_like(load_image(name), like) if image is None else image
-        found = self.network.features(torch.stack([tensor]))
-        self.kept[key] = found
-        self.used += _bytes(found)
-        while self.used > self.budget and len(self.kept) > 1:
-            self.used -= _bytes(self.kept.popitem(last=False)[1])
-        return found
-
-
-def _bytes(features: tuple[Tensor, ...]) -> int:
-    return sum(layer.nelement() * layer.element_size() for layer in features)
+    def put(self, row: int, vector: Vectors) -> None:
+        if not self.table.size:
+            self.table = np.zeros((self.rows, len(vector)), np.float32)
+        if vector.shape != self.table.shape[1:]:
+            raise InputError(
+                f"difference vectors must have the same channels, {self.table.shape[1]}, "
+                f"got {vector.shape}"
+            )
+        if self.table.dtype == np.float32:
+            with np.errstate(over="ignore"):  # an infinity is seen to be another number
+                single = vector.astype(np.float32)
+            if not np.array_equal(single, vector):
+                self.table = self.table.astype(np.float64)
+        self.table[row] = vector

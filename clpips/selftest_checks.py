@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import importlib.util
 import math
 from collections.abc import Callable, Iterable
@@ -13,6 +11,7 @@ import numpy as np
 
 from clpips.selftest import Check, Skip
 from clpips.selftest_pictures import GOLDEN, ROUNDING, pictures
+from clpips.selftest_weights import checksums
 
 EXACT = 1e-9
 TWO_PLACES, THREE_PLACES = 0.005, 0.0005  # what published values were rounded to
@@ -112,28 +111,6 @@ def images() -> Iterable[Check]:
     yield Check("Pictures", "[0, 1] handed in as [-1, 1]", "rule", "refused", _wrong_range)
     yield Check("Pictures", "[0, 1] stated as such", "rule", "accepted", _right_range)
     yield Check("Pictures", "a larger picture", "rule", "resized, and said so", _resized)
-
-
-def checksums() -> Iterable[Check]:
-    """The weights on this machine are the published ones."""
-    from clpips.weights import SPECS
-
-    for backbone, spec in SPECS.items():
-        if spec.sha256 is not None:
-            yield Check(
-                "Weights",
-                f"{backbone} network",
-                "SHA-256",
-                spec.sha256[:16],
-                _network_checksum(backbone),
-            )
-        yield Check(
-            "Weights",
-            f"{backbone} layer weights, LPIPS v0.1",
-            "SHA-256",
-            spec.stock_sha256[:16],
-            _stock_checksum(backbone),
-        )
 
 
 def distances() -> Iterable[Check]:
@@ -261,28 +238,6 @@ def _right_range() -> str:
 def _resized() -> str:
     found = _metric("alex").distances(pictures()["reference"], [pictures(128)["moved"]])
     return "resized, and said so" if found.resized == (True,) else "not said"
-
-
-def _network_checksum(backbone: Any) -> Callable[[], str]:
-    def measure() -> str:
-        from clpips.weights import local_file
-
-        path = local_file(backbone)
-        if path is None:
-            raise Skip(f"not on this machine: clpips weights fetch --backbone {backbone}")
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-    return measure
-
-
-def _stock_checksum(backbone: Any) -> Callable[[], str]:
-    def measure() -> str:
-        from clpips.weights import SPECS, stock_weights
-
-        stock_weights(backbone)  # raises where the file is missing or not the known one
-        return SPECS[backbone].stock_sha256[:16]
-
-    return measure
 
 
 def _distance(backbone: Any, name: str) -> Callable[[], float]:

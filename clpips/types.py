@@ -302,7 +302,9 @@ class Round:
 
 # --- the worker's jobs ----------------------------------------------------------------------
 
-JobKind = Literal["generate", "vectors", "fit", "export", "explain", "selftest", "simulate"]
+JobKind = Literal[
+    "generate", "vectors", "fit", "compare", "export", "explain", "selftest", "simulate"
+]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 

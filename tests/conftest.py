@@ -98,3 +98,9 @@ class Floor:
 @pytest.fixture
 def floor(tmp_path: Path) -> Floor:
     return Floor(Store(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a person's own cache holds may decide a test."""
+    monkeypatch.setenv("CLPIPS_CACHE", str(tmp_path_factory.getbasetemp() / "vectors"))

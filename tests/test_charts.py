@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from app import charts
+from app import charts, curve_charts
 from app.charts import Pair
+from app.curve_charts import Ahead, Point, Standing
 
 
 def rows_of(chart: Any) -> list[dict[str, Any]]:
@@ -47,16 +48,6 @@ def test_the_spearman_axis_ends_at_one_and_begins_where_it_must(value: float, fl
     found = domains(charts.dumbbell([Pair("a", value, 0.6, 4)]))
     assert found
     assert all(domain == [pytest.approx(floor), 1.0] for domain in found)
-
-
-def test_the_overall_chart_carries_both_intervals() -> None:
-    chart = charts.overall(
-        Pair("", 0.4, None, 0, stock_ci=(0.2, 0.6)), Pair("", None, 0.7, 0, personal_ci=(0.5, 0.8))
-    )
-    assert rows_of(chart) == [
-        {"series": charts.STOCK, "value": 0.4, "low": 0.2, "high": 0.6},
-        {"series": charts.PERSONAL, "value": 0.7, "low": 0.5, "high": 0.8},
-    ]
 
 
 def test_layer_weights_are_shares_of_each_metric_so_a_constant_factor_changes_nothing() -> None:
@@ -104,6 +95,69 @@ def test_the_colours_stand_out_on_white_and_on_near_black() -> None:
         bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
         return (bright + 0.05) / (dark + 0.05)
 
-    for colour in charts.COLOURS.values():
+    for colour in (charts.COLOURS | curve_charts.SERIES_COLOURS).values():
         assert contrast(colour, "#fcfbf9") > 3
         assert contrast(colour, "#15191b") > 3
+
+
+# --- the report's charts ------------------------------------------------------------------------
+
+CURVE = [Point(0, 0.2, 0.0, 0.0), Point(6, 0.31, 0.11, 0.04), Point(12, 0.4, 0.2, 0.03)]
+
+
+def marks(chart: Any) -> list[str]:
+    return [layer["mark"]["type"] for layer in chart.to_dict()["layer"]]
+
+
+def all_rows(chart: Any) -> list[list[dict[str, Any]]]:
+    """The rows of every layer that has its own."""
+    spec = chart.to_dict()
+    return [layer["data"]["values"] for layer in spec["layer"] if "data" in layer]
+
+
+def test_standings_show_each_metric_with_its_interval_in_the_order_given() -> None:
+    chart = curve_charts.standings(
+        [
+            Standing("Stock LPIPS, AlexNet", "stock", 0.4, (0.2, 0.6), 9),
+            Standing("Personal, AlexNet", "personal", 0.7, None, 9),
+        ]
+    )
+    stock, personal = rows_of(chart)
+    assert (stock["series"], stock["value"], stock["low"], stock["high"]) == (
+        charts.STOCK,
+        0.4,
+        0.2,
+        0.6,
+    )
+    assert (personal["series"], personal["low"], personal["n"]) == (charts.PERSONAL, None, 9)
+    spec = chart.to_dict()["layer"][0]
+    assert spec["encoding"]["y"]["sort"] == ["Stock LPIPS, AlexNet", "Personal, AlexNet"]
+    assert spec["encoding"]["x"]["scale"]["domain"] == [0.0, 1.0]
+
+
+def test_a_learning_curve_goes_from_stock_to_all_rankings() -> None:
+    chart = curve_charts.learning_curve(CURVE)
+    assert marks(chart) == ["line", "point"]
+    assert [(row["n_rankings"], row["spearman"]) for row in rows_of(chart)] == [
+        (0, 0.2),
+        (6, 0.31),
+        (12, 0.4),
+    ]
+
+
+def test_the_forecast_widens_from_the_last_point_to_its_interval() -> None:
+    chart = curve_charts.learning_curve(CURVE, Ahead(24, 0.5, 0.1, 0.8))
+    assert marks(chart) == ["area", "line", "line", "point"]
+    now, then = all_rows(chart)[0]
+    assert (now["n_rankings"], now["low"], now["high"]) == (12, 0.4, 0.4)
+    assert (then["n_rankings"], then["low"], then["spearman"], then["high"]) == (24, 0.1, 0.5, 0.8)
+    encoding = chart.to_dict()["layer"][0]["encoding"]
+    assert encoding["x"]["scale"]["domain"] == [0, 24]
+    assert encoding["y"]["scale"]["domain"] == [0.0, 1.0]
+
+
+def test_repeatability_is_a_level_line_with_its_name() -> None:
+    chart = curve_charts.learning_curve(CURVE, None, 0.61)
+    assert marks(chart) == ["line", "point", "rule", "text"]
+    assert all_rows(chart)[-1] == [{"spearman": 0.61, "words": "own repeatability 0.61"}]
+    assert chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"] == [0.0, 0.8]

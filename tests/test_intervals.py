@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from clpips.clustered import Clustered
 from clpips.errors import InputError
-from clpips.intervals import Clustered, bootstrap_interval, gain_interval
+from clpips.intervals import HELD_OUT_UPPER, bootstrap_interval, gain_interval
 
 VALUES = np.array([0.2, 0.5, 0.65, 0.7, 0.8, 0.85, 0.9, 0.35])
 UNBOUNDED = (-np.inf, np.inf)
@@ -67,7 +68,7 @@ def test_a_gains_interval_reaches_as_far_as_is_said_of_students() -> None:
         labels = np.repeat(np.arange(6), sizes).tolist()
         error, freedom = Clustered.of(np.concatenate(gains), labels).error()
         student = stats.t.ppf(0.975, freedom) * error
-        mean, (low, high) = gain_interval(gains, resamples=500)
+        mean, (low, high) = gain_interval(gains, resamples=500, bounds=UNBOUNDED)
         towards, away = (mean - low, high - mean) if mean > 0 else (high - mean, mean - low)
         assert towards >= 0.9 * student - 1e-9
         assert away >= student - 1e-9
@@ -76,7 +77,7 @@ def test_a_gains_interval_reaches_as_far_as_is_said_of_students() -> None:
 def test_a_few_large_gains_make_the_interval_reach_far() -> None:
     gains = stats.expon.ppf((np.arange(10) + 0.5) / 10)
     error = stats.sem(gains)
-    mean, (low, high) = gain_interval([np.array([value]) for value in gains])
+    mean, (low, high) = gain_interval([np.array([value]) for value in gains], bounds=UNBOUNDED)
     assert high - mean > 1.4 * stats.t.ppf(0.975, 9) * error
     assert mean - low < stats.t.ppf(0.975, 9) * error
 
@@ -180,3 +181,12 @@ def test_impossible_input_is_named() -> None:
         bootstrap_interval([VALUES], clusters=[[1, 2]])
     with pytest.raises(InputError, match="level"):
         gain_interval([VALUES], level=1.0)
+
+
+def test_a_held_out_gains_interval_reaches_farther_up_and_stays_where_gains_can_be() -> None:
+    gains = [np.array([value]) for value in VALUES]
+    mean, (low, high) = gain_interval(gains)
+    _, (lower, upper) = gain_interval(gains, upper=HELD_OUT_UPPER)
+    assert lower == low
+    assert upper - mean == pytest.approx(HELD_OUT_UPPER * (high - mean))
+    assert gain_interval([np.array([1.9]), np.array([-1.5])])[1] == (-2.0, 2.0)

@@ -63,9 +63,9 @@ def test_a_dead_workers_job_is_taken_back_and_the_dead_one_can_no_longer_end_it(
     floor: Floor,
 ) -> None:
     made = floor.store.enqueue("fit", {})
-    floor.store.claim("dead", ["fit"], lease_seconds=0.02)
+    floor.store.claim("dead", ["fit"], lease_seconds=1.0)
     assert floor.store.claim("heir", ["fit"]) is None
-    time.sleep(0.05)
+    time.sleep(1.1)
     job = floor.store.claim("heir", ["fit"])
     assert job is not None and (job.id, job.attempts) == (made.id, 2)
     assert not floor.store.heartbeat(made.id, "dead", progress=0.9)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -15,9 +17,10 @@ from staged import add_vectors, empty_study, job, person, rank_once, ranked_stud
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
+from app.records import RankedRound
 from app.session import RESEARCHER_COOKIE
 from app.store import Store
-from app.views.researcher import live, rankings_tab, report, study_form, whose, words
+from app.views.researcher import addresses, live, rankings_tab, study_form, whose, words
 from app.views.researcher.invitations import links_csv
 from app.views.researcher.markup import Column, Html, table
 from app.work import fit
@@ -123,6 +126,7 @@ def test_the_list_shows_each_study_with_its_numbers_and_join_link(store: Store) 
     assert "6 rankings" in text
     assert f"/?join={study.join_code}" in text
     assert "Worker: not running" in text
+    assert 'href="/selftest"' in text
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -293,6 +297,32 @@ def test_every_ranking_is_shown_nearest_first_with_its_images(store: Store) -> N
         assert places == sorted(places)
 
 
+@pytest.mark.usefixtures("signed_in")
+def test_the_address_chooses_whose_rankings_of_which_target_are_shown(store: Store) -> None:
+    study = ranked_study(store, people=2, targets=3)
+    address = addresses.rankings_address(study.id, person="Ada 2", target="target 1")
+    screen = AppTest.from_function(study_page, default_timeout=20)
+    for name, (value,) in parse_qs(urlsplit(address).query).items():
+        screen.query_params[name] = value
+    screen.run()
+    text = text_of(screen)
+    assert "1 ranking<" in text
+    assert "<strong>Ada 2</strong><span>target 1, round 1<" in text
+    assert "Ada 1" not in text
+
+
+def test_targets_of_one_name_are_told_apart_and_of_one_picture_counted_once(store: Store) -> None:
+    (ranked,) = store.ranked_rounds(ranked_study(store, people=1, targets=1).id)
+
+    def of(name: str, image: str, position: int, kind: Any = "own") -> RankedRound:
+        target = replace(ranked.trial.target, name=name, image=image, position=position, kind=kind)
+        return ranked._replace(trial=replace(ranked.trial, target=target))
+
+    found = [of("shared", "a", 0, "calibration"), of("hat", "c", 2), of("hat", "b", 1)]
+    found += [of("lamp", "a", 0), found[0]]
+    assert words.target_names(found) == {"a": "lamp", "b": "hat (1)", "c": "hat (2)"}
+
+
 def _alt(place: int) -> str:
     return f"Rank {place}" if place else "Target"
 
@@ -300,8 +330,6 @@ def _alt(place: int) -> str:
 def test_a_prompt_is_shown_as_it_was_written_and_never_as_html(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
     (ranked,) = store.ranked_rounds(study.id)
-    from dataclasses import replace
-
     nasty = ranked._replace(round=replace(ranked.round, prompt="<img src=x onerror=alert(1)>"))
     card = rankings_tab.ranking_card(nasty, (), ())
     assert "&lt;img src=x onerror=alert(1)&gt;" in card
@@ -324,8 +352,6 @@ def test_an_attempt_that_met_a_standing_ranking_is_told_on_its_card(store: Store
 
 
 def test_repeats_and_shared_boards_bear_a_badge(store: Store) -> None:
-    from dataclasses import replace
-
     study = ranked_study(store, people=1, targets=1)
     (ranked,) = store.ranked_rounds(study.id)
     assert ranked.round.ranking is not None
@@ -394,36 +420,6 @@ def test_a_failed_fit_says_why(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("signed_in")
-def test_the_report_shows_exactly_the_numbers_of_the_fit(store: Store) -> None:
-    study = ranked_study(store, people=1, targets=6)
-    add_vectors(store, study)
-    ada = store.participants(study.id)[0]
-    fitted(store, study, "participant", ada.id)
-    told = store.fits(study.id)[0].report["held_out"]
-    text = text_of(opened(study, "Fit & report"))
-    for side in ("stock", "personal"):
-        for key in ("spearman", "kendall", "icc"):
-            assert f'<td class="cl-number">{words.number(told[side][key])}</td>' in text
-        assert words.interval(told[side]["spearman_ci"]) in text
-        assert words.percent(told[side]["pairwise_accuracy"]) in text
-    for target in told["targets"]:
-        assert words.number(target["personal"]) in text
-    assert told["sentence"].replace("-", "−") in text.replace("-", "−")
-    assert "n = 6 rankings, none left out." in text
-    assert "ICC(A,1)" in text
-
-
-@pytest.mark.usefixtures("signed_in")
-def test_with_three_rankings_the_report_says_that_it_is_too_early(store: Store) -> None:
-    study = ranked_study(store, people=1, targets=3)
-    add_vectors(store, study)
-    fitted(store, study, "pooled")
-    screen = opened(study, "Fit & report")
-    screen.selectbox(key="whose-fit").select_index(2).run()
-    assert "Too early to tell: 3 rankings of 3 targets" in text_of(screen)
-
-
-@pytest.mark.usefixtures("signed_in")
 def test_rankings_that_arrive_after_a_fit_are_counted(store: Store) -> None:
     study = empty_study(store, targets=3)
     somebody = person(store, study)
@@ -435,35 +431,6 @@ def test_rankings_that_arrive_after_a_fit_are_counted(store: Store) -> None:
     rank_once(store, somebody)
     assert "1 new ranking since this fit" in text_of(opened(study, "Fit & report"))
     assert whose.newer_rankings(store, store.fits(study.id)[0]) == 1
-
-
-@pytest.mark.usefixtures("signed_in")
-def test_a_fit_on_one_target_says_what_to_do_next(store: Store) -> None:
-    study = empty_study(store, targets=2)
-    somebody = person(store, study)
-    rank_once(store, somebody)
-    add_vectors(store, study)
-    fitted(store, study, "participant", somebody.id)
-    assert "Fit again when rankings of a second target" in text_of(opened(study, "Fit & report"))
-
-
-@pytest.mark.usefixtures("signed_in")
-def test_each_participant_has_a_verdict_and_who_was_left_out_is_named(store: Store) -> None:
-    study = ranked_study(store, people=2, targets=3)
-    person(store, study, "Newcomer")
-    add_vectors(store, study)
-    fitted(store, study, "each")
-    text = text_of(opened(study, "Fit & report"))
-    assert text.count(">Too early to tell<") == 2
-    assert "Not fitted: Newcomer. There is no ranking yet." in text
-    assert "for 2 it is too early to tell" in text
-
-
-def test_rankings_left_out_are_counted_with_their_reason() -> None:
-    own = {"n_rankings": 5, "n_left_out": 2, "left_out": {"fewer than 3 images": 2}}
-    assert report.counted({"personal": own}) == (
-        "n = 5 rankings, 2 left out (2 × fewer than 3 images)."
-    )
 
 
 @pytest.mark.usefixtures("signed_in")

@@ -16,8 +16,10 @@ from app.heat import COLOURS, COVER, TOP, gradient, rgb
 from app.records import Fit
 from app.store import Store
 from app.work import cases, explain, fit, heatmap
+from app.work.vectors import observations
 from clpips.errors import Cancelled, StudyError
 from clpips.evaluation import held_out
+from clpips.everyone import Everyone
 from clpips.explain import flipped, layer_shares, mean_vector
 from clpips.metric import CLPIPS
 from clpips.types import Study
@@ -112,7 +114,8 @@ def test_every_comparison_is_judged_by_weights_that_never_saw_its_target(
     counts = result["comparisons"]
     assert (counts["gained"], counts["lost"]) == (len(flips.gained), len(flips.lost))
     assert counts["all"] == flips.n_comparisons == 30
-    found = held_out(CLPIPS("alex"), own)
+    everybody = observations(store, store.study_rankings(study.id), "alex")
+    found = held_out(CLPIPS("alex"), own, everyone=Everyone(everybody, "alex"))
     assert [one.target for one in found.targets] == [one.ranking.target for one in own]
     np.testing.assert_allclose(weights, found.folds)
 

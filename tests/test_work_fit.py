@@ -2,21 +2,25 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from staged import add_vectors, end, job, person, rank_once, ranked_study
+from staged import add_vectors, empty_study, end, job, person, rank_once, ranked_study
 
 from app.store import Store
 from app.work import fit, vectors
 from app.work.names import slug
 from app.work.plain import plain
+from app.work.vectors import observations
+from clpips.comparisons import ranking_weights
 from clpips.errors import Cancelled, StudyError
 from clpips.evaluation import fit_and_hold_out
+from clpips.everyone import Everyone
 from clpips.metric import CLPIPS
-from clpips.types import Study
+from clpips.types import Study, Submission
 from clpips.watch import Watch
 
 
@@ -56,14 +60,121 @@ def test_a_fit_says_what_the_library_says_and_never_builds_the_network(
     result = fitted(store, study, "participant", ada.id)
     kept = store.fit(result["fits"][0])
     rankings = store.study_rankings(study.id, participant_id=ada.id)
-    known = store.difference_vectors([(r.target, i) for r in rankings for i in r.images], "alex")
+    everyone = Everyone(observations(store, store.study_rankings(study.id), "alex"), "alex")
     metric = CLPIPS("alex")
-    held_out = fit_and_hold_out(metric, rankings, known=known)
+    own = observations(store, rankings, "alex")
+    held_out = fit_and_hold_out(metric, own, everyone=everyone)
     assert held_out is not None
     assert kept.report["held_out"] == json.loads(json.dumps(held_out.to_dict()))
     np.testing.assert_array_equal(CLPIPS.load(kept.metric_path).weights, metric.weights)
     assert (kept.scope, kept.participant_id, result["skipped"]) == ("participant", ada.id, [])
     assert kept.metric_path.parent == store.settings.weights.absolute()
+
+
+def test_a_personal_fit_starts_from_everybody_and_says_so(store: Store, study: Study) -> None:
+    ada = store.participants(study.id)[0]
+    report = store.fit(fitted(store, study, "participant", ada.id)["fits"][0]).report
+    assert report["settings"]["start"] == "everyone"
+    assert set(report["settings"]) == {"granularity", "margin", "shrinkage", "start", "seed"}
+    last = max(each.round.ranking.submitted_at for each in store.ranked_rounds(study.id))  # type: ignore[union-attr]
+    assert report["everyone"] == {"n_people": 2, "n_rankings": 6, "until": last}
+    assert report["held_out"]["pooled"]["n_rankings"] == 3
+    assert [block["channels"] for block in report["blocks"]] == [64, 192, 384, 256, 256]
+    pooled = store.fit(fitted(store, study, "pooled")["fits"][0]).report
+    assert (pooled["settings"]["start"], pooled["everyone"]) == ("stock", None)
+
+
+@pytest.mark.parametrize("other", ["nobody", "ties"])
+def test_where_nobody_else_compares_a_fit_starts_from_stock(store: Store, other: str) -> None:
+    study = ranked_study(store, people=1)
+    if other == "ties":
+        rank_once(store, person(store, study, "All the same"), ranks=(1, 1, 1, 1))
+    add_vectors(store, study)
+    report = store.fit(fitted(store, study, "each")["fits"][0]).report
+    assert (report["settings"]["start"], report["everyone"]) == ("stock", None)
+    assert report["held_out"]["pooled"] is None
+
+
+def test_everybodys_weights_are_made_once_for_all_people(
+    store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Everyone] = []
+    given: list[Everyone | None] = []
+    really = fit.fit_and_hold_out
+
+    def make(found: Any, space: str) -> Everyone:
+        made.append(Everyone(found, space))
+        return made[-1]
+
+    def hold_out(*args: Any, everyone: Everyone | None, **options: Any) -> Any:
+        given.append(everyone)
+        return really(*args, everyone=everyone, **options)
+
+    monkeypatch.setattr("app.work.used.Everyone", make)
+    monkeypatch.setattr(fit, "fit_and_hold_out", hold_out)
+    fitted(store, study, "each")
+    assert len(made) == 1 and given == [made[0], made[0]]
+
+
+def test_a_fit_asks_for_one_comparison(store: Store, study: Study) -> None:
+    result = fitted(store, study, "each")
+    fitted(store, study, "pooled")
+    (asked,) = store.jobs(study.id, kinds=["compare"])
+    assert (asked.state, asked.study_id) == ("queued", study.id)
+    assert dict(asked.payload) == {"study_id": study.id, "fit_ids": result["fits"]}
+
+
+def test_a_fit_of_nobody_asks_for_no_comparison(store: Store) -> None:
+    study = ranked_study(store, people=0)
+    person(store, study, "New here")
+    assert fitted(store, study, "each")["fits"] == []
+    assert store.jobs(study.id, kinds=["compare"]) == ()
+
+
+def test_a_hidden_repeat_shares_its_boards_weight_and_is_no_further_evidence(store: Store) -> None:
+    study = empty_study(store, targets=4, repeats=3)
+    ada = person(store, study, "Ada")
+    for _ in range(4):
+        rank_once(store, ada)
+    add_vectors(store, study)
+    before = store.fit(fitted(store, study, "each")["fits"][0]).report
+    for _ in range(3):  # the same order again, of three boards
+        board = store.standing(ada.id).round
+        assert board is not None and board.repeats is not None
+        first = store.round(board.repeats)
+        assert first.ranking is not None
+        images = {each.id: each.image for each in first.candidates}
+        again = {each.image: each.id for each in board.candidates}
+        order = tuple(again[images[each]] for each in first.ranking.order)
+        shown = tuple(each.id for each in board.candidates)
+        store.submit(
+            ada.id, Submission(f"once-again-{board.id}", board.id, order, (1, 2, 3, 4), shown)
+        )
+        store.next_board(ada.id, board.id)
+    rankings = store.study_rankings(study.id)
+    assert sorted(ranking_weights(rankings)) == [0.5] * 6 + [1.0]
+    after = store.fit(fitted(store, study, "each")["fits"][0]).report
+    assert (before["n_rankings"], after["n_rankings"]) == (4, 7)
+    # Targets are what varies independently: ranked once more, one is no second target.
+    assert after["held_out"]["n_targets"] == before["held_out"]["n_targets"] == 4
+    targets = [each["personal"] for each in before["held_out"]["targets"]]
+    assert [each["personal"] for each in after["held_out"]["targets"]] == pytest.approx(targets)
+
+
+def test_a_ranking_that_comes_during_the_fit_is_not_said_to_be_used(
+    store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = max(each.round.ranking.submitted_at for each in store.ranked_rounds(study.id))  # type: ignore[union-attr]
+    really = fit.fit_and_hold_out
+
+    def meanwhile(*args: Any, **options: Any) -> Any:
+        time.sleep(0.005)
+        rank_once(store, person(store, study))
+        return really(*args, **options)
+
+    monkeypatch.setattr(fit, "fit_and_hold_out", meanwhile)
+    report = store.fit(fitted(store, study, "pooled")["fits"][0]).report
+    assert (report["history"], report["n_rankings"]) == (f"rankings used up to {before}", 6)
 
 
 def test_a_report_has_all_that_the_pages_show(store: Store, study: Study) -> None:

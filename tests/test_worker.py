@@ -10,17 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from staged import empty_study, person
+from staged import add_vectors, empty_study, person, ranked_study
 
 from app import worker as worker_module
 from app.store import Store
 from app.work import jobwatch
 from app.worker import Worker, is_gone
 from clpips.errors import StudyError
-from clpips.types import Job, Round
+from clpips.types import Job, JobKind, Round
 from clpips.watch import Watch
 
 Work = Callable[[Store, Job, Watch], dict[str, Any]]
@@ -173,6 +173,40 @@ def test_drawing_does_not_wait_behind_a_fit(store: Store, monkeypatch: pytest.Mo
         assert store.job(fit.id).state == "running"
 
 
+def test_a_fit_does_not_wait_behind_a_comparison(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        return until_cancelled(store, job, watch) if job.kind == "compare" else {}
+
+    does(monkeypatch, work)
+    comparison = store.enqueue("compare", {})
+    with working(store):
+        wait_for(lambda: store.job(comparison.id).state == "running")
+        fit = store.enqueue("fit", {})
+        wait_for(lambda: ended(store, fit))
+        assert store.job(comparison.id).state == "running"
+        store.cancel_job(comparison.id)
+        wait_for(lambda: ended(store, comparison), seconds=10)
+
+
+def test_a_worker_fits_compares_and_compares_again_what_came_meanwhile(store: Store) -> None:
+    study = ranked_study(store, people=2, targets=2)
+    add_vectors(store, study)
+    for scope in ("each", "pooled"):
+        payload = {"study_id": study.id, "scope": scope, "participant_id": None}
+        store.enqueue("fit", payload, study_id=study.id)
+
+    def compared() -> set[str]:
+        jobs = store.jobs(study.id, kinds=["compare"])
+        return {each for job in jobs if job.state == "done" for each in job.result["fits"]}
+
+    with working(store):
+        wait_for(lambda: len(compared()) == 3, seconds=120)
+    assert compared() == {str(each.id) for each in store.fits(study.id)}
+    assert {job.state for job in store.jobs(study.id)} == {"done"}
+
+
 def test_two_workers_do_every_job_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
 
@@ -285,3 +319,10 @@ def test_a_restarted_worker_goes_on_at_once(store: Store, monkeypatch: pytest.Mo
     with working(store):
         wait_for(lambda: ended(store, job), seconds=10)
     assert store.job(job.id).result == {"ok": True}
+
+
+def test_every_kind_of_job_has_a_loop_and_words_for_when_it_breaks() -> None:
+    kinds = sorted(kind for loop in worker_module.LOOPS for kind in loop)
+    assert kinds == sorted(get_args(JobKind))
+    for kind in kinds:
+        assert "because of an unexpected fault" in worker_module.broken(kind, OSError())

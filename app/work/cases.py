@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -16,18 +16,17 @@ from app.records import Fit, RankedRound
 from app.steps import part
 from app.store import Store
 from app.work import folds
-from app.work.vectors import THREADS, checksum, compute_missing
+from app.work.used import everybody_until, everyone_of, standing_rankings, used_by
+from app.work.vectors import THREADS, compute_missing, observations
 from clpips.errors import StudyError
 from clpips.evaluation import MIN_RANKINGS, MIN_TARGETS, held_out
-from clpips.everyone import Everyone
 from clpips.features import Vectors
 from clpips.metric import CLPIPS
 from clpips.observations import Observation
 from clpips.spaces import space_of
-from clpips.types import Ranking, Study
+from clpips.types import Study
 from clpips.watch import Watch
 
-USED_UP_TO = "rankings used up to "
 DEPTHS = (
     ("early", "edges, colour, texture", 0.4),
     ("middle", "patterns and parts", 0.6),
@@ -79,7 +78,8 @@ def open_case(store: Store, study: Study, fit: Fit, watch: Watch) -> Case:
     Raises:
         StudyError: fewer than 5 rankings or 3 targets, or the fit's file is not here.
     """
-    boards, rankings = _used(store, fit)
+    used = used_by(store, fit)
+    boards, rankings = [each.ranked for each in used], [each.ranking for each in used]
     targets = list(dict.fromkeys(ranking.target for ranking in rankings))
     if len(rankings) < MIN_RANKINGS or len(targets) < MIN_TARGETS:
         raise StudyError(
@@ -89,17 +89,17 @@ def open_case(store: Store, study: Study, fit: Fit, watch: Watch) -> Case:
     if not fit.metric_path.is_file():
         raise StudyError("the file of this fit is not here any more: please fit again")
     compute_missing(store, study, part(watch, 0.0, 0.5))
-    observations = _observations(store, fit.backbone, rankings)
+    observed = observations(store, rankings, fit.backbone)
     metric = CLPIPS.load(fit.metric_path)
     if not metric.weights.any():
         raise StudyError("this metric weighs nothing at all, so there is nothing to explain")
     left_out = folds.read(fit.metric_path, targets, len(metric.weights))
     if left_out is None:
-        left_out = _left_out(store, fit, metric, observations, part(watch, 0.5, 0.5))
+        left_out = _left_out(store, fit, metric, observed, part(watch, 0.5, 0.5))
         folds.keep(fit.metric_path, targets, left_out)
     stock = stock_metric(fit.backbone).weights
     painted = _painted_before(store, study)
-    return Case(store, fit, boards, observations, stock, metric.weights, left_out, targets, painted)
+    return Case(store, fit, boards, observed, stock, metric.weights, left_out, targets, painted)
 
 
 def blocks(backbone: str) -> tuple[list[str], tuple[int, ...]]:
@@ -147,42 +147,17 @@ def stock_metric(backbone: str) -> CLPIPS:
     return CLPIPS(backbone)
 
 
-def _used(store: Store, fit: Fit, *, until: str = "") -> tuple[list[RankedRound], list[Ranking]]:
-    """The rankings of a fit that stand as they did then; later ones are left out."""
-    until = until or str(fit.report.get("history", "")).removeprefix(USED_UP_TO)
-    ranked = {
-        (each.participant.label, str(each.trial.position + 1), str(each.round.number)): each
-        for each in store.ranked_rounds(fit.study_id, participant_id=fit.participant_id)
-        if each.round.ranking is not None
-        and (not until or each.round.ranking.submitted_at <= until)
-    }
-    rankings = [
-        one
-        for one in store.study_rankings(fit.study_id, participant_id=fit.participant_id)
-        if (one.participant, one.trial, one.round) in ranked
-    ]
-    return [ranked[one.participant, str(one.trial), str(one.round)] for one in rankings], rankings
-
-
-def _observations(store: Store, backbone: str, rankings: Sequence[Ranking]) -> list[Observation]:
-    pairs = [(ranking.target, image) for ranking in rankings for image in ranking.images]
-    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
-    return [
-        Observation(one, np.stack([known[one.target, image] for image in one.images]))
-        for one in rankings
-    ]
-
-
 def _left_out(
-    store: Store, fit: Fit, metric: CLPIPS, observations: Sequence[Observation], watch: Watch
+    store: Store, fit: Fit, metric: CLPIPS, observed: Sequence[Observation], watch: Watch
 ) -> Vectors:
     """(channels, targets) weights fitted without each target, where the fit did not keep them."""
     everyone = None
-    if metric.card_.settings.start == "everyone":
+    if fit.report.get("everyone") or metric.card_.settings.start == "everyone":
         # Others' rankings count until the fit was made, its own until the last it had read.
-        _, rankings = _used(store, replace(fit, participant_id=None), until=fit.created_at)
-        everyone = Everyone(_observations(store, fit.backbone, rankings), fit.backbone)
-    found = held_out(CLPIPS(fit.backbone), observations, everyone=everyone, watch=watch).folds
+        company = standing_rankings(store, fit.study_id, until=everybody_until(fit))
+        rankings = [each.ranking for each in company]
+        everyone = everyone_of(observations(store, rankings, fit.backbone), fit.backbone)
+    found = held_out(CLPIPS(fit.backbone), observed, everyone=everyone, watch=watch).folds
     if found is None:
         raise StudyError("an explanation needs weights without each target, got none")
     return found

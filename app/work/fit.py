@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pingouin  # noqa: F401 # the report needs it; loading it must not count as fitting
 
 from app.records import Fit
 from app.steps import part
 from app.store import Store
 from app.work import folds
+from app.work.compare import ask as ask_to_compare
 from app.work.names import slug
 from app.work.plain import plain
-from app.work.vectors import checksum, compute_missing
+from app.work.used import USED_UP_TO, Used, everyone_of, latest, standing_rankings
+from app.work.vectors import compute_missing, observations
 from clpips.errors import StudyError
 from clpips.evaluation import fit_and_hold_out
+from clpips.everyone import Everyone
 from clpips.features import Vectors
 from clpips.metric import CLPIPS
-from clpips.observations import Observation
-from clpips.types import Job, Participant, Ranking, Study
+from clpips.observations import Observation, by_participant
+from clpips.types import Job, Participant, Study
 from clpips.watch import Watch
 
 VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
+SETTINGS = ("granularity", "margin", "shrinkage", "start", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Group:
     """Whose rankings one metric is fitted to; ``participant`` is ``None`` for everybody's."""
 
     participant: Participant | None
-    rankings: Sequence[Ranking]
+    used: Sequence[Used]
 
     @property
     def name(self) -> str:
@@ -41,11 +44,34 @@ class Group:
         return "pooled" if self.participant is None else self.participant.label
 
 
-def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Fit one person's metric, everybody's one by one, or the pooled one.
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Everybody's rankings, which the personal fits of one job share.
 
-    Difference vectors that are missing are computed first. A job that is run again after a
-    crash keeps the fits that it had finished.
+    Args:
+        everyone: their pooled weights, fitted once; ``None`` where only one person compares.
+        observations: all of them.
+        until: when the last one was submitted.
+    """
+
+    everyone: Everyone | None
+    observations: Sequence[Observation]
+    until: str
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """What a report says about them; ``None`` where nobody else took part."""
+        if self.everyone is None:
+            return None
+        people = len(by_participant(self.observations))
+        return {"n_people": people, "n_rankings": len(self.observations), "until": self.until}
+
+
+def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+    """Fit one person's metric, everybody's one by one, or the pooled one; ask to compare them.
+
+    Difference vectors that are missing are computed first. A person's fit is drawn towards
+    everybody's weights where others took part. A job that is run again after a crash keeps the
+    fits that it had finished.
 
     Returns:
         ``{"fits": [ids], "skipped": [{"participant": label, "reason": sentence}]}``.
@@ -56,10 +82,12 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         Cancelled: somebody asked to stop; finished fits stay.
     """
     study = store.study(job.payload["study_id"])
-    groups = _groups(store, study, job.payload)
+    used = standing_rankings(store, study.id)
+    groups = _groups(store, study, job.payload, used)
     start = VECTORS_SHARE if compute_missing(store, study, part(watch, 0, VECTORS_SHARE)) else 0.0
     share = (1 - start) / max(len(groups), 1)
     kept = {fit.participant_id: fit.id for fit in store.fits(study.id) if fit.job_id == job.id}
+    others = _others(store, study, used)
     fits, skipped = [], []
     for number, group in enumerate(groups):
         watch.report(start + share * number, f"Fitting {group.name}…")
@@ -70,12 +98,16 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         whose = None if group.participant is None else group.participant.id
         if whose not in kept:
             following = part(watch, start + share * number, share, prefix=f"{group.name}: ")
-            kept[whose] = fit_group(store, study, group, job, following).id
+            kept[whose] = fit_group(store, study, group, others, job, following).id
         fits.append(kept[whose])
+    if fits:
+        ask_to_compare(store, study, fits)
     return {"fits": fits, "skipped": skipped}
 
 
-def fit_group(store: Store, study: Study, group: Group, job: Job, watch: Watch) -> Fit:
+def fit_group(
+    store: Store, study: Study, group: Group, others: Others, job: Job, watch: Watch
+) -> Fit:
     """Fit one metric to rankings whose difference vectors are at hand, and keep it.
 
     Raises:
@@ -85,15 +117,20 @@ def fit_group(store: Store, study: Study, group: Group, job: Job, watch: Watch) 
     """
     started = time.perf_counter()
     metric = CLPIPS(study.settings.backbone)
-    observations = _observations(store, study, group.rankings)
-    held_out = fit_and_hold_out(metric, observations, watch=watch)
+    is_pooled = group.participant is None
+    own = [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
+    everyone = None if is_pooled else others.everyone
+    held_out = fit_and_hold_out(metric, own, everyone=everyone, watch=watch)
     told = None if held_out is None else plain(held_out.to_dict())
     true_layers = _true_layers(store, study, group.participant)
     report = {
         "held_out": told,
         "reason": None if told is not None else _only_one_target(),
         "layers": _layers(metric),
-        "shares": _shares(metric, observations, true_layers),
+        "shares": _shares(metric, own, true_layers),
+        "settings": {name: getattr(metric.card_.settings, name) for name in SETTINGS},
+        "blocks": [asdict(block) for block in metric.space.blocks],
+        "everyone": None if is_pooled else others.to_dict(),
         "n_rankings": metric.card_.n_rankings,
         "n_comparisons": metric.card_.n_comparisons,
         "n_targets": metric.card_.n_targets,
@@ -101,7 +138,7 @@ def fit_group(store: Store, study: Study, group: Group, job: Job, watch: Watch) 
         "backbone": metric.backbone,
         "participants": list(metric.card_.participants),
         "true_layers": true_layers,
-        "history": f"rankings used up to {_latest(store, study, group)}",
+        "history": f"{USED_UP_TO}{latest(group.used)}",
     }
     participant_id = None if group.participant is None else group.participant.id
     path = store.settings.weights / _file_name(study, group, job)
@@ -114,11 +151,12 @@ def fit_group(store: Store, study: Study, group: Group, job: Job, watch: Watch) 
     )
 
 
-def _groups(store: Store, study: Study, payload: Mapping[str, Any]) -> list[Group]:
+def _groups(
+    store: Store, study: Study, payload: Mapping[str, Any], used: Sequence[Used]
+) -> list[Group]:
     scope = payload.get("scope")
-    rankings = store.study_rankings(study.id)
     if scope == "pooled":
-        return [Group(None, rankings)]
+        return [Group(None, used)]
     people = list(store.participants(study.id))
     if scope == "participant":
         wanted = payload.get("participant_id")
@@ -128,15 +166,21 @@ def _groups(store: Store, study: Study, payload: Mapping[str, Any]) -> list[Grou
     elif scope != "each":
         raise StudyError(f"scope must be one of ('participant', 'each', 'pooled'), got {scope!r}")
     return [
-        Group(person, [one for one in rankings if one.participant == person.label])
+        Group(person, [one for one in used if one.ranking.participant == person.label])
         for person in people
     ]
 
 
+def _others(store: Store, study: Study, used: Sequence[Used]) -> Others:
+    backbone = study.settings.backbone
+    found = observations(store, [one.ranking for one in used], backbone)
+    return Others(everyone_of(found, backbone), found, latest(used))
+
+
 def _cannot_fit(group: Group) -> str | None:
-    if not group.rankings:
+    if not group.used:
         return "There is no ranking yet."
-    if not any(len(set(ranking.ranks)) > 1 for ranking in group.rankings):
+    if not any(len(set(one.ranking.ranks)) > 1 for one in group.used):
         return "No ranking says that one image is nearer than another: all are ties."
     return None
 
@@ -146,18 +190,6 @@ def _only_one_target() -> str:
         "Held-out agreement needs rankings of at least two targets; "
         "these are all of one, so nothing can be said about targets that were not fitted."
     )
-
-
-def _observations(store: Store, study: Study, rankings: Sequence[Ranking]) -> list[Observation]:
-    backbone = study.settings.backbone
-    pairs = [(ranking.target, image) for ranking in rankings for image in ranking.images]
-    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
-    absent = next((pair for pair in pairs if pair not in known), None)
-    if absent is not None:
-        raise StudyError(f"a fit needs every difference vector, got none for image {absent[1]!r}")
-    return [
-        Observation(r, np.stack([known[r.target, image] for image in r.images])) for r in rankings
-    ]
 
 
 def _layers(metric: CLPIPS) -> dict[str, Any]:
@@ -170,14 +202,14 @@ def _layers(metric: CLPIPS) -> dict[str, Any]:
 
 
 def _shares(
-    metric: CLPIPS, observations: Sequence[Observation], true_layers: Sequence[float] | None
+    metric: CLPIPS, own: Sequence[Observation], true_layers: Sequence[float] | None
 ) -> dict[str, list[float] | None]:
     """How much of the mean distance each layer makes, by stock, personal and true weights.
 
     The sums in ``layers`` leave out how large the differences on each layer are; these do not.
     """
     by_block = metric.space.by_block
-    mean = by_block(np.concatenate([one.vectors for one in observations]).mean(axis=0))
+    mean = by_block(np.concatenate([one.vectors for one in own]).mean(axis=0))
     stock = by_block(metric.space.stock)
 
     def share(weights: Sequence[Vectors]) -> list[float]:
@@ -195,12 +227,6 @@ def _true_layers(store: Store, study: Study, participant: Participant | None) ->
     if true is None or true.get("backbone") != study.settings.backbone:
         return None
     return [float(share) for share in true["layers"]]
-
-
-def _latest(store: Store, study: Study, group: Group) -> str:
-    whose = None if group.participant is None else group.participant.id
-    ranked = store.ranked_rounds(study.id, participant_id=whose)
-    return max(each.round.ranking.submitted_at for each in ranked if each.round.ranking)
 
 
 def _file_name(study: Study, group: Group, job: Job) -> str:

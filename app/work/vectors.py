@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 
 from app.steps import part
 from app.store import Store
+from clpips.errors import StudyError
+from clpips.observations import Observation
 from clpips.spaces import Encoder, open_space, space_of
-from clpips.types import Backbone, Job, Study
+from clpips.types import Backbone, Job, Ranking, Study
 from clpips.watch import Watch
 
 BATCH = 8
@@ -70,6 +74,24 @@ def compute(store: Store, pairs: list[tuple[str, str]], backbone: Backbone, watc
         )
         done += len(images)
     return done
+
+
+def observations(
+    store: Store, rankings: Sequence[Ranking], backbone: Backbone
+) -> list[Observation]:
+    """Rankings with their difference vectors, which must all be at hand.
+
+    Raises:
+        StudyError: a difference vector is missing.
+    """
+    pairs = [(ranking.target, image) for ranking in rankings for image in ranking.images]
+    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
+    absent = next((pair for pair in pairs if pair not in known), None)
+    if absent is not None:
+        raise StudyError(f"a fit needs every difference vector, got none for image {absent[1]!r}")
+    return [
+        Observation(r, np.stack([known[r.target, image] for image in r.images])) for r in rankings
+    ]
 
 
 def ask_again(store: Store, study_id: int) -> None:

@@ -11,6 +11,7 @@ from clpips.commands.printing import one_number, print_json, progress
 from clpips.evaluation import Evaluation, evaluate
 from clpips.metric import CLPIPS
 from clpips.rankings import read_rankings
+from clpips.vector_cache import default_cache
 
 
 def run(options: argparse.Namespace) -> None:
@@ -19,7 +20,7 @@ def run(options: argparse.Namespace) -> None:
     chosen = chosen_metrics(options, rankings)
     any_metric = chosen if isinstance(chosen, CLPIPS) else next(iter(chosen.values()))
     with progress() as watch:
-        observations = any_metric.observe(rankings, watch=watch)
+        observations = any_metric.observe(rankings, cache=default_cache(), watch=watch)
     result = evaluate(chosen, observations)
     stock = evaluate(CLPIPS(any_metric.backbone), observations)
     if options.json:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from clpips.baselines import BASELINES, baseline_and_hold_out
 from clpips.commands.names import file_stems
 from clpips.commands.printing import one_number, print_json, progress
 from clpips.errors import InputError
@@ -20,6 +21,7 @@ from clpips.metric_file import metric_bytes
 from clpips.observations import Observation, by_participant
 from clpips.rankings import read_rankings
 from clpips.types import Ranking
+from clpips.vector_cache import default_cache
 from clpips.watch import Watch
 
 POOLED = "pooled"
@@ -29,28 +31,36 @@ def run(options: argparse.Namespace) -> None:
     """``clpips fit``: write each metric and ``report.json`` with held-out agreement."""
     everybody = read_rankings(options.rankings, image_dir=options.images)
     rankings = _chosen(everybody, options)
-    stems = file_stems([POOLED] if options.pooled else [one.participant for one in rankings])
-    paths = {name: Path(options.out) / f"{stem}.safetensors" for name, stem in stems.items()}
+    _check_baseline(options, everybody)
+    names = [POOLED] if options.pooled else [*dict.fromkeys(one.participant for one in rankings)]
+    paths = _paths(options, names)
     report_path = Path(options.out) / "report.json"
     _check_out(options.out, [*paths.values(), report_path])
-    stock = CLPIPS(options.backbone, granularity=options.granularity)
-    needed = rankings if options.pooled or options.alone else everybody
+    stock = CLPIPS(options.backbone)
+    with_others = not (options.pooled or options.alone) and options.baseline in (None, POOLED)
     with progress() as watch:
-        observations = stock.observe(needed, watch=watch)
+        observations = stock.observe(
+            everybody if with_others else rankings, cache=default_cache(), watch=watch
+        )
         groups = {POOLED: observations} if options.pooled else by_participant(observations)
         everyone = None
-        if not options.pooled and len(groups) > 1:
+        if with_others and len(groups) > 1:
             everyone = Everyone(observations, stock.space)
-        fitted = {name: _fit_one(options, name, groups[name], everyone, watch) for name in paths}
+        fitted = {name: _fit_one(options, name, groups[name], everyone, watch) for name in names}
     contents: dict[Path, bytes] = {}
     report: dict[str, Any] = {"backbone": options.backbone, "participants": {}}
+    if options.baseline is not None:
+        report["baseline"] = options.baseline
     for name, (metric, result) in fitted.items():
-        card = metric.card_ if result is None else metric.card_.with_held_out(_summary(result))
+        card = metric.card_
+        # One file for everybody tells nobody's own agreement.
+        if result is not None and options.baseline != POOLED:
+            card = card.with_held_out(_summary(result, options.baseline))
         contents[paths[name]] = metric_bytes(metric.layer_weights(), card)
         report["participants"][name] = {
             "weights": paths[name].name,
-            "n_rankings": card.n_rankings,
-            "n_comparisons": card.n_comparisons,
+            "n_rankings": len(groups[name]),
+            "n_comparisons": sum(1 for one in groups[name] for _ in one.ranking.comparisons()),
             "held_out": None if result is None else result.to_dict(),
         }
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -59,8 +69,33 @@ def run(options: argparse.Namespace) -> None:
         print_json(report)
         return
     for name, (_, result) in fitted.items():
-        print(f"{name}: {_one_person(result)}")
+        print(f"{name}: {_one_person(result, options.baseline)}")
     print(f"written to {Path(options.out)}{os.sep}")
+
+
+def _paths(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path]:
+    """The file of each; everyone's weights, the same for all people, are one file."""
+    if options.baseline == POOLED:
+        return {name: Path(options.out) / f"{POOLED}.safetensors" for name in names}
+    return {
+        name: Path(options.out) / f"{stem}.safetensors" for name, stem in file_stems(names).items()
+    }
+
+
+def _check_baseline(options: argparse.Namespace, everybody: Sequence[Ranking]) -> None:
+    """Refuse, before any work, a baseline that cannot be learnt as asked."""
+    if options.baseline is None:
+        return
+    if options.baseline not in BASELINES:
+        raise InputError(f"--baseline must be one of {BASELINES}, got {options.baseline!r}")
+    if options.granularity is not None:
+        raise InputError("--granularity goes with a personal fit, not with --baseline")
+    if options.baseline == POOLED:
+        for option in ("pooled", "alone"):
+            if getattr(options, option):
+                raise InputError(f"--baseline pooled and --{option} exclude each other")
+        if len({one.participant for one in everybody}) < 2:
+            raise InputError(f"{options.rankings}: --baseline pooled needs several participants")
 
 
 def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Ranking]:
@@ -87,13 +122,18 @@ def _fit_one(
 ) -> tuple[CLPIPS, HeldOut | None]:
     metric = CLPIPS(options.backbone, granularity=options.granularity)
     try:
+        if options.baseline is not None:
+            return baseline_and_hold_out(
+                options.baseline, observations, options.backbone, everyone, watch
+            )
         return metric, fit_and_hold_out(metric, observations, everyone=everyone, watch=watch)
     except InputError as error:
         raise InputError(f"{options.rankings}: participant {name!r}: {error}") from error
 
 
-def _summary(result: HeldOut) -> dict[str, Any]:
+def _summary(result: HeldOut, baseline: str | None) -> dict[str, Any]:
     return {
+        **({} if baseline is None else {"baseline": baseline}),
         "spearman": result.personal.spearman,
         "spearman_ci": result.personal.spearman_ci,
         "icc": result.personal.icc,
@@ -120,10 +160,13 @@ def _check_out(out: str, files: Iterable[Path]) -> None:
             raise InputError(f"{path}: a folder is in the way of the file to be written")
 
 
-def _one_person(result: HeldOut | None) -> str:
+def _one_person(result: HeldOut | None, baseline: str | None) -> str:
     if result is None:
         return "fitted; no held-out agreement, which needs rankings of at least two targets"
+    sentence = result.sentence
+    if baseline is not None:
+        sentence = sentence.replace("The personal metric", f"The baseline {baseline!r}")
     return (
         f"held-out Spearman {one_number(result.personal.spearman)} "
-        f"(stock {one_number(result.stock.spearman)}). {result.sentence}"
+        f"(stock {one_number(result.stock.spearman)}). {sentence}"
     )

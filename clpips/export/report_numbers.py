@@ -41,7 +41,7 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The ``report.json`` that ``clpips fit`` has written.
 
     Raises:
-        InputError: no such file, not JSON, or no participants in it.
+        InputError: no such file, not JSON, no participants in it, or of a baseline.
     """
     try:
         report = json.loads(Path(path).read_bytes())
@@ -52,6 +52,10 @@ def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     people = report.get("participants") if isinstance(report, dict) else None
     if not isinstance(people, dict) or not all(isinstance(one, dict) for one in people.values()):
         raise InputError(f"{path}: a report must be one that clpips fit wrote, got another file")
+    if report.get("baseline") is not None:
+        raise InputError(
+            f"{path}: a report must be of personal metrics, got the baseline {report['baseline']!r}"
+        )
     return dict(report)
 
 

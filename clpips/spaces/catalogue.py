@@ -40,7 +40,7 @@ def space_of(name: str) -> Space:
     """
     if name in SPACES:
         return _built_in(name)
-    return _named(name)[0]
+    return _named(name)
 
 
 def open_space(
@@ -99,13 +99,13 @@ def _wide() -> Space:
     return Space("wide", blocks, np.concatenate([alex, *pooled]), checksum)
 
 
-def _named(name: str) -> tuple[Space, PooledEncoder]:
+@lru_cache(maxsize=2)
+def _named(name: str) -> Space:
     encoder = _opened(name, "cpu")
-    with torch.inference_mode():
-        probe = encoder.features(torch.zeros(1, 3, encoder.side, encoder.side))
+    probe = encoder.features(torch.zeros(1, 3, encoder.side, encoder.side))
     blocks = tuple(Block(f"{name} features", tensor.shape[1], encoder.checksum) for tensor in probe)
     stock = np.ones(sum(block.channels for block in blocks))
-    return Space(name, blocks, stock, encoder.checksum), encoder
+    return Space(name, blocks, stock, encoder.checksum)
 
 
 @lru_cache(maxsize=2)

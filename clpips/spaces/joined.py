@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clpips.features import DifferenceVectors, Vectors
-from clpips.images import ImageSource
-from clpips.spaces.space import Encoder, in_batches
-from clpips.watch import Watch
+from clpips.features import Vectors
+from clpips.spaces.space import Encoder, InBatches
 
 
-class JoinedEncoder:
+class JoinedEncoder(InBatches):
     """Encoders whose blocks follow one another.
 
     Args:
@@ -28,6 +26,10 @@ class JoinedEncoder:
         ends = np.cumsum(counts)
         self._cuts = tuple(slice(end - n, end) for n, end in zip(counts, ends, strict=True))
 
+    def batch_for(self, height: int, width: int) -> int:
+        """As many images as every part likes."""
+        return min(part.batch_for(height, width) for part in self.parts)
+
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
         """The features of every part, end to end."""
         return tuple(tensor for part in self.parts for tensor in part.features(images))
@@ -40,15 +42,3 @@ class JoinedEncoder:
             for part, cut in zip(self.parts, self._cuts, strict=True)
         ]
         return np.concatenate(found, axis=1)
-
-    def difference_vectors(
-        self,
-        target: ImageSource,
-        images: Sequence[ImageSource],
-        *,
-        value_range: tuple[float, float] | None = None,
-        batch_size: int | None = None,
-        watch: Watch | None = None,
-    ) -> DifferenceVectors:
-        """See :func:`clpips.spaces.space.in_batches`."""
-        return in_batches(self, target, images, value_range, batch_size, watch or Watch())

@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clpips.features import EPSILON, SCALE, SHIFT, DifferenceVectors, Vectors
-from clpips.images import ImageSource
-from clpips.spaces.space import in_batches
-from clpips.watch import Watch
+from clpips.features import EPSILON, SCALE, SHIFT, Vectors
+from clpips.spaces.space import InBatches
 
 
-class LayeredEncoder:
+class LayeredEncoder(InBatches):
     """A frozen network cut into slices, compared as LPIPS does.
 
     Args:
@@ -48,15 +46,3 @@ class LayeredEncoder:
             for its_target, image in zip(target, images, strict=True)
         ]
         return torch.cat(per_layer, dim=1).cpu().numpy().astype(np.float64)
-
-    def difference_vectors(
-        self,
-        target: ImageSource,
-        images: Sequence[ImageSource],
-        *,
-        value_range: tuple[float, float] | None = None,
-        batch_size: int | None = None,
-        watch: Watch | None = None,
-    ) -> DifferenceVectors:
-        """See :func:`clpips.spaces.space.in_batches`."""
-        return in_batches(self, target, images, value_range, batch_size, watch or Watch())

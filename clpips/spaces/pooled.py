@@ -16,22 +16,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from clpips.features import DifferenceVectors, Vectors
-from clpips.images import ImageSource
-from clpips.spaces.space import in_batches
-from clpips.watch import Watch
+from clpips.features import Vectors
+from clpips.spaces.space import InBatches
 
 Taps: TypeAlias = Callable[[Tensor], tuple[Tensor, ...]]
 """A prepared batch (n, 3, side, side) → one tensor (n, channels) per block."""
 _EPSILON = 1e-10
 
 
-class PooledEncoder:
+class PooledEncoder(InBatches):
     """A frozen network that gives a few vectors per image.
 
     Args:
         taps: the network.
-        checksum: of its weights.
+        checksum: of its weights, and of what else makes its vectors what they are.
         side: pixels of the square that it takes.
         mean, std: of the three channels, for pictures in [0, 1].
         device: where it runs.
@@ -68,18 +66,6 @@ class PooledEncoder:
             (image - its_target).square() for its_target, image in zip(target, images, strict=True)
         ]
         return torch.cat(per_block, dim=1).cpu().numpy().astype(np.float64)
-
-    def difference_vectors(
-        self,
-        target: ImageSource,
-        images: Sequence[ImageSource],
-        *,
-        value_range: tuple[float, float] | None = None,
-        batch_size: int | None = None,
-        watch: Watch | None = None,
-    ) -> DifferenceVectors:
-        """See :func:`clpips.spaces.space.in_batches`."""
-        return in_batches(self, target, images, value_range, batch_size, watch or Watch())
 
     def _square(self, images: Tensor) -> Tensor:
         if images.shape[2:] == (self.side, self.side):

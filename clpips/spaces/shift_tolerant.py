@@ -78,13 +78,22 @@ def open_shift_tolerant(backbone: str, device: str | torch.device) -> LayeredEnc
     return LayeredEncoder(slices, checksum=SHA256[backbone], device=device)
 
 
-@lru_cache(maxsize=2)
-def _state(backbone: str) -> Mapping[str, Tensor]:
+def weights_file(backbone: str) -> Path:
+    """Where the package keeps its file.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
     found = importlib.util.find_spec("stlpips_pytorch")
     if found is None or not found.submodule_search_locations:
         raise WeightsError(f"the shift-tolerant weights ship with {PACKAGE}: install it")
     folder = Path(found.submodule_search_locations[0]) / "weights" / "vST0.0"
-    path = folder / f"{backbone}_shift_tolerant.pth"
+    return folder / f"{backbone}_shift_tolerant.pth"
+
+
+@lru_cache(maxsize=2)
+def _state(backbone: str) -> Mapping[str, Tensor]:
+    path = weights_file(backbone)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256[backbone]:
         raise WeightsError(f"{path}: not the weights of {PACKAGE} 0.0.2 (SHA-256 differs)")

@@ -90,6 +90,10 @@ class Encoder(Protocol):
         """Features of one target and of n images → (n, channels) difference vectors, ≥ 0."""
         ...
 
+    def batch_for(self, height: int, width: int) -> int:
+        """How many images of this size are best passed through the networks at once."""
+        ...
+
     def difference_vectors(
         self,
         target: ImageSource,
@@ -110,39 +114,66 @@ def joint_checksum(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def in_batches(
-    encoder: Encoder,
-    target: ImageSource,
-    images: Sequence[ImageSource],
-    value_range: tuple[float, float] | None,
-    batch_size: int | None,
-    watch: Watch,
-) -> DifferenceVectors:
-    """Difference vectors of some images from one target, by any encoder.
+class InBatches:
+    """Difference vectors by any encoder, some images a pass; the base of encoders.
 
-    Args:
-        encoder: the networks.
-        target, images: anything that :func:`clpips.images.load_image` takes; an image of another
-            size is resized to the target's first.
-        value_range: the stated range of float arrays and tensors.
-        batch_size: images per network pass, by default 8.
-        watch: progress and cancel.
-
-    Raises:
-        ImageError: an image that cannot be used.
-        Cancelled: the watch asked to stop.
+    The features of the last target are kept: handing in the same picture again costs no pass.
     """
-    reference = load_image(target, value_range=value_range)
-    of_target = encoder.features(reference[None])
-    found: list[Vectors] = [encoder.differences(of_target, of_target)[:0]]
-    resized: list[bool] = []
-    step = batch_size or BATCH
-    for start in range(0, len(images), step):
-        watch.report(start / len(images), f"Comparing image {start + 1} of {len(images)}")
-        batch = []
-        for source in images[start : start + step]:
-            image = load_image(source, value_range=value_range)
-            resized.append(image.shape != reference.shape)
-            batch.append(resize_like(image, reference))
-        found.append(encoder.differences(of_target, encoder.features(torch.stack(batch))))
-    return DifferenceVectors(np.concatenate(found), tuple(resized))
+
+    _last: tuple[Tensor, tuple[Tensor, ...]] | None = None
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """See :class:`Encoder`."""
+        raise NotImplementedError
+
+    def differences(self, target: Sequence[Tensor], images: Sequence[Tensor]) -> Vectors:
+        """See :class:`Encoder`."""
+        raise NotImplementedError
+
+    def batch_for(self, height: int, width: int) -> int:
+        """How many images of this size are passed through the networks at once."""
+        return BATCH
+
+    def difference_vectors(
+        self,
+        target: ImageSource,
+        images: Sequence[ImageSource],
+        *,
+        value_range: tuple[float, float] | None = None,
+        batch_size: int | None = None,
+        watch: Watch | None = None,
+    ) -> DifferenceVectors:
+        """Difference vectors of some images from one target.
+
+        Args:
+            target, images: anything that :func:`clpips.images.load_image` takes; an image of
+                another size is resized to the target's first.
+            value_range: the stated range of float arrays and tensors.
+            batch_size: images per network pass, by default :meth:`batch_for` their size.
+            watch: progress and cancel.
+
+        Raises:
+            ImageError: an image that cannot be used.
+            Cancelled: the watch asked to stop.
+        """
+        watch = watch or Watch()
+        reference = load_image(target, value_range=value_range)
+        of_target = self._features_of_target(reference)
+        found: list[Vectors] = [self.differences(of_target, of_target)[:0]]
+        resized: list[bool] = []
+        step = batch_size or self.batch_for(*reference.shape[1:])
+        for start in range(0, len(images), step):
+            watch.report(start / len(images), f"Comparing image {start + 1} of {len(images)}")
+            batch = []
+            for source in images[start : start + step]:
+                image = load_image(source, value_range=value_range)
+                resized.append(image.shape != reference.shape)
+                batch.append(resize_like(image, reference))
+            found.append(self.differences(of_target, self.features(torch.stack(batch))))
+        return DifferenceVectors(np.concatenate(found), tuple(resized))
+
+    def _features_of_target(self, reference: Tensor) -> tuple[Tensor, ...]:
+        last = self._last
+        if last is None or not torch.equal(last[0], reference):
+            last = self._last = (reference.clone(), self.features(reference[None]))
+        return last[1]

@@ -1,9 +1,9 @@
-"""The report over all participants: a row and a verdict each."""
+"""The report over all participants: a row and a verdict each, then the study as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -12,10 +12,30 @@ import streamlit as st
 from app import charts
 from app.records import Fit
 from app.store import Store
-from app.views.researcher.markup import Column, Html, badge, quiet, show, table
-from app.views.researcher.report import verdict
+from app.views.researcher import comparison, report_study
+from app.views.researcher.addresses import rankings_address, report_address
+from app.views.researcher.markup import (
+    Column,
+    Html,
+    badge,
+    heading,
+    link,
+    over,
+    quiet,
+    show,
+)
+from app.views.researcher.report_compare import compact
+from app.views.researcher.report_words import in_use, is_early, verdict
 from app.views.researcher.whose import newer_rankings, newest
-from app.views.researcher.words import VERDICTS, number, plural, signed, signed_interval
+from app.views.researcher.words import (
+    MISSING,
+    VERDICTS,
+    number,
+    p_value,
+    plural,
+    signed,
+    signed_interval,
+)
 from clpips.types import Participant, Study
 
 COLUMNS = (
@@ -24,36 +44,44 @@ COLUMNS = (
     Column("Stock Spearman", numeric=True),
     Column("Personal", numeric=True),
     Column("Difference", numeric=True),
-    Column("95 % interval", numeric=True),
-    Column("Stock ICC(A,1)", numeric=True),
-    Column("Personal", numeric=True),
+    Column("p", numeric=True),
+    Column("p, corrected", numeric=True),
+    Column("In use"),
     Column("Verdict"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One participant's newest fit."""
+    """One participant's newest fit; ``compared`` is the personal metric's row of a comparison."""
 
     participant: Participant
     fit: Fit
     newer: int
+    compared: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def held_out(self) -> dict[str, Any] | None:
-        """The report's held-out agreement, where there is any."""
+        """The report's held-out agreement, where there is enough to show any."""
         found: dict[str, Any] | None = self.fit.report.get("held_out")
-        return found
+        return None if is_early(self.fit) else found
 
 
 def draw(store: Store, study: Study) -> None:
-    """Draw the table, the chart and who has not been fitted."""
+    """Draw the table, the chart, who has not been fitted, and the study as a whole."""
     people = store.participants(study.id)
     fits = newest(store.fits(study.id))
+    own = [(person, fits[person.id]) for person in people if person.id in fits]
+    told = [fit for _, fit in own if not is_early(fit)]
+    parts = comparison.parts_of(store, study, told)
     lines = [
-        Line(person, fits[person.id], newer_rankings(store, fits[person.id]))
-        for person in people
-        if person.id in fits
+        Line(
+            person,
+            fit,
+            newer_rankings(store, fit),
+            comparison.personal_row(parts.get(fit.id, {}), fit),
+        )
+        for person, fit in own
     ]
     if not lines:
         st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")
@@ -62,7 +90,7 @@ def draw(store: Store, study: Study) -> None:
     newer = sum(line.newer for line in lines)
     if newer:
         st.info(f"{plural(newer, 'new ranking')} since these fits. Fit again to use them.")
-    show(table(COLUMNS, [*(_row(line) for line in lines), *_mean_row(lines)]))
+    show(compact(COLUMNS, [*(_row(study, line) for line in lines), *_mean_row(lines)]))
     absent = len(people) - len(lines)
     if absent:
         show(quiet(f"{plural(absent, 'participant')} not fitted yet."))
@@ -70,10 +98,9 @@ def draw(store: Store, study: Study) -> None:
     if pairs:
         st.space("small")
         st.altair_chart(charts.dumbbell(pairs), alt="Stock and personal Spearman by participant")
-        st.caption(
-            "Mean Spearman on unseen targets; thin lines are 95 % intervals. "
-            "ICC(A,1): absolute agreement of within-ranking ranks."
-        )
+        st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
+        comparison.follow(store, study, is_there=len(parts) == len(told))
+    _study(comparison.study_of(store, study), len(told), len(lines) - len(told))
 
 
 def summary(lines: Sequence[Line]) -> str:
@@ -103,18 +130,40 @@ def pair(line: Line) -> charts.Pair:
     )
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def _study(told: Mapping[str, Any], judged: int, early: int) -> None:
+    """The study's part of a comparison, of so many people who can be judged and who cannot yet."""
+    if judged and (told.get("people") or {}).get("table"):
+        show(heading("Over people"))
+        report_study.people_table(told)
+        show(
+            quiet(
+                "Everybody weighs the same. Small numbers are 95 % intervals over each person’s "
+                "rankings, so they speak of these people. What the columns mean is told in each "
+                "participant’s own report."
+                + (f" For {early} of them it is too early to tell." if early else "")
+            )
+        )
+    if "calibration" in told or "position" in told:
+        show(heading("The study as a whole"))
+        report_study.draw(told)
+
+
+def _row(study: Study, line: Line) -> tuple[str, ...]:
     words, tone = VERDICTS[verdict(line.fit)]
-    held_out = line.held_out
+    held_out, label = line.held_out, line.participant.label
+    ends = signed_interval(held_out["gain_ci"] if held_out else None)
     return (
-        line.participant.label,
-        str(line.fit.report["n_rankings"]),
+        link(label, report_address(study.id, label)),
+        link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
         number(held_out["stock"]["spearman"] if held_out else None),
         number(held_out["personal"]["spearman"] if held_out else None),
-        signed(held_out["gain"] if held_out else None),
-        signed_interval(held_out["gain_ci"] if held_out else None),
-        number(held_out["stock"]["icc"] if held_out else None),
-        number(held_out["personal"]["icc"] if held_out else None),
+        over(
+            signed(held_out["gain"] if held_out else None),
+            "" if ends == MISSING else ends,
+        ),
+        p_value(held_out.get("p") if held_out else None),
+        p_value(line.compared.get("p_corrected") if held_out else None),
+        "Personal" if in_use(line.fit) == "personal" else "Stock",
         badge(words, tone),
     )
 

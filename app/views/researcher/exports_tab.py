@@ -11,7 +11,8 @@ from app.records import Export, Fit
 from app.store import Store
 from app.views.researcher import jobs
 from app.views.researcher.addresses import download_address
-from app.views.researcher.markup import Column, Html, heading, link, quiet, show, table
+from app.views.researcher.markup import Column, Html, heading, join, link, quiet, show, table
+from app.views.researcher.report_words import offered, standing
 from app.views.researcher.whose import choose_metric
 from app.views.researcher.words import ago, moment, size
 from clpips.types import Job, Study
@@ -95,6 +96,11 @@ def draw(store: Store, study: Study) -> None:
     if fit is None:
         st.info("Nothing has been fitted yet. Press *Fit personal metric* on the Fit & report tab.")
     else:
+        show(
+            Html("<p class='cl-line'>"),
+            standing(fit),
+            Html(f"<span>{join(offered(fit))}</span></p>"),
+        )
         for offer in METRICS:
             _offer(store, study, offer, recent, fit=fit)
         lpips_lines(store, fit)

@@ -66,7 +66,8 @@ def _report(store: Store, study: Study, whose: Whose, n: int) -> None:
         return
     fits = [fit for fit in store.fits(study.id) if fit.participant_id == whose.participant_id]
     if fits:
-        report.draw(store, study, fits)
+        label = None if whose.participant is None else whose.participant.label
+        report.draw(store, study, fits, label)
     elif n:
         st.info(f"{plural(n, 'ranking')} to learn from. Press **Fit personal metric**.")
     else:

@@ -73,6 +73,11 @@ def image_address(sha: str) -> str:
     return f"/img/{quote(sha, safe='')}.png"
 
 
+def over(value: str, under: str) -> Html:
+    """A table's cell with a smaller line under it; without one, the value alone."""
+    return join(value, Html(f'<span class="cl-ci">{safe(under)}</span>') if under else "")
+
+
 def meter(done: int, total: int) -> Html:
     """A bar with its numbers: how many of how many."""
     share = 100 * done / total if total else 0
@@ -133,6 +138,8 @@ _STYLES = """
 .cl-table tr > :last-child { padding-right: .25rem; }
 .cl-table img, .cl-strip img { border-radius: 6px; object-fit: cover; display: block; }
 .cl-table img { width: 44px; height: 44px; }
+.cl-ci { display: block; font-size: .8rem; font-weight: 400; line-height: 1.3;
+  color: color-mix(in srgb, currentColor 66%, transparent); }
 .cl-badge { display: inline-block; padding: .05rem .55rem; border-radius: 99px; font-size: .8rem;
   line-height: 1.5; font-weight: 500; white-space: nowrap;
   background: color-mix(in srgb, currentColor 10%, transparent); }
@@ -162,6 +169,8 @@ p.cl-line { margin: 0; }
 .cl-button:hover { border-color: #2e78d2; }
 button.cl-button { background: none; font: inherit; cursor: pointer; }
 .cl-verdict { font-size: 1.15rem; line-height: 1.5; margin: 0; max-width: 48rem; }
+.cl-verdict + .cl-verdict { margin-top: .4rem; }
+.cl-use { margin: .6rem 0 .5rem !important; }
 .cl-ranking { padding: 1rem 0 1.25rem;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .cl-ranking p { margin: .2rem 0; overflow-wrap: anywhere; }
@@ -181,6 +190,7 @@ ul.cl-targets { display: flex; flex-wrap: wrap; gap: .8rem; list-style: none;
   h1.cl-title { font-size: 1.5rem; }
   .cl-table { font-size: .875rem; }
   .cl-table th, .cl-table td { padding-right: .6rem; white-space: normal; }
+  .cl-table td.cl-number { white-space: nowrap; }
   .cl-meter { width: 2.5rem; margin-right: .4rem; }
   .cl-of { white-space: nowrap; }
   [data-testid="stTab"] { margin-right: 0; }

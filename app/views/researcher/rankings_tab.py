@@ -9,7 +9,7 @@ import streamlit as st
 from app.records import Attempt, RankedRound
 from app.store import Store
 from app.views.researcher.markup import Html, badge, image, join, quiet, show
-from app.views.researcher.words import moment, plural, took
+from app.views.researcher.words import moment, plural, target_names, took
 from clpips.types import BoardRanking, Candidate, Round, Study
 
 PER_PAGE = 20
@@ -132,22 +132,23 @@ def unusual(attempts: Sequence[Attempt]) -> Html:
 
 def _filtered(found: Sequence[RankedRound]) -> Sequence[RankedRound]:
     people = list(dict.fromkeys(each.participant.label for each in found))
-    targets = {
-        each.trial.target.id: each.trial.target.name
-        for each in sorted(found, key=lambda each: each.trial.target.position)
-    }
+    targets = target_names(found)
     left, right = st.columns(2)
-    person = left.selectbox("Participant", [ALL, *people], key="rankings-person")
+    # In the address, so that a number of the report can lead to the rankings behind it.
+    person = left.selectbox(
+        "Participant", [ALL, *people], key="rankings-person", bind="query-params"
+    )
     target = right.selectbox(
         "Target",
         [None, *targets],
-        format_func=lambda id_: ALL if id_ is None else targets[id_],
+        format_func=lambda image_: ALL if image_ is None else targets[image_],
         key="rankings-target",
+        bind="query-params",
     )
     return [
         each
         for each in found
-        if person in (ALL, each.participant.label) and target in (None, each.trial.target.id)
+        if person in (ALL, each.participant.label) and target in (None, each.trial.target.image)
     ]
 
 

@@ -43,6 +43,13 @@ def page() -> None:
     with st.expander("Open a study bundle", icon=":material/folder_zip:"):
         bundle_form.draw(store)
     archived(store)
+    st.space("small")
+    show(
+        quiet(
+            "Does this installation compute what it should? ",
+            link("Run the self-test", "/selftest"),
+        )
+    )
 
 
 @redrawn("5s")

@@ -63,7 +63,11 @@ def choose(store: Store, study: Study) -> Whose | None:
     if not people:
         return None
     return st.selectbox(
-        "Whose rankings", choices(people), format_func=lambda whose: whose.name, key="whose-fit"
+        "Whose rankings",
+        choices(people),
+        format_func=lambda whose: whose.name,
+        key="whose-fit",
+        bind="query-params",
     )
 
 

@@ -10,8 +10,9 @@ import streamlit as st
 from app import why_charts
 from app.records import Fit, RankedRound
 from app.store import Store
-from app.views.researcher import jobs, report, weights_table, why_parts, why_words
+from app.views.researcher import jobs, weights_table, why_parts, why_words
 from app.views.researcher.markup import Html, heading, join, quiet, show
+from app.views.researcher.report_words import is_early, verdict
 from app.views.researcher.whose import (
     USED_UP_TO,
     choose_metric,
@@ -34,7 +35,7 @@ def draw(store: Store, study: Study) -> None:
         return
     known = metric_names(newest(fits), people)
     name = next(each for each, its_fit in known.items() if its_fit.id == fit.id)
-    if report.verdict(fit) == "too early":
+    if is_early(fit):
         st.info(why_words.too_early(fit.report["n_rankings"], fit.report["n_targets"]))
         weights_table.draw(fit)
         return
@@ -92,7 +93,7 @@ def _told(name: str, fit: Fit, found: Mapping[str, Any]) -> None:
         why_words.turned(found["comparisons"]),
         Html("</p>"),
     )
-    caution = why_words.caution(report.verdict(fit))
+    caution = why_words.caution(verdict(fit))
     if caution:
         show(quiet(caution))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+
+from app.records import RankedRound
 
 MISSING = "–"
 NARROW = "\u00a0"  # a space where a narrow column must not break the line
@@ -59,6 +61,15 @@ def percent(value: float | None, digits: int = 1) -> str:
     return MISSING if value is None else f"{100 * value:.{digits}f} %"
 
 
+def p_value(value: float | None) -> str:
+    """A probability, for example ``0.031`` or ``< 0.001``; a dash where there is none."""
+    if value is None:
+        return MISSING
+    if value < 0.001:
+        return f"<{NARROW}0.001"
+    return number(value, 3 if value < 0.1 else 2)
+
+
 def plural(count: int, word: str, words: str | None = None) -> str:
     """``1 ranking``, ``2 rankings``."""
     return f"{count:,} {word if count == 1 else words or word + 's'}"
@@ -99,6 +110,22 @@ def ago(moment: str, *, at: datetime | None = None) -> str:
 def moment(text: str) -> str:
     """A stored moment as a date and time, for example ``21 Nov 2026, 09:35 UTC``."""
     return f"{parsed(text):%d %b %Y, %H:%M} UTC" if text else MISSING
+
+
+def target_names(found: Sequence[RankedRound]) -> dict[str, str]:
+    """The names of ranked targets by image hash, in the study's order.
+
+    Of equal names each gets a number, so that lists keep them apart.
+    """
+    targets = [each.trial.target for each in found]
+    named: dict[str, str] = {}
+    for target in sorted(targets, key=lambda one: (one.kind != "own", one.position)):
+        named.setdefault(target.image, target.name)
+    names = list(named.values())
+    return {
+        image: name if names.count(name) == 1 else f"{name} ({names[: place + 1].count(name)})"
+        for place, (image, name) in enumerate(named.items())
+    }
 
 
 def parsed(text: str) -> datetime:

@@ -1,0 +1,222 @@
+"""The metrics side by side: one row each, scored on the same rankings with the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import curve_charts
+from app.records import Fit
+from app.views.researcher.markup import Column, Html, heading, over, quiet, show, table
+from app.views.researcher.report_words import own_name, row_name, space_name
+from app.views.researcher.words import (
+    MISSING,
+    interval,
+    number,
+    p_value,
+    percent,
+    plural,
+    signed,
+    signed_interval,
+)
+
+Row = Mapping[str, Any]
+MAIN = ("stock", "pooled", "personal")
+COLUMNS = (
+    Column("Metric", head=True),
+    Column("Spearman", numeric=True),
+    Column("Kendall’s tau-b", numeric=True),
+    Column("Pairs right", numeric=True),
+    Column("ICC(A,1)", numeric=True),
+    Column("Gain over unfitted", numeric=True),
+    Column("p", numeric=True),
+    Column("p, corrected", numeric=True),
+    Column("Rankings", numeric=True),
+)
+HELP = (
+    "**Held out.** Each target’s rankings are scored by weights that were fitted without that "
+    "target, and every row is scored on the same rankings. Agreement with the rankings that a "
+    "metric was fitted to is never shown.",
+    "**Spearman, Kendall’s tau-b, pairs right.** Means over rankings. Spearman and tau compare "
+    "two orders: 1 is the same order, 0 no relation, −1 the reverse. Pairs right is the share of "
+    "image pairs that the metric orders as the person did; 50 % is chance.",
+    "**ICC(A,1).** The intraclass correlation of absolute agreement for a single rater (two-way), "
+    "between the person and the metric, on within-ranking ranks, rows pooled over rankings. "
+    "Without ties it nearly equals Spearman; it also counts a difference in spread, which ties "
+    "make. Read it as a check, not as further evidence.",
+    "**Intervals.** Small numbers are 95 % intervals, bootstrapped over rankings, whole targets "
+    "at a time, because rounds of one target are not independent.",
+    "**Gain and p.** The mean difference in Spearman to the metric that was not fitted, on the "
+    "same features. p is the chance of so large a gain if the two were equally good: the signs of "
+    "whole targets are flipped. With few targets p cannot be small: with 4, not below 0.06.",
+    "**Corrected p.** Holm’s correction: whoever tries many people and metrics finds a small p by "
+    "chance somewhere, so each is raised by how many were tried.",
+    "**Stock, pooled, personal.** Stock LPIPS knows no ranking of the study. Pooled weights are "
+    "everybody’s, without anybody’s rankings of the target that is scored. Personal weights are "
+    "this person’s own, drawn towards the others’ where that helps.",
+    "**Wide features.** The same three on AlexNet’s differences beside those of a modern encoder.",
+)
+BASELINES = (
+    "Simpler ways to fit, to hold the personal metric against. *Unregularised*: no pull towards "
+    "stock. *One factor a layer*: one number for each layer of the network, where the personal "
+    "metric may move every channel. *One parameter*: a single number tilts the weight from early "
+    "to late layers."
+)
+
+
+def draw(fit: Fit, found: Row, correction: Row) -> None:
+    """The chart and the table, the baselines folded away, then what all of it means.
+
+    Args:
+        fit: the fit.
+        found: its part of a comparison; empty shows what the fit itself knows.
+        correction: how p was corrected, and over how many; empty where there is none.
+    """
+    rows = rows_of(fit, found)
+    main = [row for row in rows if row["name"] in MAIN]
+    rest = [row for row in rows if row["name"] not in MAIN]
+    show(heading("Agreement on unseen targets"))
+    st.altair_chart(
+        curve_charts.standings([dot(row, fit) for row in main]),
+        alt="Mean Spearman of each metric with its 95 % interval",
+    )
+    held_out = fit.report["held_out"]
+    show(compact(COLUMNS, [cells(row, fit) for row in main]), quiet(counted(held_out)))
+    left_out = found.get("left_out") or {}
+    for key in ("table", "pooled", "wide", "baselines"):
+        if key in left_out:
+            show(quiet(str(left_out[key])))
+    if rest:
+        with st.expander(f"Baselines ({len(rest)})"):
+            st.markdown(BASELINES)
+            show(compact(COLUMNS, [cells(row, fit) for row in rest]))
+    with st.expander("What these numbers mean"):
+        explained(fit, correction)
+
+
+def rows_of(fit: Fit, found: Row) -> list[Row]:
+    """The rows of a comparison, or those that the fit's own report has."""
+    if found.get("table"):
+        return list(found["table"])
+    held_out = fit.report["held_out"]
+    rows: list[Row] = []
+    for name in MAIN:
+        if held_out.get(name) is None:
+            continue
+        row = {"name": name, "space": fit.backbone, "agreement": held_out[name]}
+        if name == "personal":
+            row |= {key: held_out.get(key) for key in ("gain", "gain_ci", "p")}
+        rows.append(row)
+    return rows
+
+
+def cells(row: Row, fit: Fit | None = None) -> tuple[str, ...]:
+    """One row of the table; each statistic over its interval."""
+    agreement = row["agreement"]
+    is_stock = row["name"] == "stock"
+    return (
+        named(row, fit),
+        _statistic(agreement, "spearman"),
+        _statistic(agreement, "kendall"),
+        over(
+            percent(agreement["pairwise_accuracy"]),
+            _shares(agreement.get("pairwise_accuracy_ci")),
+        ),
+        _statistic(agreement, "icc"),
+        Html("") if is_stock else _gain(row),
+        Html("") if is_stock else p_value(row.get("p")),
+        Html("") if is_stock else p_value(row.get("p_corrected")),
+        f"{agreement['n_rankings']:,}",
+    )
+
+
+def compact(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Html:
+    """A table without the columns that have no value in any row."""
+    kept = [n for n in range(len(columns)) if any(row[n] not in ("", MISSING) for row in rows)]
+    return table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
+
+
+def named(row: Row, fit: Fit | None = None) -> Html:
+    """The metric over its features."""
+    return over(called(row, fit), space_name(row))
+
+
+def called(row: Row, fit: Fit | None = None) -> str:
+    """The metric's name; a pooled fit's own row is not called personal."""
+    is_pooled = fit is not None and fit.participant_id is None and row["name"] == "personal"
+    return "Pooled" if is_pooled else row_name(row)
+
+
+def dot(row: Row, fit: Fit) -> curve_charts.Standing:
+    """A row of the table as a row of the chart."""
+    agreement = row["agreement"]
+    ends = agreement.get("spearman_ci")
+    return curve_charts.Standing(
+        f"{called(row, fit)}, {space_name(row)}",
+        str(row["name"]),
+        agreement["spearman"],
+        None if ends is None else (ends[0], ends[1]),
+        agreement["n_rankings"],
+    )
+
+
+def counted(held_out: Row) -> str:
+    """How many rankings count, how many do not, and why."""
+    own = held_out["personal"]
+    text = f"n = {plural(own['n_rankings'], 'ranking')}"
+    if "n_targets" in held_out:
+        text += f" of {plural(held_out['n_targets'], 'target')}"
+    if not own["n_left_out"]:
+        return f"{text}, none left out."
+    reasons = "; ".join(f"{count} × {reason}" for reason, count in own["left_out"].items())
+    return f"{text}, {own['n_left_out']} left out ({reasons})."
+
+
+def explained(fit: Fit, correction: Row) -> None:
+    """What every column means, and how this fit was made."""
+    for words in HELP:
+        st.markdown(words)
+    if correction.get("tests"):
+        tests = plural(int(correction["tests"]), "test")
+        st.markdown(f"Here p is corrected over {tests} of people × metrics.")
+    made = how_made(fit)
+    if made:
+        st.markdown(f"**How the {own_name(fit)} was fitted.** {made}")
+
+
+def how_made(fit: Fit) -> str:
+    """The settings that the fit chose, in a sentence; nothing of fits that do not tell."""
+    settings = fit.report.get("settings") or {}
+    named_ = {
+        "granularity": "one weight a {}",
+        "start": "starting from {}",
+        "shrinkage": "shrinkage {:g}",
+        "margin": "margin {:g}",
+    }
+    starts = {"everyone": "everybody’s weights", "stock": "stock"}
+    parts = [
+        words.format(starts.get(settings[key], settings[key]))
+        for key, words in named_.items()
+        if settings.get(key) is not None
+    ]
+    if not parts:
+        return ""
+    return f"Chosen inside the training rankings alone: {', '.join(parts)}."
+
+
+def _statistic(agreement: Row, key: str) -> Html:
+    return over(number(agreement[key]), _ends(interval(agreement.get(f"{key}_ci"))))
+
+
+def _gain(row: Row) -> Html:
+    return over(signed(row.get("gain")), _ends(signed_interval(row.get("gain_ci"))))
+
+
+def _ends(words: str) -> str:
+    return "" if words == MISSING else words
+
+
+def _shares(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"{100 * ends[0]:.0f} to {percent(ends[1], 0)}"

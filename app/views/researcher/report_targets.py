@@ -1,0 +1,128 @@
+"""The report target by target, each row leading to the rankings behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app import charts
+from app.records import Fit
+from app.store import Store
+from app.views.researcher.addresses import rankings_address
+from app.views.researcher.markup import (
+    Column,
+    Html,
+    heading,
+    image,
+    image_address,
+    join,
+    link,
+    show,
+    table,
+)
+from app.views.researcher.words import number, signed, target_names
+
+Found = Mapping[str, Any]
+GONE = "A target that is not here any more"
+COUNTS = (Column("Target", head=True), Column("Rankings", numeric=True))
+EACH = (Column("Target", head=True), Column("Its ranking", numeric=True))
+
+
+def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
+    """Chart and table by target, and folded away the number of every single ranking.
+
+    Args:
+        store: the store.
+        fit: the fit.
+        label: the participant's; ``None`` for a pooled fit.
+        is_early: shows how many rankings there are, and no agreement.
+    """
+    held_out = fit.report.get("held_out")
+    if held_out is None:
+        return
+    names = target_names(store.ranked_rounds(fit.study_id))
+    places = {sha: place for place, sha in enumerate(names)}
+    found = sorted(held_out["targets"], key=lambda one: places.get(one["target"], len(places)))
+
+    def linked(sha: str) -> str:
+        name = names.get(sha)
+        if name is None:
+            return GONE
+        return link(name, rankings_address(fit.study_id, person=label, target=name))
+
+    show(heading("By target"))
+    if is_early:
+        show(
+            table(
+                COUNTS,
+                [(_pictured(one["target"], linked), str(one["n_rankings"])) for one in found],
+            )
+        )
+        return
+    pairs = [
+        charts.Pair(
+            names.get(one["target"], GONE),
+            one["stock"],
+            one["personal"],
+            one["n_rankings"],
+            image=image_address(one["target"]),
+        )
+        for one in found
+    ]
+    numbers = tuple(
+        Column(title, numeric=True)
+        for title in ("Stock LPIPS", "Personal" if label else "Pooled", "Difference")
+    )
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        st.altair_chart(charts.dumbbell(pairs), alt="Stock and personal Spearman by target")
+    with right:
+        show(table((*COUNTS, *numbers), [_row(one, linked) for one in found]))
+    rows = each_ranking(held_out, linked)
+    if rows:
+        with st.expander(f"Every ranking by itself ({len(rows)})"):
+            show(table((*EACH, *numbers), rows))
+
+
+def each_ranking(held_out: Found, linked: Any) -> list[tuple[str, ...]]:
+    """Spearman of each single ranking, whose mean the report gives; none of older reports."""
+    stock, personal = held_out["stock"], held_out["personal"]
+    targets: Sequence[str] = personal.get("targets") or ()
+    sides = (stock.get("per_ranking") or (), personal.get("per_ranking") or ())
+    if not targets or any(len(side) != len(targets) for side in sides):
+        return []
+    return [
+        (
+            linked(sha),
+            str(targets[: place + 1].count(sha)),
+            number(theirs),
+            number(mine),
+            signed(_difference(theirs, mine)),
+        )
+        for place, (sha, theirs, mine) in enumerate(zip(targets, *sides, strict=True))
+    ]
+
+
+def _row(one: Found, linked: Any) -> tuple[str, ...]:
+    return (
+        _pictured(one["target"], linked),
+        str(one["n_rankings"]),
+        number(one["stock"]),
+        number(one["personal"]),
+        signed(_difference(one["stock"], one["personal"])),
+    )
+
+
+def _pictured(sha: str, linked: Any) -> Html:
+    return join(
+        Html("<span class='cl-line' style='flex-wrap:nowrap'>"),
+        image(sha, "", side=44),
+        linked(sha),
+        Html("</span>"),
+    )
+
+
+def _difference(stock: float | None, personal: float | None) -> float | None:
+    return None if stock is None or personal is None else personal - stock

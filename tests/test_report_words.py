@@ -1,0 +1,124 @@
+"""What a report says in words, from what a fit tells; see test_views_report.py for the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.records import Fit
+from app.views.researcher import report_compare, report_curve, report_words, words
+from clpips import evaluation
+
+
+def told(verdict: str, **held_out: Any) -> Fit:
+    """A fit that says this much and no more."""
+    report = {
+        "held_out": {"verdict": verdict, "sentence": "It is so.", **held_out},
+        "n_rankings": 9,
+        "n_targets": 4,
+    }
+    return Fit(1, 1, 1, "participant", "alex", Path("a.safetensors"), report, None, "")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "using", "badge"),
+    [
+        ("better", "personal metric", "Better than stock"),
+        ("not better yet", "stock LPIPS", "Not proven"),
+        ("too early", "stock LPIPS", "Not proven"),
+        ("worse", "stock LPIPS", "Worse than stock"),
+    ],
+)
+def test_a_metric_is_in_use_only_once_it_is_proven(verdict: str, using: str, badge: str) -> None:
+    fit = told(verdict)
+    assert f"In use: <strong>{using}</strong>" in report_words.use(fit)
+    assert f">{badge}<" in report_words.standing(fit)
+    assert (">Not proven<" in report_words.use(fit)) == (badge == "Not proven")
+
+
+def test_the_report_has_the_last_word_on_what_is_in_use() -> None:
+    assert report_words.in_use(told("better", in_use="stock")) == "stock"
+    assert report_words.in_use(told("better")) == "personal"
+
+
+def test_a_pooled_fit_is_not_called_personal() -> None:
+    pooled = replace(told("better", sentence="The personal metric agrees."), participant_id=None)
+    assert report_words.finding(pooled) == "The pooled metric agrees."
+    assert "<strong>pooled metric</strong>" in report_words.use(pooled)
+
+
+def test_the_least_numbers_are_those_of_the_verdict() -> None:
+    least = (report_words.LEAST_RANKINGS, report_words.LEAST_TARGETS)
+    assert least == (evaluation.MIN_RANKINGS, evaluation.MIN_TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("rankings", "targets", "sentence"),
+    [
+        (3, 3, "collect 2 more rankings. Then"),
+        (4, 4, "collect 1 more ranking. Then"),
+        (1, 1, "collect 4 more rankings, among them of 2 further targets. Then"),
+        (9, 2, "collect 1 more ranking, it of a further target. Then"),
+        (4, 1, "collect 2 more rankings, each of a further target. Then"),
+        (9, 3, "collect rankings of further targets, then"),
+    ],
+)
+def test_what_to_collect_next(rankings: int, targets: int, sentence: str) -> None:
+    assert sentence in report_words.next_step(rankings, targets)
+
+
+def test_a_pooled_fit_has_no_row_that_is_called_personal() -> None:
+    pooled, own = replace(told("better"), participant_id=None), told("better")
+    row = {"name": "personal", "space": "wide"}
+    assert report_compare.called(row, pooled) == "Pooled"
+    assert report_compare.called(row, own) == "Personal"
+    assert report_words.row_name({"name": "stock", "space": "wide"}) == "Not fitted"
+
+
+def test_rankings_left_out_are_counted_with_their_reason() -> None:
+    own = {"n_rankings": 5, "n_left_out": 2, "left_out": {"fewer than 3 images": 2}}
+    assert report_compare.counted({"personal": own}) == (
+        "n = 5 rankings, 2 left out (2 × fewer than 3 images)."
+    )
+
+
+def test_the_settings_that_a_fit_chose_are_told() -> None:
+    fit = told("better")
+    assert report_compare.how_made(fit) == ""
+    settings = {"granularity": "layer", "start": "everyone", "shrinkage": 0.02, "margin": 1.0}
+    chosen = replace(fit, report={**fit.report, "settings": settings})
+    assert report_compare.how_made(chosen) == (
+        "Chosen inside the training rankings alone: one weight a layer, starting from "
+        "everybody’s weights, shrinkage 0.02, margin 1."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "agreement", "words_"),
+    [
+        (1.2, 0.6, "reaches more than this person’s own repeatability: 120\u00a0% of it"),
+        (-0.2, -0.1, "reaches none of this person’s own repeatability"),
+    ],
+)
+def test_a_share_above_one_or_below_nothing_is_put_so(
+    value: float, agreement: float, words_: str
+) -> None:
+    share = {"value": value, "agreement": agreement, "ceiling": 0.5, "of": "repeatability"}
+    assert words_ in report_words.reached(share)
+
+
+def test_other_people_are_the_persons_own_where_that_is_told() -> None:
+    over = {"lower": {"value": 0.3}, "people": {"Ada": {"lower": {"value": 0.5}}}}
+    assert report_curve.others_of({"ceiling": over}, "Ada")["lower"]["value"] == 0.5
+    assert report_curve.others_of({"ceiling": over}, None)["lower"]["value"] == 0.3
+    assert report_curve.others_of({"ceiling": None}, "Ada") == {}
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"), [(None, "–"), (0.0004, "<\u00a00.001"), (0.0312, "0.031"), (0.25, "0.25")]
+)
+def test_a_probability_has_as_many_digits_as_matter(p: float | None, shown: str) -> None:
+    assert words.p_value(p) == shown
