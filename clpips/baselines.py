@@ -170,7 +170,8 @@ def best_tilts(fit: RankingFit, left_out: Sequence[frozenset[str]], watch: Watch
     kept = np.array([[one.target not in each for each in left_out] for one in rankings])
     shares = fit.comparisons.shares(kept_weights(rankings, kept))
     starts = np.flatnonzero(np.diff(fit.space.block_of, prepend=-1))
-    gaps = fit.comparisons.gaps(np.add.reduceat(fit.vectors * fit.stock, starts, axis=1))
+    per_layer = np.add.reduceat(fit.table * fit.stock, starts, axis=1)[fit.rows] * fit.unit
+    gaps = fit.comparisons.gaps(per_layer)
     coarse = np.arange(-STEEPEST, STEEPEST + COARSE / 2, COARSE)
     tilts = []
     for number, own in enumerate(kept.T):

@@ -18,7 +18,7 @@ from clpips.errors import InputError, UndefinedStatistic
 from clpips.everyone import Everyone
 from clpips.features import Vectors
 from clpips.fitting import RankingFit
-from clpips.intervals import HELD_OUT_UPPER, gain_interval
+from clpips.intervals import HELD_OUT_REACH, gain_interval
 from clpips.metric import CLPIPS
 from clpips.observations import Known, Observation, by_participant
 from clpips.selection import Plan
@@ -248,7 +248,7 @@ def held_out_of(
     ]
     by_target = [np.array([gains[n] for n in g if gains[n] is not None]) for g in groups]
     counted = [each for each in by_target if len(each)]
-    gain, interval = gain_interval(counted, upper=HELD_OUT_UPPER)
+    gain, interval = gain_interval(counted, reach=HELD_OUT_REACH)
     return HeldOut(
         stock=stock,
         personal=personal,

@@ -257,7 +257,7 @@ def _best(by_group: Sequence[Array]) -> int:
 
 def _scores(fit: RankingFit, weights: Array) -> Array:
     """(observations, problems) Spearman of each ranking; NaN where it has none."""
-    distances = fit.vectors @ weights  # centred per ranking, which keeps the order
+    distances = fit.distances(weights)  # centred per ranking, which keeps the order
     found = np.full((len(fit.observations), weights.shape[1]), np.nan)
     start = 0
     for number, each in enumerate(fit.observations):

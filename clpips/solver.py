@@ -34,9 +34,9 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 TOLERANCE = 2e-3
 """Relative duality gap at which a fit is done."""
-NEWTON_STEPS = 2
+NEWTON_STEPS = 1
 """Per gradient step, from the last step's multipliers; the gap is measured after many more."""
-CHECK_EVERY = 10
+CHECK_EVERY = 15
 LEAST_CURVATURE = 1e-3
 """Comparisons of nearly equal images are stepped as if they had this share of the median's."""
 ROWS_AT_ONCE = 4096

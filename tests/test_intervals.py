@@ -8,7 +8,7 @@ from scipy import stats
 
 from clpips.clustered import Clustered
 from clpips.errors import InputError
-from clpips.intervals import HELD_OUT_UPPER, bootstrap_interval, gain_interval
+from clpips.intervals import HELD_OUT_REACH, bootstrap_interval, gain_interval
 
 VALUES = np.array([0.2, 0.5, 0.65, 0.7, 0.8, 0.85, 0.9, 0.35])
 UNBOUNDED = (-np.inf, np.inf)
@@ -186,7 +186,7 @@ def test_impossible_input_is_named() -> None:
 def test_a_held_out_gains_interval_reaches_farther_up_and_stays_where_gains_can_be() -> None:
     gains = [np.array([value]) for value in VALUES]
     mean, (low, high) = gain_interval(gains)
-    _, (lower, upper) = gain_interval(gains, upper=HELD_OUT_UPPER)
-    assert lower == low
-    assert upper - mean == pytest.approx(HELD_OUT_UPPER * (high - mean))
+    _, (lower, upper) = gain_interval(gains, reach=HELD_OUT_REACH)
+    assert (mean - lower) / (mean - low) == pytest.approx(HELD_OUT_REACH[0])
+    assert (upper - mean) / (high - mean) == pytest.approx(HELD_OUT_REACH[1])
     assert gain_interval([np.array([1.9]), np.array([-1.5])])[1] == (-2.0, 2.0)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 
 from app.steps import part
 from app.store import Store
 from clpips.errors import StudyError
-from clpips.observations import Observation
+from clpips.observations import Observation, observe
 from clpips.spaces import Encoder, open_space, space_of
 from clpips.types import Backbone, Job, Ranking, Study
 from clpips.watch import Watch
@@ -89,9 +88,7 @@ def observations(
     absent = next((pair for pair in pairs if pair not in known), None)
     if absent is not None:
         raise StudyError(f"a fit needs every difference vector, got none for image {absent[1]!r}")
-    return [
-        Observation(r, np.stack([known[r.target, image] for image in r.images])) for r in rankings
-    ]
+    return observe(rankings, lambda: network(backbone), known=known)
 
 
 def ask_again(store: Store, study_id: int) -> None:
