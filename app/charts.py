@@ -47,8 +47,13 @@ class Pair:
     image: str | None = None
 
 
-def dumbbell(pairs: Sequence[Pair]) -> alt.LayerChart:
-    """Stock and personal Spearman of each row, joined by a line; intervals and pictures if any."""
+def dumbbell(pairs: Sequence[Pair], *, fitted: str = PERSONAL) -> alt.LayerChart:
+    """Stock and personal Spearman of each row, joined by a line; intervals and pictures if any.
+
+    Args:
+        pairs: the rows.
+        fitted: what the personal values are called.
+    """
     rows = [_dumbbell_row(pair) for pair in pairs]
     pictures = any(pair.image for pair in pairs)
     base = alt.Chart(alt.Data(values=rows)).encode(
@@ -67,21 +72,21 @@ def dumbbell(pairs: Sequence[Pair]) -> alt.LayerChart:
     tooltip = [
         alt.Tooltip("name:N", title="Name"),
         alt.Tooltip("stock:Q", title=STOCK, format="+.2f"),
-        alt.Tooltip("personal:Q", title=PERSONAL, format="+.2f"),
+        alt.Tooltip("personal:Q", title=fitted, format="+.2f"),
         alt.Tooltip("n:Q", title="Rankings"),
     ]
     line = base.mark_rule(strokeWidth=3, color=COLOURS[STOCK], opacity=0.35).encode(
         x=_spearman_axis("stock", rows), x2="personal:Q", tooltip=tooltip
     )
     layers = [line, *_intervals(base)] if _has_intervals(pairs) else [line]
-    for key, series in (("stock", STOCK), ("personal", PERSONAL)):
+    for key, series in (("stock", STOCK), ("personal", fitted)):
         layers.append(
             base.transform_calculate(series=f"'{series}'")
             .mark_point(size=110, filled=True, opacity=1)
             .encode(
                 x=_spearman_axis(key, rows),
-                color=_colour(STOCK, PERSONAL),
-                shape=_shape(STOCK, PERSONAL),
+                color=_colour(STOCK, fitted),
+                shape=_shape(STOCK, fitted),
                 tooltip=tooltip,
             )
         )
@@ -222,12 +227,16 @@ def _spearman_axis(field: str, rows: Sequence[dict[str, Any]]) -> alt.X:
 
 
 def _colour(*series: str, legend: bool = True) -> alt.Color:
-    scale = alt.Scale(domain=list(series), range=[COLOURS[each] for each in series])
+    scale = alt.Scale(
+        domain=list(series), range=[COLOURS.get(each, COLOURS[PERSONAL]) for each in series]
+    )
     return alt.Color("series:N", scale=scale, title=None, legend=_legend(legend))
 
 
 def _shape(*series: str, legend: bool = True) -> alt.Shape:
-    scale = alt.Scale(domain=list(series), range=[SHAPES[each] for each in series])
+    scale = alt.Scale(
+        domain=list(series), range=[SHAPES.get(each, SHAPES[PERSONAL]) for each in series]
+    )
     return alt.Shape("series:N", scale=scale, title=None, legend=_legend(legend))
 
 

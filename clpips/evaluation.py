@@ -94,6 +94,10 @@ class HeldOut:
         n = self.personal.n_rankings
         counted = f"{n} ranking{'s' if n != 1 else ''} of {self.n_targets} target"
         counted += "s" if self.n_targets != 1 else ""
+        enough = n >= MIN_RANKINGS and self.n_targets >= MIN_TARGETS
+        if self.gain is not None and self.gain_ci is None and enough:
+            gain = f"{self.gain:+z.2f} Spearman, {counted}"
+            return f"No interval can be given, because all rankings gain alike ({gain})."
         if self.gain is None or self.gain_ci is None or self.verdict == "too early":
             return f"Too early to tell: {counted} are not enough to compare the two metrics."
         low, high = self.gain_ci

@@ -267,8 +267,12 @@ def _scores(fit: RankingFit, weights: Array) -> Array:
         if len(ranks) < MIN_IMAGES or np.ptp(ranks) == 0:
             continue
         theirs = ours.argsort(axis=0).argsort(axis=0).astype(float)
+        tied = (np.diff(np.sort(ours, axis=0), axis=0) == 0).any(axis=0)
+        if tied.any():  # identical pictures: they share a rank, whatever their order in the file
+            theirs[:, tied] = stats.rankdata(ours[:, tied], axis=0)
         ranks = ranks - ranks.mean()
         theirs -= theirs.mean(axis=0)
         lengths = np.sqrt((ranks**2).sum() * (theirs**2).sum(axis=0))
-        found[number] = ranks @ theirs / lengths
+        known = lengths > 0
+        found[number, known] = (ranks @ theirs)[known] / lengths[known]
     return found

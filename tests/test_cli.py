@@ -442,3 +442,18 @@ def test_the_readme_documents_every_command_and_option() -> None:
         for action in command._actions:
             for option in action.option_strings:
                 assert option in readme, f"{name} {option}"
+
+
+def test_somebody_whose_images_are_all_tied_does_not_stop_the_others(
+    capsys, study: Path, tmp_path: Path
+) -> None:
+    lines = (study / "rankings.csv").read_text().splitlines()
+    tied = [line.rsplit(",", 1)[0] + ",1" if line.startswith("bo/ya") else line for line in lines]
+    table = tmp_path / "tied.csv"
+    table.write_text("\n".join(tied))
+    out = tmp_path / "out"
+    status, told, _ = run(capsys, "fit", table, "--images", study / "pictures", "--out", out)
+    assert status == 0 and "bo/ya: not fitted, because all images of every ranking are tied" in told
+    report = json.loads((out / "report.json").read_text())
+    assert list(report["participants"]) == ["ada"] and list(report["left_out"]) == ["bo/ya"]
+    assert "Stock stays in use" in told

@@ -468,9 +468,9 @@ def test_the_weights_tab_shows_true_weights_only_of_simulated_participants(store
     add_vectors(store, study)
     fitted(store, study, "each")
     screen = opened(study, "Why")
-    assert "True share" not in text_of(screen)
+    assert "True, share" not in text_of(screen)
     screen.selectbox(key="whose-weights").select("Robot").run()
-    assert "True share" in text_of(screen)
+    assert "True, share" in text_of(screen)
     assert '<td class="cl-number">60 %</td>' in text_of(screen)
 
 

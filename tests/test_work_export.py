@@ -19,7 +19,7 @@ from staged import add_vectors, end, job, person, picture, rank_once, ranked_stu
 from app.records import Export, Fit
 from app.store import Store
 from app.work import export, fit
-from clpips.errors import Cancelled, ClpipsError, StudyError
+from clpips.errors import Cancelled, ClpipsError, InputError, StudyError
 from clpips.images import load_image
 from clpips.metric import CLPIPS
 from clpips.rankings import read_rankings
@@ -175,14 +175,29 @@ def test_the_onnx_export_gives_the_personal_distances(store: Store, study: Study
     assert found[0] == pytest.approx(ours.distance(*paths), abs=1e-5)
 
 
-def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, study: Study) -> None:
+@pytest.fixture
+def larger(store: Store) -> Study:
+    """Enough rankings for a report that is not too early."""
+    ready = ranked_study(store, targets=5)
+    add_vectors(store, ready)
+    return ready
+
+
+def test_the_paper_quotes_no_number_that_is_too_early(store: Store, study: Study) -> None:
+    a_fit(store, study)
+    with pytest.raises(InputError, match="it is too early"):
+        exported(store, study, "methods")
+
+
+def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, larger: Study) -> None:
+    study = larger
     a_fit(store, study)
     a_fit(store, study)
     held_out = [one.report["held_out"] for one in store.fits(study.id)[:2]]
     text = exported(store, study, "methods").path.read_text(encoding="utf-8")
     mean = np.mean([one["personal"]["spearman"] for one in held_out])
     assert "2 participants ranked images by" in text
-    assert "(3 targets). This gave 6 rankings of 4 images and 36 comparisons" in text
+    assert "(5 targets). This gave 10 rankings of 4 images and 60 comparisons" in text
     told = re.search(r"([−0-9.]+)(?: \([^)]*\))? for the personal metric", text)
     assert told is not None
     assert float(told[1].replace("−", "-")) == pytest.approx(mean, abs=0.006)
@@ -190,11 +205,12 @@ def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, stud
     assert r"study ‘Hüte \& Shapes’" in table and "Ada 1" in table and "Ada 2" in table
 
 
-def test_simulated_participants_are_called_so_in_the_paper(store: Store, study: Study) -> None:
+def test_simulated_participants_are_called_so_in_the_paper(store: Store, larger: Study) -> None:
+    study = larger
     robot, _ = store.add_participant(study.id, label="Robot", simulated=True, true_weights={})
     store.consent(robot.id)
     store.start(robot.id)
-    for _ in range(3):
+    for _ in range(5):
         rank_once(store, robot)
     add_vectors(store, study)
     a_fit(store, study)

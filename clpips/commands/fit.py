@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,16 @@ def run(options: argparse.Namespace) -> None:
         everyone = None
         if with_others and len(groups) > 1:
             everyone = Everyone(observations, stock.space)
-        fitted = {name: _fit_one(options, name, groups[name], everyone, watch) for name in names}
+        left_out = {} if len(names) == 1 else _cannot_fit(groups)
+        fitted = {
+            name: _fit_one(options, name, groups[name], everyone, watch)
+            for name in names
+            if name not in left_out or len(left_out) == len(names)
+        }
     contents: dict[Path, bytes] = {}
     report: dict[str, Any] = {"backbone": options.backbone, "participants": {}}
+    if left_out:
+        report["left_out"] = left_out
     if options.baseline is not None:
         report["baseline"] = options.baseline
     for name, (metric, result) in fitted.items():
@@ -69,7 +76,9 @@ def run(options: argparse.Namespace) -> None:
         print_json(report)
         return
     for name, (_, result) in fitted.items():
-        print(f"{name}: {_one_person(result, options.baseline)}")
+        print(f"{name}: {_one_person(result, options)}")
+    for name, reason in left_out.items():
+        print(f"{name}: not fitted, {reason}")
     print(f"written to {Path(options.out)}{os.sep}")
 
 
@@ -160,12 +169,25 @@ def _check_out(out: str, files: Iterable[Path]) -> None:
             raise InputError(f"{path}: a folder is in the way of the file to be written")
 
 
-def _one_person(result: HeldOut | None, baseline: str | None) -> str:
+def _cannot_fit(groups: Mapping[str, Sequence[Observation]]) -> dict[str, str]:
+    """Who has no ranking in which one image is nearer than another."""
+    return {
+        name: "because all images of every ranking are tied"
+        for name, own in groups.items()
+        if all(len(set(one.ranking.ranks)) < 2 for one in own)
+    }
+
+
+def _one_person(result: HeldOut | None, options: argparse.Namespace) -> str:
     if result is None:
         return "fitted; no held-out agreement, which needs rankings of at least two targets"
     sentence = result.sentence
-    if baseline is not None:
-        sentence = sentence.replace("The personal metric", f"The baseline {baseline!r}")
+    if options.baseline is not None:
+        sentence = sentence.replace("The personal metric", f"The baseline {options.baseline!r}")
+    elif options.pooled:
+        sentence = sentence.replace("The personal metric", "The pooled metric")
+    if result.in_use == "stock":
+        sentence += " Stock stays in use; these weights are not proven."
     return (
         f"held-out Spearman {one_number(result.personal.spearman)} "
         f"(stock {one_number(result.stock.spearman)}). {sentence}"

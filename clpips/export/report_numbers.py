@@ -63,7 +63,8 @@ def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
     """The numbers of a report: ``backbone`` and, by name, ``participants`` with ``held_out``.
 
     Raises:
-        InputError: no participant has held-out agreement, or the report is of the pooled fit.
+        InputError: no participant has held-out agreement that it is not too early for, or the
+            report is of the pooled fit.
     """
     entries: Mapping[str, Mapping[str, Any]] = report["participants"]
     if list(entries) == ["pooled"]:
@@ -72,10 +73,12 @@ def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
         name: entry["held_out"]
         for name, entry in entries.items()
         if isinstance(entry.get("held_out"), Mapping)
+        and entry["held_out"].get("verdict") != "too early"
     }
     if not held_out:
         raise InputError(
-            "a methods text needs held-out agreement, which rankings of at least two targets give"
+            "a methods text needs held-out agreement of at least one participant, "
+            "which five rankings of three targets give: it is too early"
         )
     found = list(held_out.values())
     gains = [_number(one.get("gain")) for one in found]
@@ -92,7 +95,7 @@ def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
         comparisons=_total(entries, "n_comparisons"),
         backbone=backbone if isinstance(backbone, str) else None,
         n_weights=sum(spec_of(backbone).channels) if backbone in BACKBONES else None,
-        interval_of="rankings",
+        interval_of="targets",
         icc_form=_icc_form(found),
         gain=_mean(gains),
         gain_ci=None if alone is None else _interval(alone.get("gain_ci")),
@@ -126,11 +129,16 @@ def _rows(found: Sequence[Mapping[str, Any]]) -> tuple[MetricRow, ...]:
 def _spearman_ci(values: Sequence[Mapping[str, Any]]) -> Interval | None:
     if len(values) == 1:
         return _interval(values[0].get("spearman_ci"))
-    groups = []
+    groups, clusters = [], []
     for one in values:
         known = [_number(value) for value in one.get("per_ranking") or ()]
-        groups.append(np.array([value for value in known if value is not None]))
-    return bootstrap_interval(groups)
+        targets = one.get("targets") or ()
+        if len(targets) != len(known):  # a report of an earlier version: every ranking by itself
+            targets = range(len(known))
+        both = [pair for pair in zip(known, targets, strict=True) if pair[0] is not None]
+        groups.append(np.array([value for value, _ in both]))
+        clusters.append([its for _, its in both])
+    return bootstrap_interval(groups, clusters=clusters)
 
 
 def _people(

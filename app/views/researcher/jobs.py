@@ -58,7 +58,10 @@ def ending(job: Job | None, *, what: str) -> None:
     if job.state == "failed":
         st.error(f"{what} failed: {job.message or 'no reason was given'}", icon=":material/error:")
     elif job.state == "cancelled":
-        st.info(f"{what} was cancelled. Nothing was changed.")
+        kept = (
+            "Metrics that were done before stay." if job.kind == "fit" else "Nothing was changed."
+        )
+        st.info(f"{what} was cancelled. {kept}")
 
 
 def worker_line(store: Store) -> None:

@@ -44,6 +44,10 @@ CURVE_HELP = (
 )
 
 
+FEW_BOARDS = 5
+"""With fewer repeated boards, repeatability is too uncertain to be taken at its word."""
+
+
 def draw_ceiling(found: Found, label: str | None) -> None:
     """What is there to be reached, and how much of it is; nothing of fits that do not know.
 
@@ -59,6 +63,9 @@ def draw_ceiling(found: Found, label: str | None) -> None:
     shares = found.get("share") or ()
     if shares:
         st.markdown(reached(shares[0]))
+        boards = (found.get("repeatability") or {}).get("n_boards", FEW_BOARDS)
+        if shares[0]["of"] == "repeatability" and boards < FEW_BOARDS:
+            show(quiet(f"From {plural(boards, 'board')} ranked twice: no more than a first hint."))
     if rows:
         show(compact(CEILINGS, rows))
     for words in why_not:
@@ -89,7 +96,7 @@ def ceiling_rows(found: Found, label: str | None) -> list[tuple[str, ...]]:
     ):
         one = others.get(key)
         if one:
-            boards = plural(one["n_boards"], "shared board")
+            boards = f"{plural(one['n_boards'], 'board')} that others ranked too"
             share = shares.get("other people") if key == "lower" else None
             rows.append((name, _value(one["value"], one.get("ci")), _share(share), boards))
     return rows

@@ -77,11 +77,14 @@ def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.altair_chart(charts.dumbbell(pairs), alt="Stock and personal Spearman by target")
+        st.altair_chart(
+            charts.dumbbell(pairs, fitted="Personal" if label else "Pooled"),
+            alt="Stock and personal Spearman by target",
+        )
     with right:
         show(table((*COUNTS, *numbers), [_row(one, linked) for one in found]))
     rows = each_ranking(held_out, linked)
-    if rows:
+    if rows and label:  # of several people, a row could not say whose it is
         with st.expander(f"Every ranking by itself ({len(rows)})"):
             show(table((*EACH, *numbers), rows))
 

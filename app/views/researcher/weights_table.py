@@ -17,7 +17,7 @@ def draw(fit: Fit) -> None:
     show(table(columns(true), rows(layers, true)))
     words = (
         "A layer’s sum adds its channels’ weights. It leaves out how large the differences on "
-        "that layer are, which the shares of the distance do not."
+        "that layer are; shares of the distance, where they are shown, do not."
     )
     if true is not None:
         words += " The true weights are known because this participant is simulated."
@@ -26,7 +26,8 @@ def draw(fit: Fit) -> None:
 
 def columns(true: Sequence[float] | None) -> list[Column]:
     """The table's columns; the true share only where it is known."""
-    names = ["Stock share", "Personal share"] + (["True share"] if true is not None else [])
+    names = ["Stock, share of weights", "Personal, share of weights"]
+    names += ["True, share of weights"] if true is not None else []
     names += ["Stock sum", "Personal sum", "Personal ÷ stock"]
     return [Column("Layer", head=True), *(Column(name, numeric=True) for name in names)]
 
