@@ -188,8 +188,8 @@ def _level(ceiling: float, y: alt.Y) -> list[alt.Chart]:
     row = {"spearman": ceiling, "words": f"own repeatability {ceiling:.2f}"}
     base = alt.Chart(alt.Data(values=[row])).encode(y=y)
     line = base.mark_rule(color=COLOURS[STOCK], strokeDash=[2, 3], strokeWidth=1.5)
-    words = base.mark_text(align="left", baseline="top", dx=4, dy=4, color=COLOURS[STOCK])
-    return [line, words.encode(x=alt.value(0), text="words:N")]
+    words = base.mark_text(align="right", baseline="top", dx=-4, dy=8, color=COLOURS[STOCK])
+    return [line, words.encode(x=alt.value("width"), text="words:N")]
 
 
 def _last(ahead: Ahead | None) -> list[float]:

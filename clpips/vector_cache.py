@@ -2,7 +2,7 @@
 
 A vector is kept under a hash of all that it depends on: the *bytes* of both files, the feature
 space, and the checksum of its frozen weights. Bytes and not decoded pixels, because hashing a
-file is twenty times quicker than decoding it, and what is decoded from the same bytes is the
+file is much quicker than decoding it, and what is decoded from the same bytes is the
 same; a picture saved anew in another format is merely computed again. Names do not count: a
 picture that was moved is found, one that was changed in place is not.
 
