@@ -53,13 +53,13 @@ def default_cache() -> VectorCache | None:
         InputError: ``CLPIPS_CACHE_MIB`` is not a positive whole number.
     """
     stated = os.environ.get("CLPIPS_CACHE")
-    if stated == "off":
+    if stated is not None and stated.lower() == "off":
         return None
     user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     size = os.environ.get("CLPIPS_CACHE_MIB")
     if size is not None and not (size.isascii() and size.isdigit() and int(size) > 0):
         raise InputError(f"CLPIPS_CACHE_MIB must be a positive whole number, got {size!r}")
-    folder = Path(stated) if stated else user / "clpips" / "vectors"
+    folder = Path(stated).expanduser() if stated else user / "clpips" / "vectors"
     return VectorCache(folder, limit=int(size) << 20 if size else LIMIT)
 
 

@@ -80,6 +80,7 @@ def test_each_person_has_each_metric_in_each_space_on_the_same_rankings(document
         ]
         assert {one["agreement"]["n_rankings"] for one in rows} == {4}
         assert {one["n_targets"] for one in rows} == {4}
+        assert {one["too_early"] for one in rows} == {True}  # four rankings: five are needed
         for one in rows:
             assert (one["gain"] is None) == (one["p"] is None) == (one["name"] == "stock")
             assert -1 <= one["agreement"]["spearman"] <= 1
@@ -151,12 +152,13 @@ def test_the_table_shows_the_numbers_of_the_document(capsys, study: Path, docume
     assert (status, err) == (0, "")
     blocks = {block.splitlines()[0]: block.splitlines()[2:] for block in out.split("\n\n")}
     for name, rows in [*document["participants"].items(), ("over people", document["overall"])]:
-        shown = [line.split() for line in blocks[name]]
+        shown = [line.split() for line in blocks[name][: len(METRICS)]]
         for line, one in zip(shown, rows[: len(METRICS)], strict=True):
             assert line[:3] == ["alex", one["name"], f"{one['agreement']['spearman']:.3f}"]
             if one["gain"] is not None:
                 assert f"{one['gain']:+.3f}" in line
                 assert f"{one['p']:.4f}" in line
+        assert ("Too early to tell" in blocks[name][-1]) == (name != "over people")
     assert "cy: left out; held-out agreement needs rankings of at least two targets" in out
     assert "for 10 tests (over people: 5)" in out
 

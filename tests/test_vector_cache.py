@@ -226,8 +226,12 @@ def test_the_environment_says_where_and_how_large(monkeypatch, tmp_path: Path) -
         monkeypatch.setenv("CLPIPS_CACHE_MIB", wrong)
         with pytest.raises(InputError, match="CLPIPS_CACHE_MIB must be a positive whole number"):
             default_cache()
-    monkeypatch.setenv("CLPIPS_CACHE", "off")
-    assert default_cache() is None
+    for off in ("off", "OFF"):
+        monkeypatch.setenv("CLPIPS_CACHE", off)
+        assert default_cache() is None
+    monkeypatch.delenv("CLPIPS_CACHE_MIB")
+    monkeypatch.setenv("CLPIPS_CACHE", "~/vectors")
+    assert default_cache().folder == Path.home() / "vectors"
 
 
 def test_a_second_metric_finds_what_the_first_computed(cache, files, monkeypatch) -> None:

@@ -15,7 +15,7 @@ from clpips.agreement import over_people as mean_agreement
 from clpips.baselines import part_of, side_by_side
 from clpips.commands.printing import one_number, print_json, progress
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.evaluation import check_targets, held_out_of
+from clpips.evaluation import MIN_RANKINGS, MIN_TARGETS, check_targets, held_out_of
 from clpips.everyone import Everyone
 from clpips.intervals import Interval, gain_interval
 from clpips.metric import CLPIPS
@@ -70,6 +70,11 @@ class Row:
     p: float | None = None
     p_corrected: float | None = None
 
+    @property
+    def too_early(self) -> bool:
+        """Whether one person's rankings are too few to compare metrics by."""
+        return self.agreement.n_rankings < MIN_RANKINGS or self.n < MIN_TARGETS
+
     def to_dict(self, counted: str) -> dict[str, Any]:
         """Plain values, ready for JSON; ``counted`` says what ``n`` counts."""
         everything = self.agreement.to_dict()
@@ -78,6 +83,7 @@ class Row:
             "space": self.space,
             "agreement": {key: everything[key] for key in SHOWN},
             counted: self.n,
+            **({"too_early": self.too_early} if counted == "n_targets" else {}),
             "gain": self.gain,
             "gain_ci": self.gain_ci,
             "p": self.p,
@@ -203,6 +209,11 @@ def _table(name: str, rows: Sequence[Row], counted: str) -> list[str]:
             f"  {row.space:<10} {row.name:<14} {one_number(own.spearman):>8} "
             f"{_interval(own.spearman_ci):>17} {gain:>7} {_interval(row.gain_ci):>17} "
             f"{_p(row.p):>7} {_p(row.p_corrected):>7} {own.n_rankings:>4} {row.n:>7}"
+        )
+    if counted == "targets" and any(row.too_early for row in rows):
+        lines.append(
+            f"  Too early to tell: a first answer needs {MIN_RANKINGS} rankings of "
+            f"{MIN_TARGETS} targets that count."
         )
     return lines
 
