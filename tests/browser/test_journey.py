@@ -214,7 +214,7 @@ def test_the_researcher_fits_reads_and_exports(app, chromium, tmp_path: Path) ->
     page.get_by_role("option", name="P001").click()
     press(page, "Fit personal metric")
     report = page.get_by_text(re.compile("on unseen targets|Too early")).first
-    report.wait_for(timeout=60_000)
+    report.wait_for(timeout=200_000)  # it may wait behind the simulated study
     for words in ("Spearman", "ICC(A,1)", "Stock LPIPS", "Personal"):
         expect(page.get_by_text(words).first).to_be_visible()
 
