@@ -1,0 +1,1 @@
+"""``tiny``: a small Stable-Diffusion-shaped model, trained here on pictures of ``scenes``."""

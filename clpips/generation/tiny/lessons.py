@@ -1,0 +1,163 @@
+"""What each part of the tiny model is trained to do: batches and losses, equation by equation."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import lpips
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from torch import nn
+from torch.nn import functional
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
+
+from clpips.generation.tiny.pictures import Array, Pictures
+from clpips.generation.tiny.training import Chance, Course, train
+from clpips.metric import CLPIPS
+from clpips.watch import Watch
+
+KL_SHARE = 1e-5
+LPIPS_SHARE = 0.5
+UNCONDITIONED = 0.1
+"""Share of captions that are replaced by nothing, for classifier-free guidance."""
+SNR_LIMIT = 5.0
+
+PAIRS_AT_ONCE, PICTURES_AT_ONCE, LATENTS_AT_ONCE = 128, 16, 64
+
+
+def tensor(pixels: Array) -> torch.Tensor:
+    """(pictures, side, side, 3) bytes → (pictures, 3, side, side) in [−1, 1]."""
+    scaled = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float()
+    return scaled / 127.5 - 1
+
+
+def tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    """(texts, 32) token numbers, cut and filled up."""
+    found = tokenizer(
+        texts,
+        padding="max_length",
+        truncation=True,
+        max_length=tokenizer.model_max_length,
+        return_tensors="pt",
+    )
+    return torch.as_tensor(found.input_ids)
+
+
+def teach_clip(
+    model: CLIPModel,
+    tokenizer: CLIPTokenizer,
+    seen: Pictures,
+    course: Course,
+    folder: Path,
+    watch: Watch,
+) -> None:
+    """Tell which caption belongs to which picture (Radford et al. 2021, section 2.3)."""
+    ids = tokens(tokenizer, seen.texts)
+
+    def loss(chance: Chance) -> torch.Tensor:
+        rows = torch.randint(len(ids), (PAIRS_AT_ONCE,), generator=chance)
+        pixels = tensor(seen.pixels[rows.numpy()])
+        found = model(input_ids=ids[rows], pixel_values=pixels, return_loss=True).loss
+        return torch.as_tensor(found)
+
+    train([model], loss, course, folder, watch)
+
+
+def teach_autoencoder(
+    model: AutoencoderKL, seen: Pictures, course: Course, folder: Path, watch: Watch
+) -> None:
+    """Give pictures back: |difference| + ½ LPIPS + a little KL (Rombach et al. 2022, app. G)."""
+    perceptual = _lpips()
+
+    def loss(chance: Chance) -> torch.Tensor:
+        rows = torch.randint(len(seen.pixels), (PICTURES_AT_ONCE,), generator=chance)
+        pixels = tensor(seen.pixels[rows.numpy()])
+        hidden = model.encode(pixels).latent_dist
+        back = model.decode(hidden.sample(generator=chance)).sample
+        apart = perceptual(back, pixels).mean()
+        return (
+            functional.l1_loss(back, pixels)
+            + LPIPS_SHARE * apart
+            + KL_SHARE * hidden.kl().mean()
+        )
+
+    train([model], loss, course, folder, watch)
+
+
+def _lpips() -> nn.Module:
+    """Stock LPIPS as the ``lpips`` package has it: gradients pass through to the images."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stock.pth"
+        CLPIPS("alex").save_lpips(path)
+        model = lpips.LPIPS(net="alex", pnet_rand=True, model_path=str(path), verbose=False)
+    return model.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What the autoencoder makes of the pictures.
+
+    Args:
+        mean, spread: (pictures, 8, 8, 8) of each picture's normal distribution.
+        scale: 1 / standard deviation over all, the pipeline's ``scaling_factor``.
+    """
+
+    mean: torch.Tensor
+    spread: torch.Tensor
+    scale: float
+
+
+@torch.no_grad()
+def latents_of(model: AutoencoderKL, seen: Pictures, watch: Watch) -> Latents:
+    """Encode all pictures once."""
+    means, spreads = [], []
+    for start in range(0, len(seen.pixels), 256):
+        watch.report(start / len(seen.pixels), "Encoding the pictures")
+        hidden = model.encode(tensor(seen.pixels[start : start + 256])).latent_dist
+        means.append(hidden.mean)
+        spreads.append(hidden.std)
+    mean, spread = torch.cat(means), torch.cat(spreads)
+    return Latents(mean, spread, float(1 / (mean.var() + (spread**2).mean()).sqrt()))
+
+
+def teach_denoiser(
+    model: UNet2DConditionModel,
+    scheduler: DDIMScheduler,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    seen: Pictures,
+    latents: Latents,
+    course: Course,
+    folder: Path,
+    watch: Watch,
+) -> None:
+    """Tell the velocity from noisy latents and a caption (Salimans and Ho 2022).
+
+    Steps are weighted by min(SNR, 5) / (SNR + 1), as Hang et al. (2023) do for velocities; one
+    caption in ten is left out.
+    """
+    ids, nothing = tokens(tokenizer, seen.texts), tokens(tokenizer, [""])
+    signal = scheduler.alphas_cumprod
+    ratio = signal / (1 - signal)
+    weights = ratio.clamp(max=SNR_LIMIT) / (ratio + 1)
+    weights = weights.clamp(min=0.02)
+
+    def loss(chance: Chance) -> torch.Tensor:
+        rows = torch.randint(len(ids), (LATENTS_AT_ONCE,), generator=chance)
+        draw = torch.randn(latents.mean[rows].shape, generator=chance)
+        clean = (latents.mean[rows] + latents.spread[rows] * draw) * latents.scale
+        noise = torch.randn(clean.shape, generator=chance)
+        times = torch.randint(len(signal), (len(rows),), generator=chance)
+        blank = torch.rand(len(rows), 1, generator=chance) < UNCONDITIONED
+        with torch.no_grad():
+            words = text_encoder(torch.where(blank, nothing, ids[rows])).last_hidden_state
+        noisy = scheduler.add_noise(clean, noise, times)
+        wanted = scheduler.get_velocity(clean, noise, times)
+        found = model(noisy, times, words).sample
+        errors = ((found - wanted) ** 2).mean(dim=(1, 2, 3))
+        return (weights[times] * errors).sum() / weights[times].sum()
+
+    train([model], loss, course, folder, watch)

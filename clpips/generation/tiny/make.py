@@ -1,0 +1,92 @@
+"""The tiny model from nothing: draw pictures, train each part, put the pipeline together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
+
+from clpips.generation.tiny import shapes
+from clpips.generation.tiny.lessons import (
+    latents_of,
+    teach_autoencoder,
+    teach_clip,
+    teach_denoiser,
+)
+from clpips.generation.tiny.pictures import drawn
+from clpips.generation.tiny.training import Course
+from clpips.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Syllabus:
+    """How much of everything: the defaults are what the shipped model was made with.
+
+    Args:
+        pictures: how many to learn from, in whole thousands.
+        autoencoder, clip, denoiser: how each is trained.
+    """
+
+    pictures: int = 36_000
+    autoencoder: Course = Course("autoencoder", steps=5000, rate=2e-3, seed=1)
+    clip: Course = Course("clip", steps=1800, rate=1e-3, seed=2)
+    denoiser: Course = Course("denoiser", steps=9000, rate=1e-3, seed=3, decay=0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A trained model in its parts; ``scale`` is the latents' scaling factor."""
+
+    tokenizer: CLIPTokenizer
+    clip: CLIPModel
+    autoencoder: AutoencoderKL
+    denoiser: UNet2DConditionModel
+    scale: float
+
+    @property
+    def text_encoder(self) -> CLIPTextModel:
+        """The text tower as the diffusion model wants it."""
+        return text_encoder_of(self.clip)
+
+
+def make(folder: Path, syllabus: Syllabus, watch: Watch) -> Parts:
+    """Train everything; a second call in the same folder goes on where the first one stopped.
+
+    Args:
+        folder: of pictures, states and logs.
+        syllabus: how much of everything.
+        watch: progress and cancel.
+    """
+    seen = drawn("model", syllabus.pictures, folder / "pictures", watch)
+    tokenizer = shapes.tokenizer_of(seen.texts)
+    torch.manual_seed(syllabus.clip.seed)
+    clip = shapes.clip(tokenizer)
+    torch.manual_seed(syllabus.autoencoder.seed)
+    autoencoder = shapes.autoencoder()
+    torch.manual_seed(syllabus.denoiser.seed)
+    denoiser = shapes.denoiser().to(memory_format=torch.channels_last)
+    teach_clip(clip, tokenizer, seen, syllabus.clip, folder, watch)
+    teach_autoencoder(autoencoder, seen, syllabus.autoencoder, folder, watch)
+    latents = latents_of(autoencoder, seen, watch)
+    teach_denoiser(
+        denoiser,
+        shapes.scheduler(),
+        text_encoder_of(clip),
+        tokenizer,
+        seen,
+        latents,
+        syllabus.denoiser,
+        folder,
+        watch,
+    )
+    return Parts(tokenizer, clip, autoencoder, denoiser, latents.scale)
+
+
+def text_encoder_of(clip: CLIPModel) -> CLIPTextModel:
+    """A model of a CLIP's text tower alone, with the same weights."""
+    encoder = CLIPTextModel(clip.config.text_config)
+    encoder.load_state_dict(clip.text_model.state_dict())
+    return encoder.eval().requires_grad_(False)

@@ -1,0 +1,86 @@
+"""The pictures that the tiny model learns from: drawn by ``scenes``, kept as arrays on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clpips.generation.scenes import draw
+from clpips.generation.tiny.captions import Caption, caption, captions
+from clpips.watch import Watch
+
+SIDE = 64
+SHARD = 1000
+
+# Where the seeds of each set begin. Sets share no picture; ``judges`` and ``model`` share none
+# of the chance either, and the captions of ``questions`` stand in neither.
+FIRST = {"model": 0, "judges": 10_000_000, "questions": 20_000_000}
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures with their captions.
+
+    Args:
+        pixels: (pictures, 64, 64, 3) bytes, RGB.
+        captions: one a picture.
+    """
+
+    pixels: Array
+    captions: tuple[Caption, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The words of every caption."""
+        return [each.text for each in self.captions]
+
+
+def drawn(name: str, count: int, folder: Path, watch: Watch) -> Pictures:
+    """The first ``count`` pictures of a set; what ``folder`` holds already is not drawn again.
+
+    Args:
+        name: ``model`` or ``judges``.
+        count: how many, in whole thousands.
+        folder: of the shards, made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = []
+    for number in range(count // SHARD):
+        path = folder / f"{name}-{number:04d}.npy"
+        if not path.exists():
+            watch.report(number * SHARD / count, f"Drawing pictures ({name})")
+            unfinished = path.with_suffix(".part.npy")
+            np.save(unfinished, _shard(name, number))
+            unfinished.replace(path)
+        shards.append(np.load(path))
+    first = FIRST[name]
+    known = tuple(caption(first + number) for number in range(len(shards) * SHARD))
+    return Pictures(np.concatenate(shards), known)
+
+
+def questions(count: int, seen: Pictures) -> tuple[Caption, ...]:
+    """Fresh captions that no picture of a set was drawn for, each with a colour for
+    its first thing."""
+    found = captions(FIRST["questions"], 2 * count, without=seen.texts)
+    return tuple(each for each in found if each.things[0][1])[:count]
+
+
+def rendered(asked: tuple[Caption, ...]) -> Pictures:
+    """What ``scenes`` itself draws for some captions."""
+    first = FIRST["questions"]
+    pixels = [_pixels(each, first + number) for number, each in enumerate(asked)]
+    return Pictures(np.stack(pixels), asked)
+
+
+def _shard(name: str, number: int) -> Array:
+    first = FIRST[name] + number * SHARD
+    return np.stack([_pixels(caption(first + each), first + each) for each in range(SHARD)])
+
+
+def _pixels(asked: Caption, seed: int) -> Array:
+    return np.asarray(draw(asked.prompt, seed, width=SIDE, height=SIDE))
