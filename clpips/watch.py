@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from clpips.errors import Cancelled
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +17,13 @@ class Watch:
     """How a caller follows a long piece of work and stops it.
 
     ``progress`` is called with a fraction in [0, 1] and a few plain words; ``cancelled`` is
-    asked between steps.
+    asked between steps. ``preview`` is called with a small picture of what is being made, by
+    makers that can show one.
     """
 
     progress: Callable[[float, str], None] = lambda fraction, words: None
     cancelled: Callable[[], bool] = lambda: False
+    preview: Callable[[Image], None] = lambda image: None
 
     def report(self, fraction: float, words: str) -> None:
         """Tell how far it is.

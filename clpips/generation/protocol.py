@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -9,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from clpips.errors import GenerationError
+from clpips.generation.names import check_maker_name
 from clpips.types import Provenance
 from clpips.watch import Watch
 
@@ -28,6 +30,8 @@ class Request:
         count: how many images, 1 to 64.
         width, height: pixels, 64 to 1024.
         options: the maker's own settings, JSON-serialisable.
+        start: an image to start from instead of from nothing, where the maker can.
+        strength: how far the images may leave ``start``, in (0, 1]: 1 forgets it.
 
     Raises:
         GenerationError: a value outside its stated range.
@@ -39,8 +43,12 @@ class Request:
     width: int = 512
     height: int = 512
     options: Mapping[str, Any] = field(default_factory=dict)
+    start: Image.Image | None = None
+    strength: float = 0.6
 
     def __post_init__(self) -> None:
+        if not 0 < self.strength <= 1:
+            raise GenerationError(f"strength must lie in (0, 1], got {self.strength}")
         if not self.prompt.strip():
             raise GenerationError("a prompt must say something, got an empty one")
         if len(self.prompt) > MAX_PROMPT:
@@ -64,10 +72,15 @@ class Generated:
 
 @runtime_checkable
 class Maker(Protocol):
-    """Turns a request into images, one after the other, in order."""
+    """Turns a request into images, one after the other, in order.
+
+    ``can_start_from_image`` says whether it heeds ``Request.start``; one that does not raises
+    ``GenerationError`` when a request has one.
+    """
 
     name: str
     version: str
+    can_start_from_image: bool
 
     def generate(self, request: Request, watch: Watch = ...) -> Iterator[Generated]:
         """Yield ``request.count`` images; raises ``Cancelled`` between images when asked to."""
@@ -75,13 +88,26 @@ class Maker(Protocol):
 
 
 def open_maker(name: str) -> Maker:
-    """The maker that a study's settings name.
+    """The maker that a study's settings name, ready to make images.
+
+    ``scenes`` and ``tiny`` are always there; ``diffusers:<folder or id>`` loads a pipeline,
+    ``http:<base-url>`` asks a service, ``pool:<folder or .zip>`` takes images that were made
+    elsewhere.
 
     Raises:
-        GenerationError: no maker of that name.
+        GenerationError: no maker of that name, or what it needs cannot be had.
     """
-    if name == "scenes":
-        from clpips.generation.scenes import Scenes
+    kind, _, rest = name.partition(":")
+    check_maker_name(name)
+    module = importlib.import_module(f"clpips.generation.{_MODULES[kind]}")
+    maker: Maker = module.opened(rest)
+    return maker
 
-        return Scenes()
-    raise GenerationError(f"maker must be one of ('scenes',), got {name!r}")
+
+_MODULES = {
+    "scenes": "scenes.maker",
+    "tiny": "tiny.maker",
+    "diffusers": "diffusion",
+    "http": "service",
+    "pool": "pool",
+}

@@ -33,13 +33,17 @@ class Scenes:
 
     name = NAME
     version = VERSION
+    can_start_from_image = False
 
     def generate(self, request: Request, watch: Watch = Watch()) -> Iterator[Generated]:  # noqa: B008 # Watch is frozen
         """Yield ``request.count`` pictures in order; reports before each and at the end.
 
         Raises:
+            GenerationError: the request has an image to start from.
             Cancelled: ``watch`` asked to stop; the pictures already yielded stand.
         """
+        if request.start is not None:
+            raise GenerationError("scenes draws from words alone and cannot start from an image")
         for index in range(request.count):
             watch.report(index / request.count, f"Drawing image {index + 1} of {request.count}")
             yield self._one(request, image_seed(request.seed, index))
@@ -76,6 +80,11 @@ class Scenes:
             seconds=time.perf_counter() - started,
         )
         return Generated(image, provenance)
+
+
+def opened(rest: str) -> Scenes:
+    """The maker; it has no settings in its name."""
+    return Scenes()
 
 
 def draw(prompt: str, seed: int, *, width: int = 512, height: int = 512) -> Image.Image:

@@ -1,0 +1,26 @@
+"""The names of makers, as a study's settings hold them."""
+
+from __future__ import annotations
+
+from clpips.errors import GenerationError
+
+BUILT_IN: tuple[str, ...] = ("scenes", "tiny")
+NAMED: dict[str, str] = {
+    "diffusers": "folder or id",
+    "http": "base-url",
+    "pool": "folder or .zip",
+}
+"""Makers that need something behind their name and a colon, and what."""
+
+
+def check_maker_name(name: str) -> None:
+    """Check the form of a maker's name; whether it can be opened is not asked.
+
+    Raises:
+        GenerationError: no maker has such a name.
+    """
+    kind, colon, rest = name.partition(":")
+    if (not colon and kind in BUILT_IN) or (kind in NAMED and rest.strip()):
+        return
+    known = ", ".join([*BUILT_IN, *(f"{each}:<{what}>" for each, what in NAMED.items())])
+    raise GenerationError(f"maker must be one of {known}, got {name!r}")
