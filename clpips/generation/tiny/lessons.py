@@ -79,9 +79,7 @@ def teach_autoencoder(
         back = model.decode(hidden.sample(generator=chance)).sample
         apart = perceptual(back, pixels).mean()
         return (
-            functional.l1_loss(back, pixels)
-            + LPIPS_SHARE * apart
-            + KL_SHARE * hidden.kl().mean()
+            functional.l1_loss(back, pixels) + LPIPS_SHARE * apart + KL_SHARE * hidden.kl().mean()
         )
 
     train([model], loss, course, folder, watch)

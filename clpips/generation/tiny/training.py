@@ -97,7 +97,9 @@ def train(
 
 def _save(parts: Parts, step: int, path: Path) -> None:
     unfinished = path.with_suffix(".part")
-    torch.save({"step": step, **{name: each.state_dict() for name, each in parts.items()}}, unfinished)
+    torch.save(
+        {"step": step, **{name: each.state_dict() for name, each in parts.items()}}, unfinished
+    )
     unfinished.replace(path)
 
 

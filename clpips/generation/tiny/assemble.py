@@ -1,0 +1,109 @@
+"""The trained parts as folders in the layouts of ``diffusers`` and ``transformers``, with a card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+from transformers import CLIPImageProcessor
+
+from clpips.generation.tiny import shapes
+from clpips.generation.tiny.captions import COLOURS, KINDS
+from clpips.generation.tiny.make import Parts, Syllabus
+from clpips.generation.tiny.pictures import SIDE
+
+HALF = torch.float16
+
+
+def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path) -> None:
+    """Write ``folder/tiny``, the pipeline, and ``folder/tiny-clip``, its CLIP; 16-bit weights.
+
+    Args:
+        parts: of the trained model.
+        syllabus: how it was trained, for the card.
+        folder: where both go.
+        trained_in: the folder with the losses.
+    """
+    parts.autoencoder.register_to_config(scaling_factor=parts.scale)
+    pipeline = StableDiffusionPipeline(
+        vae=parts.autoencoder.to(HALF),
+        text_encoder=parts.text_encoder.to(HALF),
+        tokenizer=parts.tokenizer,
+        unet=parts.denoiser.to(HALF, memory_format=torch.contiguous_format),
+        scheduler=shapes.scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder / "tiny", safe_serialization=True)
+    parts.clip.to(HALF).save_pretrained(folder / "tiny-clip")
+    parts.tokenizer.save_pretrained(folder / "tiny-clip")
+    _processor().save_pretrained(folder / "tiny-clip")
+    record = _record(parts, syllabus, trained_in)
+    (folder / "tiny" / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+    for name in ("tiny", "tiny-clip"):
+        (folder / name / "README.md").write_text(_card(name, record), encoding="utf-8")
+
+
+def _processor() -> CLIPImageProcessor:
+    side = {"height": SIDE, "width": SIDE}
+    half = [0.5, 0.5, 0.5]
+    return CLIPImageProcessor(
+        size={"shortest_edge": SIDE}, crop_size=side, image_mean=half, image_std=half
+    )
+
+
+def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, object]:
+    """How the model was made, for people and programs."""
+    losses = {}
+    for course in (syllabus.clip, syllabus.autoencoder, syllabus.denoiser):
+        log = (trained_in / f"{course.name}.jsonl").read_text(encoding="utf-8")
+        rows = [json.loads(line) for line in log.splitlines()]
+        losses[course.name] = {
+            **asdict(course),
+            "first_loss": rows[0]["loss"],
+            "last_loss": rows[-1]["loss"],
+            "hours": round(sum(row["seconds"] for row in rows) / 3600, 2),
+        }
+    models = {"clip": parts.clip, "autoencoder": parts.autoencoder, "denoiser": parts.denoiser}
+    return {
+        "pictures": syllabus.pictures,
+        "side": SIDE,
+        "courses": losses,
+        "parameters": {
+            name: sum(each.numel() for each in model.parameters()) for name, model in models.items()
+        },
+        "libraries": {name: version(name) for name in ("torch", "diffusers", "transformers")},
+    }
+
+
+def _card(name: str, record: dict[str, object]) -> str:
+    """The model card; what was measured stands in the project's README."""
+    what = {
+        "tiny": "A Stable-Diffusion-shaped text-to-image pipeline, 64 × 64 pixels.",
+        "tiny-clip": "Text and image towers whose text tower is the pipeline's text encoder.",
+    }[name]
+    return f"""---
+license: bsd-2-clause
+library_name: {"diffusers" if name == "tiny" else "transformers"}
+---
+# {name}
+
+{what} It is made to run every code path of a text-to-image study on a laptop, without a network;
+its pictures are small and plain.
+
+- **Trained on**: {record["pictures"]:,} pictures, drawn for captions by this project's own
+  `scenes` maker; no photograph, no picture of anybody's making.
+- **Captions**: one or two things out of {len(KINDS)} kinds ({", ".join(KINDS)}), in
+  {len(COLOURS)} colours ({", ".join(COLOURS)}), with places, lights, sizes, sides, counts and
+  styles. Other words are not understood.
+- **How**: `python -m clpips.generation.tiny train`, seeded and resumable; steps, rates, seeds,
+  losses and hours are in `tiny/training.json`.
+- **Limits**: it was taught nothing but these words. It has no safety checker; there is nothing
+  unsafe in what it was taught.
+- **Licence**: that of the project, BSD-2-Clause.
+"""

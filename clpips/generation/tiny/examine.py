@@ -1,0 +1,51 @@
+"""The tiny model's examination: fresh captions, drawn by it and by ``scenes``, before judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from clpips.generation.diffusion import Diffusers
+from clpips.generation.protocol import Request
+from clpips.generation.tiny.captions import Caption
+from clpips.generation.tiny.judges import Verdict, judge, judges
+from clpips.generation.tiny.make import Syllabus
+from clpips.generation.tiny.maker import SETTINGS
+from clpips.generation.tiny.pictures import SIDE, Array, drawn, questions, rendered
+from clpips.watch import Watch
+
+QUESTIONS = 200
+
+
+def examine(work: Path, models: Path, watch: Watch) -> dict[str, Verdict]:
+    """Judge the pictures of 200 captions that are in no training set.
+
+    Args:
+        work: folder of pictures and of the judges' states.
+        models: folder of the finished ``tiny``.
+
+    Returns:
+        ``tiny``, the model's pictures; ``scenes``, the renderer's for the same captions: the
+        ceiling; ``shuffled``, the model's beside other captions: the floor.
+    """
+    by = judges(work, watch)
+    asked = questions(QUESTIONS, drawn("model", Syllabus().pictures, work / "pictures", watch))
+    made = _made(models, asked, watch)
+    elsewhere = np.roll(made, 7 * QUESTIONS // 20, axis=0)
+    return {
+        "tiny": judge(by, made, asked),
+        "scenes": judge(by, rendered(asked).pixels, asked),
+        "shuffled": judge(by, elsewhere, asked),
+    }
+
+
+def _made(models: Path, asked: tuple[Caption, ...], watch: Watch) -> Array:
+    """(captions, 64, 64, 3) what the model makes of each caption, with seed 1, 2, …"""
+    maker = Diffusers(str(models / "tiny"), name="tiny", default=SETTINGS)
+    pixels = []
+    for number, each in enumerate(asked, start=1):
+        watch.report(number / len(asked), "Drawing what was asked")
+        (made,) = maker.generate(Request(each.text, number, 1, SIDE, SIDE))
+        pixels.append(np.asarray(made.image))
+    return np.stack(pixels)
