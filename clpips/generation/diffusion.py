@@ -24,10 +24,10 @@ from PIL import Image
 from clpips.errors import Cancelled, GenerationError
 from clpips.generation.diffusion_settings import SCHEDULERS, DiffusionSettings
 from clpips.generation.pipelines import Source, source_of
+from clpips.generation.pixels import pixel_hash
 from clpips.generation.previews import Preview
 from clpips.generation.protocol import Generated, Request
 from clpips.generation.scenes.chance import image_seed
-from clpips.generation.pixels import pixel_hash
 from clpips.generation.unread import unread_words
 from clpips.types import Provenance
 from clpips.watch import Watch
@@ -198,12 +198,12 @@ class _Loaded:
         try:
             self.pipeline: Any = AutoPipelineForText2Image.from_pretrained(
                 str(source.folder),
-                torch_dtype=self.dtype,
+                dtype=self.dtype,
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
             ).to(self.device)
-        except Exception as error:  # noqa: BLE001 # anything may be wrong with a stranger's model
+        except Exception as error:  # anything may be wrong with a stranger's model
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise GenerationError(
                 f"a model must load as a text-to-image pipeline, but {source.name} does not: "

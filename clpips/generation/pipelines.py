@@ -110,25 +110,19 @@ def _digest(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> str:
 
 def _downloaded(name: str, revision: str | None, watch: Watch) -> Path:
     """The folder of an id in the hub's cache, with everything in it that is loaded."""
-    from huggingface_hub import snapshot_download  # importing it takes a moment
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
     try:
-        return Path(_fetched(name, revision, watch))
+        return _fetched(name, revision, watch)
     except Cancelled:
         raise
-    except Exception as error:  # noqa: BLE001 # no network, no such model, no leave: all end alike
+    except Exception as error:  # noqa: BLE001 # no network, no model, no leave: all end alike
         try:
-            cached = snapshot_download(name, revision=revision, local_files_only=True)
-            if (Path(cached) / INDEX).is_file():
-                return Path(cached)
-        except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError):
-            pass
-        raise GenerationError(
-            f"the model {name} could not be had from the hub ({_reason(error)}); copy its folder "
-            f"(with {INDEX} and safetensors files) to this machine and name it as "
-            f"diffusers:<folder>"
-        ) from error
+            return _cached(name, revision)
+        except (OSError, ValueError):
+            raise GenerationError(
+                f"the model {name} could not be had from the hub ({_reason(error)}); copy its "
+                f"folder (with {INDEX} and safetensors files) to this machine and name it as "
+                f"diffusers:<folder>"
+            ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -137,16 +131,23 @@ def _reason(error: Exception) -> str:
     return (lines[0] if lines else type(error).__name__)[:160]
 
 
-def _fetched(name: str, revision: str | None, watch: Watch) -> str:
-    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+def _cached(name: str, revision: str | None) -> Path:
+    """The folder where an id was downloaded before."""
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    index = hf_hub_download(name, INDEX, revision=revision, local_files_only=True)
+    chosen = _choice(Path(index))
+    return Path(snapshot_download(name, revision=revision, local_files_only=True, **chosen))
+
+
+def _fetched(name: str, revision: str | None, watch: Watch) -> Path:
+    """Download what is missing of an id, file by file, and give its folder."""
+    from huggingface_hub import hf_hub_download, snapshot_download
 
     watch.report(0.0, f"Looking for {name}")
-    commit = HfApi().model_info(name, revision=revision).sha
-    first = hf_hub_download(name, INDEX, revision=commit)
-    patterns = _patterns(json.loads(Path(first).read_text(encoding="utf-8")))
-    ignored = ["*.fp16.*", "*.non_ema.*", "*.ckpt", "*.bin"]
-    chosen = {"revision": commit, "allow_patterns": patterns, "ignore_patterns": ignored}
-    wanted = snapshot_download(name, dry_run=True, **chosen)
+    index = Path(hf_hub_download(name, INDEX, revision=revision))
+    commit, chosen = index.parent.name, _choice(index)
+    wanted = snapshot_download(name, revision=commit, dry_run=True, **chosen)
     missing = [each for each in wanted if each.will_download]
     total, done = sum(each.file_size for each in missing) or 1, 0
     for each in missing:
@@ -154,19 +155,20 @@ def _fetched(name: str, revision: str | None, watch: Watch) -> str:
         hf_hub_download(name, each.filename, revision=commit, tqdm_class=bar)
         done += each.file_size
         _tell(watch, done, total)
-    return str(snapshot_download(name, local_files_only=True, **chosen))
+    return Path(snapshot_download(name, revision=commit, **chosen))
 
 
-def _patterns(index: dict[str, Any]) -> list[str]:
+def _choice(index: Path) -> dict[str, list[str]]:
     """Which files belong to a pipeline: its index, and its parts' configurations and weights."""
-    parts = [part for part, what in index.items() if isinstance(what, list) and what[0]]
-    return [INDEX, *(f"{part}/{kind}" for part in parts for kind in _KEPT)]
+    parts = json.loads(index.read_text(encoding="utf-8"))
+    named = [part for part, what in parts.items() if isinstance(what, list) and what[0]]
+    kept = [INDEX, *(f"{part}/{kind}" for part in named for kind in _KEPT)]
+    return {"allow_patterns": kept, "ignore_patterns": ["*.fp16.*", "*.non_ema.*"]}
 
 
 def _tell(watch: Watch, done: int, total: int) -> None:
-    watch.report(
-        min(done / total, 1.0), f"Downloading the model: {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-    )
+    words = f"Downloading the model: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+    watch.report(min(done / total, 1.0), words)
 
 
 def _following(told: Callable[[int], None]) -> Any:

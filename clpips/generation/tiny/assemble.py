@@ -1,4 +1,4 @@
-"""The trained parts as folders in the layouts of ``diffusers`` and ``transformers``, with a card."""
+"""The trained parts as folders in the libraries' own layouts, with a card each."""
 
 from __future__ import annotations
 

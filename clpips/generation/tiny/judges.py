@@ -5,6 +5,7 @@ Both learn from pictures that the model has never seen, drawn by ``scenes`` from
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Reader(nn.Module):
         super().__init__()
         widths = (3, 32, 64, 128, 128)
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
             layers += [nn.MaxPool2d(2)]
         self.features = nn.Sequential(*layers)  # (n, 3, 64, 64) -> (n, 128, 4, 4)

@@ -20,6 +20,10 @@ from clpips.generation.tiny.pictures import drawn
 from clpips.generation.tiny.training import Course
 from clpips.watch import Watch
 
+AUTOENCODER = Course("autoencoder", steps=2500, rate=2e-3, seed=1)
+CLIP = Course("clip", steps=1800, rate=1e-3, seed=2)
+DENOISER = Course("denoiser", steps=9000, rate=1e-3, seed=3, decay=0.999)
+
 
 @dataclass(frozen=True, slots=True)
 class Syllabus:
@@ -31,9 +35,9 @@ class Syllabus:
     """
 
     pictures: int = 36_000
-    autoencoder: Course = Course("autoencoder", steps=5000, rate=2e-3, seed=1)
-    clip: Course = Course("clip", steps=1800, rate=1e-3, seed=2)
-    denoiser: Course = Course("denoiser", steps=9000, rate=1e-3, seed=3, decay=0.999)
+    autoencoder: Course = AUTOENCODER
+    clip: Course = CLIP
+    denoiser: Course = DENOISER
 
 
 @dataclass(frozen=True, slots=True)
