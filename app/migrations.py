@@ -37,6 +37,12 @@ def m002_repeats_calibration_and_confidence(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m003_rounds_that_start_from_an_image(db: Database) -> None:
+    """A round's images may start from a candidate of an earlier round."""
+    db.execute("ALTER TABLE round ADD COLUMN start TEXT REFERENCES image")
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,

@@ -17,4 +17,5 @@ def part(watch: Watch, start: float, share: float, *, prefix: str = "") -> Watch
     return Watch(
         progress=lambda fraction, words: watch.progress(start + share * fraction, prefix + words),
         cancelled=watch.cancelled,
+        preview=watch.preview,
     )

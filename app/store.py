@@ -14,6 +14,7 @@ from app.tables.fits import Fits
 from app.tables.jobs import Jobs
 from app.tables.overview import Overview
 from app.tables.people import People
+from app.tables.previews import Previews
 from app.tables.researchers import Researchers
 from app.tables.rounds import Rounds
 from app.tables.standing import Standings
@@ -27,6 +28,7 @@ class Store(
     People,
     Standings,
     Rounds,
+    Previews,
     Boards,
     Calibrations,
     Submissions,

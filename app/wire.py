@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
         "progress": one.progress,
         "message": message,
         "waiting_ahead": store.waiting_ahead(one.id) if making else 0,
+        "preview": _data_address(store.preview(one.id)) if making else "",
         "candidates": [
             {
                 "id": candidate.id,
@@ -49,6 +51,11 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
         ],
         "ranking": None if one.ranking is None else ranking_to_json(one.ranking),
     }
+
+
+def _data_address(jpeg: bytes | None) -> str:
+    """A small picture as an address that holds it; it changes too often to be fetched."""
+    return "" if jpeg is None else f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
 
 
 def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class Worker:
         finally:
             with self._lock:
                 self._running.discard(watch)
+            watch.ended()
         return True
 
     def _do(self, job: Job, watch: JobWatch) -> None:

@@ -8,28 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 from clpips.boards import BoardRanking as BoardRanking  # the vocabulary is whole here
 from clpips.boards import Outcome as Outcome
 from clpips.boards import Submission as Submission
 from clpips.boards import SubmitResult as SubmitResult
-from clpips.errors import RankingError, StudyError
-
-Backbone: TypeAlias = str
-"""The name of a feature space: one of ``SPACES``, ``timm:<model>`` or ``transformers:<model>``."""
-BACKBONES: tuple[Backbone, ...] = ("alex", "vgg", "squeeze")
-"""The networks of LPIPS itself."""
-SPACES: tuple[Backbone, ...] = (*BACKBONES, "st-alex", "st-vgg", "wide")
-"""The feature spaces that are built in."""
-LIBRARIES = ("timm", "transformers")
-
-
-def is_space_name(name: str) -> bool:
-    """Whether a feature space may bear this name; its model may still not be there."""
-    library, _, model = name.partition(":")
-    return name in SPACES or (library in LIBRARIES and bool(model))
-
+from clpips.errors import RankingError
+from clpips.space_names import BACKBONES as BACKBONES
+from clpips.space_names import LIBRARIES as LIBRARIES
+from clpips.space_names import SPACES as SPACES
+from clpips.space_names import Backbone as Backbone
+from clpips.space_names import is_space_name as is_space_name
+from clpips.study_settings import CHOICES as CHOICES
+from clpips.study_settings import MAX_EXTRA as MAX_EXTRA
+from clpips.study_settings import MAX_MADE as MAX_MADE
+from clpips.study_settings import Choice as Choice
+from clpips.study_settings import StudySettings as StudySettings
 
 Granularity = Literal["channel", "layer"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
@@ -137,73 +132,6 @@ class Provenance:
 # --- a study and its people -----------------------------------------------------------------
 
 
-Choice = Literal["random", "informative"]
-CHOICES: tuple[Choice, ...] = get_args(Choice)
-MAX_EXTRA = 12  # boards of either kind: more would tire people at the end of a study
-MAX_MADE = 36  # images drawn for one round
-
-
-@dataclass(frozen=True, slots=True)
-class StudySettings:
-    """What a researcher decides about a study before anybody joins it.
-
-    Args:
-        repeats: how many boards each participant ranks once more at the end, unannounced.
-        calibration: how many boards with the same images everybody ranks at the end.
-        ask_confidence: whether each ranking is followed by the question how sure the person is.
-        choice: which of the drawn images a board shows: any, or those that tell most.
-        made_per_round: how many images are drawn for a round, of which ``candidates`` are
-            shown; 0 becomes ``candidates``.
-    """
-
-    candidates: int = 4
-    min_rounds: int = 2
-    max_rounds: int = 6
-    image_size: int = 512
-    maker: str = "scenes"
-    backbone: Backbone = "alex"
-    consent: str = (
-        "You will describe pictures, see what a computer draws from your words, and say which "
-        "drawings look most like the original. We keep your descriptions, your rankings and how "
-        "long each took; no name, no e-mail address. You may stop at any time by closing the page."
-    )
-    instructions: str = ""
-    repeats: int = 0
-    calibration: int = 0
-    ask_confidence: bool = False
-    choice: Choice = "random"
-    made_per_round: int = 0
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.candidates <= 9:
-            raise StudyError(f"candidates must lie between 2 and 9, got {self.candidates}")
-        object.__setattr__(self, "made_per_round", self.made_per_round or self.candidates)
-        if not self.candidates <= self.made_per_round <= MAX_MADE:
-            raise StudyError(
-                f"made_per_round must lie between candidates ({self.candidates}) and {MAX_MADE}, "
-                f"got {self.made_per_round}"
-            )
-        for name in ("repeats", "calibration"):
-            if not 0 <= getattr(self, name) <= MAX_EXTRA:
-                raise StudyError(
-                    f"{name} must lie between 0 and {MAX_EXTRA}, got {getattr(self, name)}"
-                )
-        if self.choice not in CHOICES:
-            raise StudyError(f"choice must be one of {CHOICES}, got {self.choice!r}")
-        if not 1 <= self.min_rounds <= self.max_rounds:
-            raise StudyError(
-                "rounds must satisfy 1 ≤ minimum ≤ maximum, "
-                f"got {self.min_rounds} and {self.max_rounds}"
-            )
-        if not 64 <= self.image_size <= 1024:
-            raise StudyError(f"image_size must lie between 64 and 1024, got {self.image_size}")
-        if not is_space_name(self.backbone):
-            raise StudyError(
-                f"backbone must be one of {SPACES}, timm:<model> or transformers:<model>, "
-                f"got {self.backbone!r}"
-            )
-
-
 @dataclass(frozen=True, slots=True)
 class Study:
     """A study: its settings and whether people may join."""
@@ -283,7 +211,8 @@ class Round:
     """One prompt, its candidates in shown order, and the ranking where there is one.
 
     A ``repeat`` shows the images of an earlier round of the same person, whose id is
-    ``repeats``, in another order; a ``calibration`` board has no prompt of theirs.
+    ``repeats``, in another order; a ``calibration`` board has no prompt of theirs. ``start`` is
+    the hash of the image that the candidates started from, where there was one.
     """
 
     id: int
@@ -298,6 +227,7 @@ class Round:
     message: str
     kind: RoundKind = "own"
     repeats: int | None = None
+    start: str | None = None
 
 
 # --- the worker's jobs ----------------------------------------------------------------------

@@ -6,14 +6,15 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(BaseHTTPRequestHandler):
-    models: dict[str, Path] = {}
-    fetched: list[str] = []
+    models: ClassVar[dict[str, Path]] = {}
+    fetched: ClassVar[list[str]] = []
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *args) -> None:

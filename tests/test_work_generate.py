@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from staged import CHANNELS, Painter, empty_study, person
+from staged import CHANNELS, Painter, empty_study, person, picture
 
 from app.store import Store
 from app.work import choose as choose_module
 from app.work import generate
 from app.work.vectors import checksum
-from clpips.errors import Cancelled, GenerationError, WeightsError
+from clpips.errors import Cancelled, GenerationError, StudyError, WeightsError
 from clpips.generation import Generated, Request
-from clpips.types import Job, Round, Submission
+from clpips.types import Job, Provenance, Round, Submission
 from clpips.watch import Watch
+
+PROVENANCE = Provenance("painter", "1", "a hat", 1, 64, 64)
 
 
 @pytest.fixture
@@ -99,11 +101,59 @@ def test_images_that_come_too_late_are_not_shown(store: Store) -> None:
     assert store.round(board.id).candidates == ()
 
 
-def test_an_unknown_maker_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_study_cannot_name_a_maker_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="crayons"):
+        asked(Store(tmp_path), maker="crayons")
+
+
+def test_a_maker_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    job, _ = asked(store, maker="crayons")
-    with pytest.raises(GenerationError, match="crayons"):
+    job, _ = asked(store, maker="diffusers:/no/such/folder")
+    with pytest.raises(GenerationError, match="model_index.json"):
         generate.run(store, job, Watch())
+
+
+def test_the_maker_gets_its_options_and_the_image_to_start_from(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[Request] = []
+
+    class Noting(Painter):
+        def generate(self, request: Request, watch: Watch = Watch()) -> Iterator[Generated]:  # noqa: B008 # frozen
+            got.append(request)
+            yield from super().generate(request, watch)
+
+    monkeypatch.setattr(generate, "open_maker", lambda name: Noting())
+    study = empty_study(store, maker="tiny", maker_options={"steps": 7})
+    somebody = person(store, study)
+    trial = store.standing(somebody.id).trial
+    first = store.request_round(somebody.id, trial.id, "a hat", request_id="one")
+    generate.run(store, store.claim("test", ["generate"]), Watch())
+    board = store.round(first.id)
+    shown = tuple(each.id for each in board.candidates)
+    store.submit(
+        somebody.id, Submission("uuid-of-one", board.id, shown, tuple(range(1, 5)), shown)
+    )
+    second = store.request_round(
+        somebody.id, trial.id, "a red hat", request_id="two", start=shown[2]
+    )
+    generate.run(store, store.claim("test", ["generate"]), Watch())
+    assert [request.options for request in got] == [{"steps": 7}] * 2
+    assert got[0].start is None
+    assert second.start == board.candidates[2].image
+    with Image.open(store.image_path(second.start)) as picture:
+        assert got[1].start.tobytes() == picture.convert("RGB").tobytes()
+
+
+def test_nobody_starts_from_somebody_elses_image(store: Store) -> None:
+    _, board = asked(store)
+    store.add_candidates(board.id, [(picture(store, n), PROVENANCE) for n in range(4)])
+    theirs = store.round(board.id).candidates[0].id
+    study = empty_study(store, targets=1)
+    other = person(store, study)
+    trial = store.standing(other.id).trial
+    with pytest.raises(StudyError, match="own candidates"):
+        store.request_round(other.id, trial.id, "a hat", request_id="mine", start=theirs)
 
 
 def test_drawing_never_loads_torch() -> None:

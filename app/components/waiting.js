@@ -56,4 +56,17 @@ function paintMaking(board) {
   const count = Math.max(data.expected, round.candidates?.length ?? 0);
   while (skeletons.children.length < count) skeletons.append(document.createElement("li"));
   while (skeletons.children.length > count) skeletons.lastElementChild.remove();
+  paintPreview(skeletons, round);
+}
+
+/* The image that is being made shows in its place; those before it keep their last look. */
+function paintPreview(skeletons, round) {
+  const places = [...skeletons.children];
+  if (skeletons.dataset.round !== String(round.id)) {
+    for (const place of places) place.style.backgroundImage = "";
+    skeletons.dataset.round = round.id;
+  }
+  if (!round.preview) return;
+  const at = Math.min(Math.floor((round.progress ?? 0) * places.length), places.length - 1);
+  places[at].style.backgroundImage = `url("${round.preview}")`;
 }

@@ -32,6 +32,7 @@ class Rounds(Door):
         prompt: str,
         *,
         request_id: str,
+        start: int | None = None,
         queued: bool = True,
     ) -> Round:
         """Ask for the candidates of a prompt; the work is queued in the same transaction.
@@ -41,11 +42,13 @@ class Rounds(Door):
             trial_id: their current trial.
             prompt: 1 to 2,000 characters.
             request_id: names this click; the same one again is the same round.
+            start: the candidate of an earlier round of this trial whose image to start from.
             queued: ``False`` where the caller makes the candidates itself, without the worker.
 
         Raises:
             StudyError: another person's trial, not the current one, a participant who has not
-                begun, a round still open, all rounds used up, or an impossible prompt.
+                begun, a round still open, all rounds used up, an impossible prompt, or a
+                candidate of another trial.
         """
         with self._write() as db:
             place = _place(db, participant_id, trial_id)
@@ -56,7 +59,8 @@ class Rounds(Door):
             )
             if known is not None:
                 return read_round(db, known["id"])
-            round_id = _insert_round(db, place, plain_prompt(prompt), request_id)
+            image = None if start is None else _image_to_start_from(db, trial_id, start)
+            round_id = _insert_round(db, place, plain_prompt(prompt), request_id, image)
             if queued:
                 _queue_round(db, place, round_id)
             return read_round(db, round_id)
@@ -221,7 +225,18 @@ def _place(db: Database, participant_id: int, trial_id: int) -> Row:
     return place
 
 
-def _insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int:
+def _image_to_start_from(db: Database, trial_id: int, candidate_id: int) -> str:
+    sql = """SELECT image FROM candidate JOIN round ON round.id = round_id
+             WHERE candidate.id = ? AND trial_id = ?"""
+    found = first(db, sql, [candidate_id, trial_id])
+    if found is None:
+        raise StudyError("an image to start from must be one of this target's own candidates")
+    return str(found["image"])
+
+
+def _insert_round(
+    db: Database, place: Row, prompt: str, request_id: str, start: str | None
+) -> int:
     if place["started_at"] is None:
         raise StudyError("a participant must have read the instructions first")
     if place["state"] != "active":
@@ -247,6 +262,7 @@ def _insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int
             "state": "generating",
             "reason": "",
             "requested_at": now(),
+            "start": start,
         },
     )
 
@@ -257,7 +273,8 @@ def _queue_round(db: Database, place: Row, round_id: int) -> None:
     made = read_round(db, round_id)
     what = {"round_id": round_id, "prompt": made.prompt, "seed": made.seed}
     size = {"width": settings.image_size, "height": settings.image_size}
-    payload = {**what, **size, "count": settings.candidates, "maker": settings.maker}
+    maker = {"maker": settings.maker, "options": dict(settings.maker_options)}
+    payload = {**what, **size, **maker, "count": settings.candidates, "start": made.start}
     job_id = insert_job(
         db,
         "generate",
@@ -303,4 +320,5 @@ def _round(row: Row, candidates: tuple[Candidate, ...], ranking: BoardRanking | 
         message=(row["message"] or "") if making else row["reason"],
         kind=row["kind"],
         repeats=row["repeats"],
+        start=row["start"],
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from PIL import Image
+
 from app.pictures import add_picture
 from app.steps import part
 from app.store import Store
@@ -60,7 +62,13 @@ def _board(
     choice = _choice(store, job, asked)
     count = payload["count"] if choice is None else choice.study.settings.made_per_round
     request = Request(
-        payload["prompt"], payload["seed"], count, payload["width"], payload["height"]
+        payload["prompt"],
+        payload["seed"],
+        count,
+        payload["width"],
+        payload["height"],
+        payload.get("options", {}),  # a job from before makers had options has none
+        _start(store, payload.get("start")),
     )
     share = 1.0 if choice is None else DRAWING_SHARE
     made = make_images(store, request, maker=payload["maker"], watch=part(watch, 0.0, share))
@@ -68,6 +76,14 @@ def _board(
         return made, {}
     shown, record = choose(store, choice, made, part(watch, share, 1 - share))
     return shown, {"choice": record}
+
+
+def _start(store: Store, sha: str | None) -> Image.Image | None:
+    """The picture that a request starts from."""
+    if sha is None:
+        return None
+    with Image.open(store.image_path(sha)) as picture:
+        return picture.convert("RGB")
 
 
 def _choice(store: Store, job: Job, asked: Round) -> Board | None:
@@ -93,7 +109,7 @@ def make_images(
         Cancelled: the watch asked to stop.
     """
     made = []
-    images = open_maker(maker).generate(request, Watch(cancelled=watch.cancelled))
+    images = open_maker(maker).generate(request, watch)
     for number in range(1, request.count + 1):
         watch.report((number - 1) / request.count, f"Drawing image {number} of {request.count}…")
         generated = next(images)

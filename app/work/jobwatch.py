@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+
+from PIL import Image
 
 from app.store import Store
 from clpips.types import Job
 from clpips.watch import Watch
 
 BEAT_SECONDS = 0.25  # a heartbeat is one write that waits for the disk
+PREVIEW_SECONDS = 0.5
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 4.0
 
@@ -29,11 +33,17 @@ class JobWatch:
         self.unwanted = False
         self._fraction, self._words = 0.0, ""
         self._told = 0.0
+        self._shown: float | None = None
         self._lock = threading.Lock()
 
     def watch(self) -> Watch:
         """What the work itself is handed."""
-        return Watch(progress=self._progress, cancelled=self.cancelled)
+        return Watch(self._progress, self.cancelled, self._preview)
+
+    def ended(self) -> None:
+        """Take away the preview of a job that is over."""
+        if self._shown is not None:
+            self.store.drop_preview(self.job.id)
 
     def cancelled(self) -> bool:
         """Whether the work should stop: it is not wanted any more, or the process ends."""
@@ -48,6 +58,14 @@ class JobWatch:
         self._fraction, self._words = fraction, words
         if time.monotonic() - self._told >= BEAT_SECONDS:
             self._beat()
+
+    def _preview(self, image: Image.Image) -> None:
+        if self._shown is not None and time.monotonic() - self._shown < PREVIEW_SECONDS:
+            return
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=80)
+        self.store.keep_preview(self.job.id, buffer.getvalue())
+        self._shown = time.monotonic()
 
     def _beat(self) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from clpips.errors import GenerationError
-from clpips.generation.names import check_maker_name
+from clpips.makers import check_maker_name
 from clpips.types import Provenance
 from clpips.watch import Watch
 

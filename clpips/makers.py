@@ -11,6 +11,18 @@ NAMED: dict[str, str] = {
     "pool": "folder or .zip",
 }
 """Makers that need something behind their name and a colon, and what."""
+STARTS_FROM_IMAGE: frozenset[str] = frozenset({"tiny", "diffusers", "http"})
+"""Makers that can start from an image instead of from nothing."""
+
+
+def kind_of(name: str) -> str:
+    """The maker's kind: what stands before the colon, or the whole name."""
+    return name.partition(":")[0]
+
+
+def can_start_from_image(name: str) -> bool:
+    """Whether a maker can start from an image, told by its name, without opening it."""
+    return kind_of(name) in STARTS_FROM_IMAGE
 
 
 def check_maker_name(name: str) -> None:
