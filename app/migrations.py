@@ -39,8 +39,9 @@ def m002_repeats_calibration_and_confidence(db: Database) -> None:
 
 @migrations()
 def m003_rounds_that_start_from_an_image(db: Database) -> None:
-    """A round's images may start from a candidate of an earlier round."""
+    """A round's images may start from a candidate of an earlier round, and leave it so far."""
     db.execute("ALTER TABLE round ADD COLUMN start TEXT REFERENCES image")
+    db.execute("ALTER TABLE round ADD COLUMN strength REAL CHECK (strength > 0 AND strength <= 1)")
 
 
 _STUDIES = (

@@ -29,6 +29,7 @@ class StudySettings:
             shown; 0 becomes ``candidates``.
         maker: what makes the images, by its name (:mod:`clpips.makers`).
         maker_options: the maker's own settings, JSON-serialisable.
+        writes_prompts: whether participants write prompts; where they do not, they only rank.
     """
 
     candidates: int = 4
@@ -49,6 +50,7 @@ class StudySettings:
     ask_confidence: bool = False
     choice: Choice = "random"
     made_per_round: int = 0
+    writes_prompts: bool = True
 
     def __post_init__(self) -> None:
         if not 2 <= self.candidates <= 9:

@@ -212,7 +212,8 @@ class Round:
 
     A ``repeat`` shows the images of an earlier round of the same person, whose id is
     ``repeats``, in another order; a ``calibration`` board has no prompt of theirs. ``start`` is
-    the hash of the image that the candidates started from, where there was one.
+    the hash of the image that the candidates started from, where there was one, and ``strength``
+    how far they were to leave it, in (0, 1].
     """
 
     id: int
@@ -228,6 +229,7 @@ class Round:
     kind: RoundKind = "own"
     repeats: int | None = None
     start: str | None = None
+    strength: float | None = None
 
 
 # --- the worker's jobs ----------------------------------------------------------------------

@@ -131,9 +131,7 @@ def test_the_maker_gets_its_options_and_the_image_to_start_from(
     generate.run(store, store.claim("test", ["generate"]), Watch())
     board = store.round(first.id)
     shown = tuple(each.id for each in board.candidates)
-    store.submit(
-        somebody.id, Submission("uuid-of-one", board.id, shown, tuple(range(1, 5)), shown)
-    )
+    store.submit(somebody.id, Submission("uuid-of-one", board.id, shown, tuple(range(1, 5)), shown))
     second = store.request_round(
         somebody.id, trial.id, "a red hat", request_id="two", start=shown[2]
     )

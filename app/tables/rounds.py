@@ -33,6 +33,7 @@ class Rounds(Door):
         *,
         request_id: str,
         start: int | None = None,
+        strength: float = 0.6,
         queued: bool = True,
     ) -> Round:
         """Ask for the candidates of a prompt; the work is queued in the same transaction.
@@ -43,6 +44,7 @@ class Rounds(Door):
             prompt: 1 to 2,000 characters.
             request_id: names this click; the same one again is the same round.
             start: the candidate of an earlier round of this trial whose image to start from.
+            strength: how far the new images may leave it, in (0, 1].
             queued: ``False`` where the caller makes the candidates itself, without the worker.
 
         Raises:
@@ -59,8 +61,9 @@ class Rounds(Door):
             )
             if known is not None:
                 return read_round(db, known["id"])
-            image = None if start is None else _image_to_start_from(db, trial_id, start)
-            round_id = _insert_round(db, place, plain_prompt(prompt), request_id, image)
+            round_id = _insert_round(db, place, plain_prompt(prompt), request_id)
+            if start is not None:
+                _start_from(db, round_id, trial_id, start, strength)
             if queued:
                 _queue_round(db, place, round_id)
             return read_round(db, round_id)
@@ -83,6 +86,13 @@ class Rounds(Door):
         with self._read() as db:
             check_owner(db, participant_id, round_id)
             return read_round(db, round_id)
+
+    def provenances(self, trial_id: int) -> tuple[Provenance, ...]:
+        """How every candidate of a trial was made, in the order of time."""
+        sql = """SELECT provenance FROM candidate JOIN round ON round.id = round_id
+                 WHERE trial_id = ? ORDER BY candidate.id"""
+        with self._read() as db:
+            return tuple(provenance(row["provenance"]) for row in rows(db, sql, [trial_id]))
 
     def cancel_round(self, participant_id: int, round_id: int) -> Round:
         """Stop making a round; one whose candidates are already there stays as it is.
@@ -225,18 +235,24 @@ def _place(db: Database, participant_id: int, trial_id: int) -> Row:
     return place
 
 
-def _image_to_start_from(db: Database, trial_id: int, candidate_id: int) -> str:
+def _start_from(
+    db: Database, round_id: int, trial_id: int, candidate_id: int, strength: float
+) -> None:
+    """Note which image a round starts from."""
+    if not 0 < strength <= 1:
+        raise StudyError(f"strength must lie in (0, 1], got {strength}")
     sql = """SELECT image FROM candidate JOIN round ON round.id = round_id
              WHERE candidate.id = ? AND trial_id = ?"""
     found = first(db, sql, [candidate_id, trial_id])
     if found is None:
         raise StudyError("an image to start from must be one of this target's own candidates")
-    return str(found["image"])
+    db.execute(
+        "UPDATE round SET start = ?, strength = ? WHERE id = ?",
+        [found["image"], strength, round_id],
+    )
 
 
-def _insert_round(
-    db: Database, place: Row, prompt: str, request_id: str, start: str | None
-) -> int:
+def _insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int:
     if place["started_at"] is None:
         raise StudyError("a participant must have read the instructions first")
     if place["state"] != "active":
@@ -262,7 +278,6 @@ def _insert_round(
             "state": "generating",
             "reason": "",
             "requested_at": now(),
-            "start": start,
         },
     )
 
@@ -274,7 +289,8 @@ def _queue_round(db: Database, place: Row, round_id: int) -> None:
     what = {"round_id": round_id, "prompt": made.prompt, "seed": made.seed}
     size = {"width": settings.image_size, "height": settings.image_size}
     maker = {"maker": settings.maker, "options": dict(settings.maker_options)}
-    payload = {**what, **size, **maker, "count": settings.candidates, "start": made.start}
+    start = {"start": made.start, "strength": made.strength}
+    payload = {**what, **size, **maker, **start, "count": settings.candidates}
     job_id = insert_job(
         db,
         "generate",
@@ -321,4 +337,5 @@ def _round(row: Row, candidates: tuple[Candidate, ...], ranking: BoardRanking | 
         kind=row["kind"],
         repeats=row["repeats"],
         start=row["start"],
+        strength=row["strength"],
     )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
 
 from app.pictures import add_picture
+from app.pools import maker_here
 from app.steps import part
 from app.store import Store
 from app.work.choose import Board, choose
 from clpips.errors import Cancelled
 from clpips.generation import Request, open_maker
+from clpips.makers import kind_of
 from clpips.types import Job, Provenance, Round
 from clpips.watch import Watch
 
+DEFAULT_STRENGTH = 0.6
 DRAWING_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
 
 
@@ -67,8 +71,9 @@ def _board(
         count,
         payload["width"],
         payload["height"],
-        payload.get("options", {}),  # a job from before makers had options has none
+        _options(store, asked, payload),
         _start(store, payload.get("start")),
+        payload.get("strength") or DEFAULT_STRENGTH,
     )
     share = 1.0 if choice is None else DRAWING_SHARE
     made = make_images(store, request, maker=payload["maker"], watch=part(watch, 0.0, share))
@@ -76,6 +81,15 @@ def _board(
         return made, {}
     shown, record = choose(store, choice, made, part(watch, share, 1 - share))
     return shown, {"choice": record}
+
+
+def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The maker's options; a pool is told what was shown on this target before."""
+    options = dict(payload.get("options", {}))  # a job from before makers had options has none
+    if kind_of(payload["maker"]) == "pool":
+        shown = store.provenances(asked.trial_id)
+        options["taken"] = [each.options["sha256"] for each in shown if "sha256" in each.options]
+    return options
 
 
 def _start(store: Store, sha: str | None) -> Image.Image | None:
@@ -109,7 +123,7 @@ def make_images(
         Cancelled: the watch asked to stop.
     """
     made = []
-    images = open_maker(maker).generate(request, watch)
+    images = open_maker(maker_here(store, maker)).generate(request, watch)
     for number in range(1, request.count + 1):
         watch.report((number - 1) / request.count, f"Drawing image {number} of {request.count}…")
         generated = next(images)

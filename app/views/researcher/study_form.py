@@ -9,12 +9,15 @@ from typing import Any
 import streamlit as st
 
 from app import session
+from app.pools import add_pool
 from app.store import Store
 from app.uploads import FORMATS, target_picture
+from app.views.researcher import maker_fields
 from app.views.researcher.addresses import study_address
+from app.views.researcher.maker_fields import MakerAnswers
 from app.views.researcher.markup import link, show
 from app.views.researcher.words import plural
-from clpips.errors import ClpipsError, ImageError, StudyError
+from clpips.errors import ClpipsError, GenerationError, ImageError, InputError, StudyError
 from clpips.generation.scenes.targets import SIDE, SampleTarget, sample_targets
 from clpips.types import MAX_EXTRA, SPACES, Study, StudySettings
 
@@ -45,17 +48,19 @@ class Answers:
     title: str
     samples: Sequence[SampleTarget]
     uploads: Sequence[tuple[str, bytes]]
+    maker: MakerAnswers
     settings: dict[str, Any]
 
 
 def draw(store: Store) -> None:
     """Draw the form; make the study when it is sent and nothing is wrong with it."""
-    answers = _form()
+    kind = maker_fields.choose_kind()
+    answers = _form(kind)
     if answers is None:
         return
     try:
         study, refused = make_study(store, answers)
-    except StudyError as error:
+    except InputError as error:
         st.error(session.sentence(error))
         return
     st.session_state[MADE] = (study.id, refused)
@@ -84,10 +89,17 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     Raises:
         StudyError: a setting outside its range, no title, or no usable target; nothing but
             images was stored then.
+        GenerationError: a maker that lacks something, or a pool that breaks a rule.
     """
-    settings = StudySettings(**answers.settings)
     if not answers.title.strip():
         raise StudyError("a study must have a title, got an empty one")
+    if answers.maker.missing:
+        raise GenerationError(answers.maker.missing)
+    settings = StudySettings(
+        **answers.settings,
+        maker=_maker_name(store, answers.maker),
+        maker_options=answers.maker.options,
+    )
     targets: list[tuple[str, str]] = []
     refused: list[str] = []
     for sample in answers.samples:
@@ -108,7 +120,12 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     return store.add_study(answers.title, settings, targets), tuple(refused)
 
 
-def _form() -> Answers | None:
+def _maker_name(store: Store, maker: MakerAnswers) -> str:
+    """The name that the settings keep; an uploaded pool is checked and stored first."""
+    return maker.name if maker.pool is None else add_pool(store, maker.pool)
+
+
+def _form(kind: str) -> Answers | None:
     with st.form("new-study", border=False, enter_to_submit=False):
         title = st.text_input("Title", max_chars=200)
         samples = _sample_choice()
@@ -118,11 +135,13 @@ def _form() -> Answers | None:
             accept_multiple_files=True,
             help="PNG, JPEG or WebP. They are scaled down to at most 1024 pixels a side.",
         )
+        maker = maker_fields.draw(kind)
         settings = _settings_fields()
         sent = st.form_submit_button("Create study", type="primary")
     if not sent:
         return None
-    return Answers(title, samples, [(each.name, each.getvalue()) for each in uploads], settings)
+    given = [(each.name, each.getvalue()) for each in uploads]
+    return Answers(title, samples, given, maker, settings)
 
 
 def _sample_choice() -> Sequence[SampleTarget]:

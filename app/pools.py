@@ -1,0 +1,47 @@
+"""Pools of images that researchers upload: where they are kept, and how a study names them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from clpips.generation.pool import read_pool
+
+from app.store import Store
+from app.tables.files import write_whole
+from clpips.errors import GenerationError
+from clpips.makers import kind_of
+
+FOLDER = "pools"
+
+
+def add_pool(store: Store, data: bytes) -> str:
+    """Check an uploaded archive and keep it.
+
+    Returns:
+        the maker's name for a study's settings: ``pool:`` and a path in the data folder.
+
+    Raises:
+        GenerationError: the archive breaks a rule; nothing is kept then.
+    """
+    name = f"{hashlib.sha256(data).hexdigest()}.zip"
+    final = store.settings.data_dir / FOLDER / name
+
+    def checked(part: Path) -> None:
+        part.write_bytes(data)
+        try:
+            read_pool(part)
+        except GenerationError as error:
+            raise GenerationError(str(error).replace(part.name, "the uploaded archive")) from error
+
+    if not final.exists():
+        write_whole(final, checked)
+    return f"pool:{FOLDER}/{name}"
+
+
+def maker_here(store: Store, name: str) -> str:
+    """A maker's name as this machine opens it: a pool's path lies in the data folder."""
+    kind, _, rest = name.partition(":")
+    if kind_of(name) != "pool" or Path(rest).expanduser().is_absolute():
+        return name
+    return f"{kind}:{store.settings.data_dir / rest}"
