@@ -37,6 +37,7 @@ class Reply:
 
 
 def image(data: bytes | None = None, **more: Any) -> Reply:
+    """A good answer; ``more`` stands beside its data."""
     text = base64.b64encode(picture() if data is None else data).decode()
     return Reply({"created": 1, "data": [{"b64_json": text}], **more})
 

@@ -365,6 +365,12 @@ def test_links_are_refused(tmp_path: Path) -> None:
     assert "x.png: a pool's file must lie in the pool" in refused(here)
 
 
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    here = folder(tmp_path / "here", plain(1))
+    Path(os.fsdecode(os.fsencode(here) + b"/\xff.png")).write_bytes(picture(1))
+    assert refused(here) == "?.png: a pool's file must have a name in UTF-8, got other bytes in it"
+
+
 def test_a_pipe_in_a_folder_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     here = folder(tmp_path / "here", plain(1))
     os.mkfifo(here / "x.png")

@@ -135,6 +135,19 @@ def test_provenance_records_cost_usage_attempts_and_what_the_service_says(server
     assert provenance.seconds > 0
 
 
+@pytest.mark.parametrize(
+    "usage", [[1], "many", {"a": float("nan")}, {"a": "b" * 3000}, {"a": [[]] * 60}]
+)
+def test_usage_that_cannot_be_kept_is_left_out(server: Server, usage: object) -> None:
+    server.tell(image(usage=usage))
+    assert "usage" not in ask(server)[0].provenance.options["service"]
+
+
+def test_half_a_surrogate_pair_can_be_stored(server: Server) -> None:
+    server.tell(image(model="draw \ud800"))
+    assert ask(server)[0].provenance.options["service"]["model"] == "draw ?"
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_an_image_of_another_size_is_recorded_at_its_true_size(server: Server, kind: str) -> None:
     server.tell(image(picture(96, 80, kind)))
@@ -379,6 +392,9 @@ def test_loopback_is_not_for_services_elsewhere() -> None:
         f"key={KEY}.",
         "wrong: sk-Very-****cdef",
         f"you sent Bearer {KEY}",
+        "you sent bearer another-word",
+        "wrong: abcd****wxyz",
+        "wrong: sk-another-word",
         f"it begins with {KEY[:12]}",
         f"it ends with {KEY[-10:]}",
     ],

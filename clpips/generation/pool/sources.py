@@ -162,6 +162,10 @@ class _Archive:
 def _checked(file: Listed, number: int, total: int, limits: Limits) -> Listed:
     """A file within the limits, of a kind that a pool may hold."""
     _check_number(number, limits)
+    try:
+        file.name.encode()
+    except UnicodeEncodeError:
+        raise _wrong(file.name, "must have a name in UTF-8", "other bytes in it") from None
     if file.size > limits.file:
         raise _wrong(file.name, f"must have at most {limits.file:,} bytes", f"{file.size:,}")
     if total > limits.total:

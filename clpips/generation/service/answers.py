@@ -18,6 +18,7 @@ from clpips.picture_files import read_picture
 FORMATS = ("PNG", "JPEG", "WEBP")
 REFUSED = ("content_policy_violation", "moderation_blocked", "content_filter")
 _MOST_USAGE = 2000  # characters of JSON that are kept of what a service says about usage
+_MOST_PARTS = 50  # lists and objects in it
 _MOST_WORDS = 4000
 
 
@@ -135,7 +136,14 @@ def _words(value: object, most: int) -> str | None:
 
 
 def _usage(value: object) -> Mapping[str, Any] | None:
-    if not isinstance(value, dict) or len(json.dumps(value)) > _MOST_USAGE:
+    """What a service says of usage, where it is of a size and a depth that can be kept."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    if len(text) > _MOST_USAGE or text.count("{") + text.count("[") > _MOST_PARTS:
         return None
     usage: Mapping[str, Any] = cleaned(value)
     return usage

@@ -56,10 +56,11 @@ def quoted(text: object, most: int = 200) -> str:
 
 
 def cleaned(value: Any) -> Any:
-    """A JSON value without the key in any of its texts."""
+    """A JSON value whose texts can be stored and do not hold the key."""
     if isinstance(value, str):
         secret = os.environ.get(VARIABLE, "").strip()
-        return value.replace(secret, HIDDEN) if secret else value
+        whole = value.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        return whole.replace(secret, HIDDEN) if secret else whole
     if isinstance(value, Mapping):
         return {cleaned(str(name)): cleaned(each) for name, each in value.items()}
     if isinstance(value, Sequence):

@@ -47,8 +47,8 @@ def take_turn(base: str, interval: float, watch: Watch) -> None:
         _ask(watch)
         with _turns:
             now = time.monotonic()
-            left = _last.get(base, -interval) + interval - now
-            if base not in _last or left <= 0:
+            left = _last[base] + interval - now if base in _last else 0.0
+            if left <= 0:
                 _last[base] = now
                 return
         time.sleep(min(STEP, left))
