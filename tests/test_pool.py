@@ -126,7 +126,8 @@ def test_equal_captions_and_images_without_one_are_left_to_the_seed(tmp_path: Pa
 
 
 def test_without_a_prompt_captions_do_not_count(tmp_path: Path) -> None:
-    pool = folder(tmp_path, CAPTIONED)
+    rows = "image,caption\none.png,no prompt\n"  # the words of the constant itself
+    pool = folder(tmp_path, CAPTIONED | {"captions.csv": rows})
     assert {files(make(pool, NO_PROMPT, seed))[0] for seed in range(30)} == {
         name for name in CAPTIONED if name != "captions.csv"
     }
