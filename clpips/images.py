@@ -10,46 +10,20 @@ antialiasing), never the other way round, and the result says so.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import struct
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from clpips.errors import ImageError
 from clpips.files import one_line
-
-MAX_PIXELS = 50_000_000
-"""Largest accepted image, in pixels (width × height), checked before it is decoded."""
-MIN_SIDE = 32
-"""Smallest accepted side, in pixels: below it the networks' last layers are empty."""
+from clpips.picture_files import FORMATS, MAX_PIXELS, check_size, on_white, pillow
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor
-
-FORMATS = ("PNG", "JPEG", "MPO", "JPEG2000", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
-"""Raster formats that are read. No EPS: Pillow would start Ghostscript for it."""
-
-# What Pillow's readers were seen to raise on damaged files; MemoryError comes of absurd headers.
-_PILLOW_FAILURES = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-    EOFError,
-    MemoryError,
-    struct.error,
-)
 
 _INTEGER_TOP = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}
 
@@ -82,7 +56,7 @@ def load_image(
     elif isinstance(source, np.ndarray):
         tensor = _from_array(source, value_range)
     elif isinstance(source, Image.Image):
-        with _pillow("the image", max_pixels):
+        with pillow("the image", max_pixels):
             tensor = _from_pil(source, "the image", max_pixels)
     elif isinstance(source, str | os.PathLike):
         tensor = _from_path(Path(source), max_pixels)
@@ -91,7 +65,7 @@ def load_image(
             "an image must be a path, a PIL image, a NumPy array or a tensor, "
             f"got {type(source).__name__}"
         )
-    _check_size(tensor.shape[2], tensor.shape[1], _name(source), max_pixels)
+    check_size(tensor.shape[2], tensor.shape[1], _name(source), max_pixels)
     return tensor
 
 
@@ -111,7 +85,7 @@ def _name(source: ImageSource) -> str:
 
 def _from_path(path: Path, max_pixels: int) -> Tensor:
     name = _name(path)
-    with _pillow(name, max_pixels):
+    with pillow(name, max_pixels):
         if path.is_dir():
             raise ImageError(f"{name}: an image must be a file, got a folder")
         Image.init()  # every reader is known from here on; a build of Pillow may lack some
@@ -120,41 +94,8 @@ def _from_path(path: Path, max_pixels: int) -> Tensor:
             return _from_pil(image, name, max_pixels)
 
 
-@contextlib.contextmanager
-def _pillow(name: str, max_pixels: int) -> Iterator[None]:
-    """Whatever Pillow raises becomes an :class:`ImageError` of one line; its warnings are silent.
-
-    (They speak of damaged metadata, and of sizes that are checked here before decoding.)
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except FileNotFoundError:
-        raise ImageError(f"{name}: no such image") from None
-    except Image.DecompressionBombError:
-        raise ImageError(f"{name}: an image must have at most {max_pixels:,} pixels") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image of a known format ({', '.join(FORMATS)})") from None
-    except _PILLOW_FAILURES as error:
-        reason = one_line(error) or type(error).__name__
-        raise ImageError(f"{name}: the image cannot be read: {reason}") from error
-
-
-def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{name}: an image must have at most {max_pixels:,} pixels, got {width}×{height}"
-        )
-    if min(width, height) < MIN_SIDE:
-        raise ImageError(
-            f"{name}: an image must be at least {MIN_SIDE} pixels on each side, "
-            f"got {width}×{height}"
-        )
-
-
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> Tensor:
-    _check_size(*image.size, name, max_pixels)
+    check_size(*image.size, name, max_pixels)
     image = ImageOps.exif_transpose(image)
     if image.mode in ("La", "RGBa"):  # colours multiplied by alpha
         image = image.convert(image.mode.upper())
@@ -168,11 +109,7 @@ def _from_pil(image: Image.Image, name: str, max_pixels: int) -> Tensor:
                 f"got [{grey.min()}, {grey.max()}]"
             )
         return _scaled(np.repeat(grey[..., None], 3, axis=2), 0, 65535)
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, rgba)
-    return _scaled(np.asarray(image.convert("RGB")), 0, 255)
+    return _scaled(np.asarray(on_white(image)), 0, 255)
 
 
 def _scaled(array: np.ndarray[Any, Any], low: float, high: float) -> Tensor:

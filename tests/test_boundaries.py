@@ -47,5 +47,11 @@ def test_the_vocabulary_costs_no_torch_and_no_screen(module: str) -> None:
     assert not loaded & {*HEAVY, "numpy", "streamlit", "sqlite_utils", "PIL"}
 
 
+def test_a_maker_that_is_not_opened_loads_nothing_of_its_own() -> None:
+    loaded = loaded_by("import clpips, clpips.generation; from clpips import *")
+    assert not loaded & {"httpx", "httpx2", "httpcore2", "tenacity", "clpips.generation.service"}
+    assert {"httpx2", "tenacity"} <= loaded_by("import clpips.generation.service")
+
+
 def test_this_check_can_fail() -> None:
     assert "torch" in loaded_by("from clpips import CLPIPS")

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from clpips.errors import ClpipsError, InputError
 from clpips.features import EPSILON, SCALE, SHIFT, empty_network
 from clpips.files import one_line, write_files
-from clpips.images import MIN_SIDE
 from clpips.metric import CLPIPS
+from clpips.picture_files import MIN_SIDE
 from clpips.weights import backbone_tensors, spec_of
 
 FORMAT = "clpips-onnx-1"

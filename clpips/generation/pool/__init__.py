@@ -1,0 +1,6 @@
+"""The maker ``pool:<folder or .zip>``: candidates from images that were made elsewhere."""
+
+from clpips.generation.pool.maker import NO_PROMPT, PoolMaker, opened
+from clpips.generation.pool.reading import Pool, PoolImage, read_pool
+
+__all__ = ["NO_PROMPT", "Pool", "PoolImage", "PoolMaker", "opened", "read_pool"]
