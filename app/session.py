@@ -125,6 +125,30 @@ def is_writing(trial_id: int, number: int) -> bool:
     return st.session_state.get("writing") == (trial_id, number)
 
 
+def start_from(trial_id: int, number: int, candidate_id: int | None) -> None:
+    """Let one round's images start from a candidate, or from nothing."""
+    st.session_state[f"start-of-{trial_id}-{number}"] = candidate_id
+
+
+def start_of(trial_id: int, number: int) -> int | None:
+    """The candidate that one round's images are to start from."""
+    chosen: int | None = st.session_state.get(f"start-of-{trial_id}-{number}")
+    return chosen
+
+
+def amount_key(trial_id: int, number: int, *, default: str) -> str:
+    """The key of the choice how far images may leave the one that they start from."""
+    key = f"amount-{trial_id}-{number}"
+    if st.session_state.get(key) is None:
+        st.session_state[key] = default
+    return key
+
+
+def amount_of_change(trial_id: int, number: int, *, default: str) -> str:
+    """The words that were chosen for it."""
+    return str(st.session_state.get(f"amount-{trial_id}-{number}") or default)
+
+
 # --- one sentence, shown once -----------------------------------------------------------------
 
 

@@ -11,6 +11,8 @@ NAMED: dict[str, str] = {
     "pool": "folder or .zip",
 }
 """Makers that need something behind their name and a colon, and what."""
+NO_PROMPT = "(no prompt)"
+"""The prompt of rounds in studies where nobody writes one."""
 STARTS_FROM_IMAGE: frozenset[str] = frozenset({"tiny", "diffusers", "http"})
 """Makers that can start from an image instead of from nothing."""
 

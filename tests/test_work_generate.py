@@ -109,7 +109,7 @@ def test_a_study_cannot_name_a_maker_that_does_not_exist(tmp_path: Path) -> None
 def test_a_maker_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
     store = Store(tmp_path)
     job, _ = asked(store, maker="diffusers:/no/such/folder")
-    with pytest.raises(GenerationError, match="model_index.json"):
+    with pytest.raises(GenerationError, match="model_index"):
         generate.run(store, job, Watch())
 
 

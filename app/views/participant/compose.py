@@ -11,9 +11,11 @@ from app import session
 from app.records import Standing
 from app.tables.prompts import plain_prompt
 from app.views import look
+from app.views.participant import starting_image
 from app.views.participant.beside import nearest
 from clpips.errors import StudyError
 from clpips.generation.protocol import MAX_PROMPT
+from clpips.makers import NO_PROMPT
 from clpips.types import Round, Trial
 
 _EXAMPLE = "For example: a small red house beside a tall pine tree, in the snow, at sunset"
@@ -27,6 +29,9 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
         trial: the current one.
         number: of the round that is being written, from 1.
     """
+    if not standing.study.settings.writes_prompts:
+        _without_words(standing, trial, number)
+        return
     first = number == 1
     look.heading(
         "Describe the target" if first else "Now bring it nearer",
@@ -38,6 +43,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
     _setback(standing)
     before = standing.rounds[-1].prompt if standing.rounds else ""
     key = session.draft_key(trial.id, number, before)
+    starting_image.draw(standing, trial, number)
     with st.form("prompt", border=False, enter_to_submit=True):
         st.text_area(
             "Your description",
@@ -57,6 +63,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
                     trial.id,
                     number,
                     f"round-{len(standing.rounds) + 1}",
+                    starting_image.chosen_candidate(standing, trial, number),
                 ),
             )
             if standing.round is not None:
@@ -69,14 +76,55 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
     _history(standing.ranked_rounds)
 
 
-def _generate(participant_id: int, trial_id: int, number: int, request_id: str) -> None:
+def _without_words(standing: Standing, trial: Trial, number: int) -> None:
+    """A study that only ranks: the next images come at the press of a button."""
+    look.heading(
+        "Look at the target" if number == 1 else "More images of this target",
+        under="Then put some images in order: the one that looks most like it comes first.",
+        level=2,
+    )
+    _setback(standing)
+    st.button(
+        "Show the images" if number == 1 else "Show the next images",
+        type="primary",
+        on_click=_ask,
+        args=(
+            standing.participant.id,
+            trial.id,
+            number,
+            f"round-{len(standing.rounds) + 1}",
+            None,
+            NO_PROMPT,
+        ),
+    )
+
+
+def _generate(
+    participant_id: int, trial_id: int, number: int, request_id: str, start: int | None
+) -> None:
     prompt = session.draft(session.draft_key(trial_id, number, ""))
     if not prompt.strip():
         session.tell("Please describe the target in a few words first.")
         return
+    _ask(participant_id, trial_id, number, request_id, start, prompt)
+
+
+def _ask(
+    participant_id: int,
+    trial_id: int,
+    number: int,
+    request_id: str,
+    start: int | None,
+    prompt: str,
+) -> None:
     try:
         asked = session.open_store().request_round(
-            participant_id, trial_id, prompt, request_id=request_id
+            participant_id,
+            trial_id,
+            prompt,
+            request_id=request_id,
+            start=start,
+            strength=starting_image.strength(trial_id, number),
         )
         if asked.prompt != plain_prompt(prompt):
             session.keep_for_next_round(trial_id, asked.number, prompt, asked=asked.id)

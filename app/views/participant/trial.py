@@ -48,7 +48,7 @@ def draw(standing: Standing, token: str) -> None:
 
 def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None:
     """The round from the first stroke to the stored ranking: one component, so it stays put."""
-    words = f"Your words: “{current.prompt}”"
+    words = f"Your words: “{current.prompt}”" if standing.study.settings.writes_prompts else ""
     look.heading(_HEADINGS[standing.phase], under=words, level=2, is_long=True)
     board(
         round_to_json(session.open_store(), current),

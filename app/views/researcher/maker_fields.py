@@ -41,6 +41,10 @@ class MakerAnswers(NamedTuple):
     options: dict[str, Any]
     pool: bytes | None = None
     missing: str = ""
+    writes_prompts: bool = True
+
+
+SCENES = MakerAnswers("scenes", {})
 
 
 def choose_kind() -> str:
@@ -56,7 +60,7 @@ def draw(kind: str) -> MakerAnswers:
 
 
 def _scenes() -> MakerAnswers:
-    return MakerAnswers("scenes", {})
+    return SCENES
 
 
 def _tiny() -> MakerAnswers:
@@ -110,9 +114,10 @@ def _http() -> MakerAnswers:
 
 def _pool() -> MakerAnswers:
     upload = st.file_uploader("Images (.zip)", type=["zip"])
-    if upload is None:
-        return MakerAnswers("pool", {}, missing="a pool must be uploaded as a .zip of images")
-    return MakerAnswers("pool", {}, pool=upload.getvalue())
+    writes = st.toggle("Participants describe the target, and get the images that fit best", False)
+    data = None if upload is None else upload.getvalue()
+    missing = "a pool must be uploaded as a .zip of images" if upload is None else ""
+    return MakerAnswers("pool", {}, pool=data, missing=missing, writes_prompts=bool(writes))
 
 
 _FIELDS: dict[str, Callable[[], MakerAnswers]] = {

@@ -48,8 +48,8 @@ class Answers:
     title: str
     samples: Sequence[SampleTarget]
     uploads: Sequence[tuple[str, bytes]]
-    maker: MakerAnswers
     settings: dict[str, Any]
+    maker: MakerAnswers = maker_fields.SCENES
 
 
 def draw(store: Store) -> None:
@@ -99,6 +99,7 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
         **answers.settings,
         maker=_maker_name(store, answers.maker),
         maker_options=answers.maker.options,
+        writes_prompts=answers.maker.writes_prompts,
     )
     targets: list[tuple[str, str]] = []
     refused: list[str] = []
@@ -141,7 +142,7 @@ def _form(kind: str) -> Answers | None:
     if not sent:
         return None
     given = [(each.name, each.getvalue()) for each in uploads]
-    return Answers(title, samples, given, maker, settings)
+    return Answers(title, samples, given, settings, maker)
 
 
 def _sample_choice() -> Sequence[SampleTarget]:

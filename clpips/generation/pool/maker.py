@@ -19,13 +19,12 @@ from clpips.generation.pool.reading import Pool, PoolImage, read_pool
 from clpips.generation.pool.sources import Limits, opened_source
 from clpips.generation.protocol import Generated, Request
 from clpips.generation.scenes.chance import Chance
+from clpips.makers import NO_PROMPT
 from clpips.picture_files import MIN_SIDE
 from clpips.types import Provenance
 from clpips.watch import Watch
 
 NAME = "pool"
-NO_PROMPT = "(no prompt)"
-"""The prompt of requests in studies where nobody writes one."""
 _KEPT = 4  # opened pools that are remembered
 
 
