@@ -15,6 +15,7 @@ from clpips.boards import Outcome as Outcome
 from clpips.boards import Submission as Submission
 from clpips.boards import SubmitResult as SubmitResult
 from clpips.errors import RankingError, StudyError
+from clpips.sentences import counted
 
 Backbone: TypeAlias = str
 """The name of a feature space: one of ``SPACES``, ``timm:<model>`` or ``transformers:<model>``."""
@@ -78,7 +79,7 @@ class Ranking:
         if len(self.images) != len(self.ranks):
             raise RankingError(
                 "a ranking must give one rank per image, "
-                f"got {len(self.images)} images and {len(self.ranks)} ranks"
+                f"got {counted(len(self.images), 'image')} and {counted(len(self.ranks), 'rank')}"
             )
         repeated = sorted({image for image in self.images if self.images.count(image) > 1})
         if repeated:

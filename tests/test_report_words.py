@@ -39,6 +39,13 @@ def test_a_metric_is_in_use_only_once_it_is_proven(verdict: str, using: str, bad
     assert (">Not proven<" in report_words.use(fit)) == (badge == "Not proven")
 
 
+def test_a_gain_on_too_few_targets_is_not_said_to_include_zero() -> None:
+    few = told("not better yet", gain_ci=[0.1, 0.3], n_targets=4, personal={"n_rankings": 8})
+    assert "4 targets are too few to prove a gain" in report_words.use(few)
+    assert "zero" not in report_words.use(few)
+    assert "includes zero" in report_words.use(told("not better yet", gain_ci=[-0.1, 0.3]))
+
+
 def test_the_report_has_the_last_word_on_what_is_in_use() -> None:
     assert report_words.in_use(told("better", in_use="stock")) == "stock"
     assert report_words.in_use(told("better")) == "personal"

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 from clpips.agreement import Agreement
 from clpips.commands.chosen import chosen_metrics
-from clpips.commands.printing import counted, one_number, print_json, progress
+from clpips.commands.printing import one_number, print_json, progress
 from clpips.digests import MOST
 from clpips.evaluation import Evaluation, evaluate
 from clpips.metric import CLPIPS
 from clpips.observations import by_participant
 from clpips.rankings import read_rankings
+from clpips.sentences import counted
 from clpips.types import Ranking
 from clpips.vector_cache import default_cache
 

@@ -117,7 +117,7 @@ def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Rankin
         known = ", ".join(sorted({one.participant for one in rankings}))
         raise InputError(
             f"{options.rankings}: no ranking by participant {options.participant!r}; "
-            f"there are {known}"
+            f"its rankings are by {known}"
         )
     return chosen
 

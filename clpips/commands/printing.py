@@ -17,15 +17,6 @@ def one_number(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
-def counted(count: int, word: str) -> str:
-    """A number and what it counts.
-
-    >>> counted(1, "ranking"), counted(1200, "ranking")
-    ('1 ranking', '1,200 rankings')
-    """
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 def print_json(document: Any) -> None:
     """Print one JSON document; NaN is refused."""
     print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))

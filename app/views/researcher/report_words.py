@@ -116,6 +116,8 @@ def use(fit: Fit) -> Html:
     why = "There is too little to judge by"
     if not is_early(fit):
         why = "The interval of the difference includes zero, so it may be chance"
+        if ((fit.report["held_out"].get("gain_ci") or (0,))[0] or 0) > 0:
+            why = f"{plural(counts(fit)[1], 'target')} are too few to prove a gain"
     return join(_using("stock LPIPS", f"{why}. The {own} is offered as"), " ", standing(fit))
 
 
