@@ -91,6 +91,40 @@ def test_rankings_are_known_again_wherever_their_images_lie(
     assert "6 of the 6 rankings were fitted on" in told
 
 
+@pytest.mark.parametrize("how", ["--baseline pooled", "--pooled"])
+def test_everybodys_one_file_in_a_folder_is_used_for_all(
+    capsys, study: Path, pooled: Path, tmp_path: Path, how: str
+) -> None:
+    folder = pooled if "baseline" in how else fitted(study, tmp_path, how)
+    status, by_folder, err = evaluated(capsys, study / "more.csv", "--weights", folder)
+    assert (status, err) == (0, "")
+    assert by_folder == evaluated(
+        capsys, study / "more.csv", "--weights", folder / "pooled.safetensors"
+    )[1]  # fmt: skip
+    assert "6 of the 8 rankings were fitted on" in by_folder
+
+
+def test_the_own_metric_of_somebody_called_pooled_is_nobody_elses(
+    capsys, study: Path, own: Path, tmp_path: Path
+) -> None:
+    shutil.copy(own / "ada.safetensors", tmp_path / "pooled.safetensors")
+    status, _, err = evaluated(capsys, study / "more.csv", "--weights", tmp_path)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "participant 'ada' has rankings but no personal metric" in err
+
+
+def test_a_board_of_two_images_is_left_out_with_its_reason(capsys, study: Path) -> None:
+    lines = (study / "rankings.csv").read_text().splitlines()
+    table = study / "little.csv"
+    table.write_text("\n".join([*lines, "bo,t3.png,c30.png,1", "bo,t3.png,c31.png,2"]))
+    told = evaluated(capsys, table)[1]
+    assert "left out: 1 ranking, fewer than 3 images" in told
+    document = json.loads(evaluated(capsys, table, "--json")[1])
+    bo = document["participants"]["bo"]
+    assert (bo["n_rankings"], bo["n_left_out"]) == (3, 1)
+    assert bo["left_out"] == {"fewer than 3 images": 1}
+
+
 def test_a_metric_of_before_there_was_a_record_is_scored_and_says_so(
     capsys, study: Path, own: Path, tmp_path: Path
 ) -> None:

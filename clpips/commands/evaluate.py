@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
     for name, agreement in result.participants.items():
         print(_row(name, agreement, stock.participants[name]))
     print(_row("overall", result.overall, stock.overall))
+    for reason, count in result.overall.left_out.items():
+        print(f"left out: {counted(count, 'ranking')}, {reason}")
     capped = any(one.is_fitted and len(one.card_.learnt_from) >= MOST for one in metrics.values())
     for line in _told(learnt, len(rankings), at_least=capped):
         print(line)
