@@ -20,5 +20,9 @@ def quoted(value: object, longest: int = LONGEST_QUOTE) -> str:
     >>> quoted("a"), quoted("abcdefgh", longest=5)
     ("'a'", "'abcd…")
     """
-    words = repr(value)
+    return cut(repr(value), longest)
+
+
+def cut(words: str, longest: int = LONGEST_QUOTE) -> str:
+    """Words as they are, or their beginning where they are longer than so many characters."""
     return words if len(words) <= longest else f"{words[:longest]}…"
