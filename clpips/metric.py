@@ -178,8 +178,9 @@ class CLPIPS:
             )
         self.weights_ = plan.weights
         settings = plan.choice.settings
-        others = plan.everyone if settings.start == "everyone" else None
-        self.card_ = Card.of_fit(self.space, plan.fit, settings, gap, others and others.fit)
+        started = plan.everyone if settings.start == "everyone" else None
+        others = None if started is None else started.fit
+        self.card_ = Card.of_fit(self.space, plan.fit, settings, gap, others)
         return self
 
     def distances_of(self, vectors: Vectors) -> Vectors:
