@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app import charts
+from app.correction import family_of
 from app.records import Fit
 from app.store import Store
 from app.views.researcher import comparison, report_study
@@ -53,12 +54,12 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One participant's newest fit; ``compared`` is the personal metric's row of a comparison."""
+    """One participant's newest fit; ``tested`` is the personal metric's row with its p."""
 
     participant: Participant
     fit: Fit
     newer: int
-    compared: Mapping[str, Any] = field(default_factory=dict)
+    tested: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def held_out(self) -> dict[str, Any] | None:
@@ -73,15 +74,9 @@ def draw(store: Store, study: Study) -> None:
     fits = newest(store.fits(study.id))
     own = [(person, fits[person.id]) for person in people if person.id in fits]
     told = [fit for _, fit in own if not is_early(fit)]
-    parts = comparison.parts_of(store, study, told)
+    family = family_of(store, study.id)
     lines = [
-        Line(
-            person,
-            fit,
-            newer_rankings(store, fit),
-            comparison.personal_row(parts.get(fit.id, {}), fit),
-        )
-        for person, fit in own
+        Line(person, fit, newer_rankings(store, fit), family.personal(fit)) for person, fit in own
     ]
     if not lines:
         st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")
@@ -99,7 +94,7 @@ def draw(store: Store, study: Study) -> None:
         st.space("small")
         st.altair_chart(charts.dumbbell(pairs), alt="Stock and personal Spearman by participant")
         st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
-        comparison.follow(store, study, is_there=len(parts) == len(told))
+        comparison.follow(store, study, told, len(comparison.parts_of(store, told)))
     _study(comparison.study_of(store, study), len(told), len(lines) - len(told))
 
 
@@ -161,8 +156,8 @@ def _row(study: Study, line: Line) -> tuple[str, ...]:
             signed(held_out["gain"] if held_out else None),
             "" if ends == MISSING else ends,
         ),
-        p_value(held_out.get("p") if held_out else None),
-        p_value(line.compared.get("p_corrected") if held_out else None),
+        p_value(line.tested.get("p")),
+        p_value(line.tested.get("p_corrected")),
         "Personal" if in_use(line.fit) == "personal" else "Stock",
         badge(words, tone),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.correction import family_of
 from app.records import Fit
 from app.store import Store
 from app.views.researcher import (
@@ -65,9 +66,9 @@ def draw(store: Store, study: Study, fits: Sequence[Fit], label: str | None) -> 
     if is_early(fit):
         report_targets.draw(store, fit, label, is_early=True)
     else:
-        found = comparison.parts_of(store, study, [fit]).get(fit.id, {})
-        comparison.follow(store, study, is_there=bool(found))
-        report_compare.draw(fit, found, told.get("correction") or {})
+        found = comparison.parts_of(store, [fit]).get(fit.id, {})
+        comparison.follow(store, study, [fit], len([found] if found else []))
+        report_compare.draw(fit, found, family_of(store, study.id))
         report_curve.draw_ceiling(found, label)
         report_curve.draw_curve(found)
         report_targets.draw(store, fit, label, is_early=False)

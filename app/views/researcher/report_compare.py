@@ -8,6 +8,8 @@ from typing import Any
 import streamlit as st
 
 from app import curve_charts
+from app.correction import METRICS as MAIN
+from app.correction import Family
 from app.records import Fit
 from app.views.researcher.markup import Column, Html, heading, over, quiet, show, table
 from app.views.researcher.report_words import own_name, row_name, space_name
@@ -23,7 +25,6 @@ from app.views.researcher.words import (
 )
 
 Row = Mapping[str, Any]
-MAIN = ("stock", "pooled", "personal")
 COLUMNS = (
     Column("Metric", head=True),
     Column("Spearman", numeric=True),
@@ -66,15 +67,15 @@ BASELINES = (
 )
 
 
-def draw(fit: Fit, found: Row, correction: Row) -> None:
+def draw(fit: Fit, found: Row, family: Family) -> None:
     """The chart and the table, the baselines folded away, then what all of it means.
 
     Args:
         fit: the fit.
         found: its part of a comparison; empty shows what the fit itself knows.
-        correction: how p was corrected, and over how many; empty where there is none.
+        family: the rows of the study's newest fits, corrected together.
     """
-    rows = rows_of(fit, found)
+    rows = family.tables[fit.id]
     main = [row for row in rows if row["name"] in MAIN]
     rest = [row for row in rows if row["name"] not in MAIN]
     show(heading("Agreement on unseen targets"))
@@ -93,23 +94,7 @@ def draw(fit: Fit, found: Row, correction: Row) -> None:
             st.markdown(BASELINES)
             show(compact(COLUMNS, [cells(row, fit) for row in rest]))
     with st.expander("What these numbers mean"):
-        explained(fit, correction)
-
-
-def rows_of(fit: Fit, found: Row) -> list[Row]:
-    """The rows of a comparison, or those that the fit's own report has."""
-    if found.get("table"):
-        return list(found["table"])
-    held_out = fit.report["held_out"]
-    rows: list[Row] = []
-    for name in MAIN:
-        if held_out.get(name) is None:
-            continue
-        row = {"name": name, "space": fit.backbone, "agreement": held_out[name]}
-        if name == "personal":
-            row |= {key: held_out.get(key) for key in ("gain", "gain_ci", "p")}
-        rows.append(row)
-    return rows
+        explained(fit, family.tests)
 
 
 def cells(row: Row, fit: Fit | None = None) -> tuple[str, ...]:
@@ -174,13 +159,15 @@ def counted(held_out: Row) -> str:
     return f"{text}, {own['n_left_out']} left out ({reasons})."
 
 
-def explained(fit: Fit, correction: Row) -> None:
+def explained(fit: Fit, tests: int) -> None:
     """What every column means, and how this fit was made."""
     for words in HELP:
         st.markdown(words)
-    if correction.get("tests"):
-        tests = plural(int(correction["tests"]), "test")
-        st.markdown(f"Here p is corrected over {tests} of people × metrics.")
+    if tests > 1:
+        st.markdown(
+            f"Here p is corrected over {plural(tests, 'test')} of people × metrics: all that the "
+            "newest fits show at this moment. The texts for a paper have the same."
+        )
     made = how_made(fit)
     if made:
         st.markdown(f"**How the {own_name(fit)} was fitted.** {made}")

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
+from app.correction import METRICS as MAIN
 from app.views.researcher.markup import Column, Html, over, quiet, show, table
 from app.views.researcher.report_compare import COLUMNS as METRICS
 from app.views.researcher.report_compare import cells, compact
 from app.views.researcher.words import MISSING, interval, number, p_value, plural
 
 Found = Mapping[str, Any]
-MAIN = ("stock", "pooled", "personal")
 PEOPLE = tuple(column for column in METRICS if column.title not in ("Rankings",))
 AGREEMENT = (
     Column("Between people", head=True),
