@@ -14,6 +14,7 @@ from app import session
 from app.store import Store
 from app.views.researcher.live import redrawn
 from app.views.researcher.markup import quiet, show
+from app.views.researcher.waiting import waits_for
 from clpips.types import Job, JobKind
 
 OPEN = ("queued", "running")
@@ -93,6 +94,5 @@ def _words(store: Store, job: Job, doing: str) -> str:
     if job.cancel_requested:
         return "Stopping…"
     if job.state == "queued":
-        waiting = "Waiting for the worker…"
-        return waiting if store.workers_alive() else f"{waiting} It is not running: `make run`."
+        return waits_for(store, job)
     return f"{doing}: {job.message}" if job.message else f"{doing}…"
