@@ -377,3 +377,60 @@ def test_a_part_shows_while_the_rest_of_its_comparison_is_on_its_way(store: Stor
     first, second = (text_of(opened(study, f"Ada {number}")) for number in (1, 2))
     assert "How much there is to reach" in first and "wide features</span>" in first
     assert "How much there is to reach" not in second
+
+
+# --- while a fit is under way -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["participant", "each"])
+def test_a_report_beside_an_open_fit_is_marked_as_of_the_former_one(
+    store: Store, scope: str
+) -> None:
+    study, fits = fitted(store, people=2)
+    payload = {"study_id": study.id, "scope": scope, "participant_id": None}
+    if scope == "participant":
+        payload["participant_id"] = fits[0].participant_id
+    text = text_of(opened(study))
+    assert "former fit" not in text and ">Former fit<" not in text
+    asked = store.enqueue("fit", payload, study_id=study.id)
+    screen = opened(study)
+    text = text_of(screen)
+    assert f"of the former fit, of {words.moment(fits[0].created_at)}" in text
+    assert ">Former fit<" in text and "Fit again to use them" not in text
+    assert next(each for each in screen.button if each.key == "fit").disabled
+    other = text_of(opened(study, "Ada 2"))
+    assert (">Former fit<" in other) == (scope == "each")
+    everybody = text_of(opened(study, "Each participant"))
+    assert "New fits are under way. Everything below is of the former fits" in everybody
+    running = store.claim("test", ["fit"])
+    assert running is not None and running.id == asked.id
+    new = store.add_fit(
+        study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
+        fits[0].report, running.id,
+    )  # fmt: skip
+    assert ">Former fit<" not in text_of(opened(study))
+    half = text_of(opened(study, "Each participant"))
+    assert "1 of 2 rows below is of the former fit until" in half
+    store.finish_job(running.id, "test", {"fits": [new.id]})
+    assert "under way" not in text_of(opened(study, "Each participant"))
+
+
+def test_before_the_first_report_an_open_fit_is_what_is_waited_for(store: Store) -> None:
+    study = ranked_study(store, people=1, targets=1)
+    ask = {"study_id": study.id, "scope": "each", "participant_id": None}
+    store.enqueue("fit", ask, study_id=study.id)
+    text = text_of(opened(study))
+    assert "The report appears here once the fit has ended." in text
+    assert "Press **Fit personal metric**" not in text
+
+
+def test_the_studys_part_says_so_when_newer_fits_are_not_in_it(store: Store) -> None:
+    study, fits = with_result(store)
+    former = "This is of former fits"
+    assert former not in text_of(opened(study, "Each participant"))
+    store.add_fit(
+        study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
+        fits[0].report,
+    )  # fmt: skip
+    assert former in text_of(opened(study, "Each participant"))
+    assert former in text_of(opened(study, "Ada 2"))

@@ -31,6 +31,18 @@ def study_of(store: Store, study: Study) -> Found:
     return {} if done is None else done.result.get("study") or {}
 
 
+def is_former(store: Store, study: Study, told: Found) -> bool:
+    """Whether there are newer fits than those that the study's part is over.
+
+    Args:
+        store: the store.
+        study: the study.
+        told: its part of a comparison; one that does not name its fits is taken as it is.
+    """
+    newest_ids = {fit.id for fit in newest(store.fits(study.id)).values()}
+    return "fits" in told and set(told["fits"]) != newest_ids
+
+
 def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
     """Show an open comparison's progress, else what became of it and a button that asks for one.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -68,8 +68,14 @@ class Line:
         return None if is_early(self.fit) else found
 
 
-def draw(store: Store, study: Study) -> None:
-    """Draw the table, the chart, who has not been fitted, and the study as a whole."""
+def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
+    """Draw the table, the chart, who has not been fitted, and the study as a whole.
+
+    Args:
+        store: the store.
+        study: the study.
+        coming: the jobs that are about to bring newer fits.
+    """
     people = store.participants(study.id)
     fits = newest(store.fits(study.id))
     own = [(person, fits[person.id]) for person in people if person.id in fits]
@@ -81,9 +87,11 @@ def draw(store: Store, study: Study) -> None:
     if not lines:
         st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")
         return
+    if coming:
+        st.info(former(lines, coming))
     show(Html("<p class='cl-verdict'>"), summary(lines), Html("</p>"))
     newer = sum(line.newer for line in lines)
-    if newer:
+    if newer and not coming:
         st.info(f"{plural(newer, 'new ranking')} since these fits. Fit again to use them.")
     show(compact(COLUMNS, [*(_row(study, line) for line in lines), *_mean_row(lines)]))
     absent = len(people) - len(lines)
@@ -95,7 +103,9 @@ def draw(store: Store, study: Study) -> None:
         st.altair_chart(charts.dumbbell(pairs), alt="Stock and personal Spearman by participant")
         st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
         comparison.follow(store, study, told, len(comparison.parts_of(store, told)))
-    _study(comparison.study_of(store, study), len(told), len(lines) - len(told))
+    of_study = comparison.study_of(store, study)
+    is_former = comparison.is_former(store, study, of_study)
+    _study(of_study, len(told), len(lines) - len(told), is_former=is_former)
 
 
 def summary(lines: Sequence[Line]) -> str:
@@ -109,6 +119,15 @@ def summary(lines: Sequence[Line]) -> str:
     if early:
         text += f"; for {early} it is too early to tell"
     return f"{text}."
+
+
+def former(lines: Sequence[Line], coming: Collection[int]) -> str:
+    """While fits are under way: how many rows are of the ones before."""
+    old = sum(line.fit.job_id not in coming for line in lines)
+    whose = "Everything" if old == len(lines) else f"{old} of {plural(len(lines), 'row')}"
+    which = "former fit" if old == 1 else "former fits"
+    verb = "is" if old in (1, len(lines)) else "are"
+    return f"New fits are under way. {whose} below {verb} of the {which} until they have ended."
 
 
 def pair(line: Line) -> charts.Pair:
@@ -125,10 +144,12 @@ def pair(line: Line) -> charts.Pair:
     )
 
 
-def _study(told: Mapping[str, Any], judged: int, early: int) -> None:
+def _study(told: Mapping[str, Any], judged: int, early: int, *, is_former: bool) -> None:
     """The study's part of a comparison, of so many people who can be judged and who cannot yet."""
     if judged and (told.get("people") or {}).get("table"):
         show(heading("Over people"))
+        if is_former:
+            show(quiet(report_study.FORMER))
         report_study.people_table(told)
         show(
             quiet(
@@ -140,7 +161,7 @@ def _study(told: Mapping[str, Any], judged: int, early: int) -> None:
         )
     if "calibration" in told or "position" in told:
         show(heading("The study as a whole"))
-        report_study.draw(told)
+        report_study.draw(told, is_former=is_former)
 
 
 def _row(study: Study, line: Line) -> tuple[str, ...]:

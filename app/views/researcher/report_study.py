@@ -44,12 +44,18 @@ POSITION_HELP = (
 )
 
 
-def draw(study: Found) -> None:
+FORMER = "This is of former fits: the newest ones have not all been compared yet."
+
+
+def draw(study: Found, *, is_former: bool = False) -> None:
     """Agreement between people on the shared boards, then the board's position bias.
 
     Args:
         study: the part of a comparison that is about the study.
+        is_former: there are newer fits, and rankings perhaps, than it knows.
     """
+    if is_former:
+        show(quiet(FORMER))
     left_out = study.get("left_out") or {}
     calibration, position = study.get("calibration"), study.get("position")
     show(Html("<h3 class='cl-name'>Agreement between people</h3>"))
