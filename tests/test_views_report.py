@@ -210,7 +210,7 @@ def test_every_metric_stands_beside_the_others_with_its_own_numbers(store: Store
             assert f">{words.signed(row['gain'])}<" in text
             assert f">{words.p_value(row['p'])}<" in text
             assert f">{words.p_value(next(p_corrected))}<" in text
-    for name in ("Stock LPIPS", "Pooled", "Personal", "Not fitted"):
+    for name in ("Stock LPIPS", "Everybody’s weights", "Personal", "Not fitted"):
         assert f'{name}<span class="cl-ci">' in text
     assert text.count("wide features</span>") == 3
     assert "Baselines (3)" in folded(screen)
@@ -223,7 +223,7 @@ def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
     box = next(each for each in screen.expander if each.label == "Baselines (3)")
     inside = "\n".join(each.proto.body for each in box.get("html"))
     assert all(report_words.NAMES[name] in inside for name in ("unregularised", "layer", "tilt"))
-    assert "Personal" not in inside and "Pooled" not in inside
+    assert "Personal" not in inside and "Everybody’s" not in inside
 
 
 # --- the comparison as a job --------------------------------------------------------------------

@@ -31,6 +31,7 @@ from app.views.researcher.whose import newer_rankings, newest
 from app.views.researcher.words import (
     MISSING,
     VERDICTS,
+    agreeing,
     number,
     p_value,
     plural,
@@ -168,15 +169,16 @@ def _row(study: Study, line: Line) -> tuple[str, ...]:
     words, tone = VERDICTS[verdict(line.fit)]
     held_out, label = line.held_out, line.participant.label
     ends = signed_interval(held_out["gain_ci"] if held_out else None)
+    stock = held_out["stock"]["spearman"] if held_out else None
+    personal = held_out["personal"]["spearman"] if held_out else None
+    gain = held_out["gain"] if held_out else None
+    digits = agreeing(stock, personal, gain)
     return (
         link(label, report_address(study.id, label)),
         link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
-        number(held_out["stock"]["spearman"] if held_out else None),
-        number(held_out["personal"]["spearman"] if held_out else None),
-        over(
-            signed(held_out["gain"] if held_out else None),
-            "" if ends == MISSING else ends,
-        ),
+        number(stock, digits),
+        number(personal, digits),
+        over(signed(gain, digits), "" if ends == MISSING else ends),
         p_value(line.tested.get("p")),
         p_value(line.tested.get("p_corrected")),
         "Personal" if in_use(line.fit) == "personal" else "Stock",
@@ -194,6 +196,6 @@ def _mean_row(lines: Sequence[Line]) -> list[tuple[str, ...]]:
         fmean(one[side]["spearman"] for one in counted) for side in ("stock", "personal")
     )
     n = sum(one["personal"]["n_rankings"] for one in counted)
-    name = f"Mean of {len(counted)}"
-    difference = signed(personal - stock)
-    return [(name, str(n), number(stock), number(personal), difference, "", "", "", "")]
+    digits = agreeing(stock, personal, personal - stock)
+    sides = number(stock, digits), number(personal, digits), signed(personal - stock, digits)
+    return [(f"Mean of {len(counted)}", str(n), *sides, "", "", "", "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import streamlit as st
@@ -12,9 +13,10 @@ from app.correction import METRICS as MAIN
 from app.correction import Family
 from app.records import Fit
 from app.views.researcher.markup import Column, Html, heading, over, quiet, show, table
-from app.views.researcher.report_words import own_name, row_name, space_name
+from app.views.researcher.report_words import POOLED, own_name, row_name, space_name
 from app.views.researcher.words import (
     MISSING,
+    agreeing,
     interval,
     number,
     p_value,
@@ -54,9 +56,11 @@ HELP = (
     "whole targets are flipped. With few targets p cannot be small: with 4, not below 0.06.",
     "**Corrected p.** Holm’s correction: whoever tries many people and metrics finds a small p by "
     "chance somewhere, so each is raised by how many were tried.",
-    "**Stock, pooled, personal.** Stock LPIPS knows no ranking of the study. Pooled weights are "
-    "everybody’s, without anybody’s rankings of the target that is scored. Personal weights are "
-    "this person’s own, drawn towards the others’ where that helps.",
+    "**Stock, everybody’s, personal.** Stock LPIPS knows no ranking of the study. Everybody’s "
+    "weights are where personal fits start: learnt from all people, each weighing the same, with "
+    "a strong pull towards stock, and without anybody’s rankings of the target that is scored. "
+    "Personal weights are this person’s own, drawn towards everybody’s where that helps. The "
+    "pooled metric is another thing: a fit of its own to all rankings, with a report of its own.",
     "**Wide features.** The same three on AlexNet’s differences beside those of a modern encoder.",
 )
 BASELINES = (
@@ -68,7 +72,7 @@ BASELINES = (
 
 
 def draw(fit: Fit, found: Row, family: Family) -> None:
-    """The chart and the table, the baselines folded away, then what all of it means.
+    """The table and the chart, the baselines folded away, then what all of it means.
 
     Args:
         fit: the fit.
@@ -76,15 +80,16 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
         family: the rows of the study's newest fits, corrected together.
     """
     rows = family.tables[fit.id]
-    main = [row for row in rows if row["name"] in MAIN]
-    rest = [row for row in rows if row["name"] not in MAIN]
-    show(heading("Agreement on unseen targets"))
+    shown = [cells(row, fit, digits) for row, digits in zip(rows, digits_of(rows), strict=True)]
+    is_main = [row["name"] in MAIN for row in rows]
+    main = list(compress(rows, is_main))
+    rest = [line for line, is_one in zip(shown, is_main, strict=True) if not is_one]
+    show(heading("Agreement on unseen targets"), compact(COLUMNS, list(compress(shown, is_main))))
+    show(quiet(counted(fit.report["held_out"])))
     st.altair_chart(
         curve_charts.standings([dot(row, fit) for row in main]),
         alt="Mean Spearman of each metric with its 95 % interval",
     )
-    held_out = fit.report["held_out"]
-    show(compact(COLUMNS, [cells(row, fit) for row in main]), quiet(counted(held_out)))
     left_out = found.get("left_out") or {}
     for key in ("table", "pooled", "wide", "baselines"):
         if key in left_out:
@@ -92,25 +97,50 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
     if rest:
         with st.expander(f"Baselines ({len(rest)})"):
             st.markdown(BASELINES)
-            show(compact(COLUMNS, [cells(row, fit) for row in rest]))
+            show(compact(COLUMNS, rest))
     with st.expander("What these numbers mean"):
         explained(fit, family.tests)
 
 
-def cells(row: Row, fit: Fit | None = None) -> tuple[str, ...]:
-    """One row of the table; each statistic over its interval."""
+def digits_of(rows: Sequence[Row]) -> list[int]:
+    """For each row, digits with which its Spearman, its gain and the unfitted one agree.
+
+    An unfitted row has as many as the row that needs most.
+    """
+    unfitted = {row["space"]: row["agreement"]["spearman"] for row in rows if _is_stock(row)}
+    needed = [
+        agreeing(unfitted.get(row["space"]), row["agreement"]["spearman"], row.get("gain"))
+        for row in rows
+    ]
+    most = {row["space"]: 0 for row in rows}
+    for row, digits in zip(rows, needed, strict=True):
+        most[row["space"]] = max(most[row["space"]], digits)
+    return [
+        most[row["space"]] if _is_stock(row) else digits
+        for row, digits in zip(rows, needed, strict=True)
+    ]
+
+
+def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
+    """One row of the table; each statistic over its interval.
+
+    Args:
+        row: of a comparison.
+        fit: whose it is; ``None`` of a table over people.
+        digits: of Spearman and its gain.
+    """
     agreement = row["agreement"]
-    is_stock = row["name"] == "stock"
+    is_stock = _is_stock(row)
     return (
         named(row, fit),
-        _statistic(agreement, "spearman"),
+        _statistic(agreement, "spearman", digits),
         _statistic(agreement, "kendall"),
         over(
             percent(agreement["pairwise_accuracy"]),
             _shares(agreement.get("pairwise_accuracy_ci")),
         ),
         _statistic(agreement, "icc"),
-        Html("") if is_stock else _gain(row),
+        Html("") if is_stock else _gain(row, digits),
         Html("") if is_stock else p_value(row.get("p")),
         Html("") if is_stock else p_value(row.get("p_corrected")),
         f"{agreement['n_rankings']:,}",
@@ -131,7 +161,7 @@ def named(row: Row, fit: Fit | None = None) -> Html:
 def called(row: Row, fit: Fit | None = None) -> str:
     """The metric's name; a pooled fit's own row is not called personal."""
     is_pooled = fit is not None and fit.participant_id is None and row["name"] == "personal"
-    return "Pooled" if is_pooled else row_name(row)
+    return POOLED if is_pooled else row_name(row)
 
 
 def dot(row: Row, fit: Fit) -> curve_charts.Standing:
@@ -193,12 +223,16 @@ def how_made(fit: Fit) -> str:
     return f"Chosen inside the training rankings alone: {', '.join(parts)}."
 
 
-def _statistic(agreement: Row, key: str) -> Html:
-    return over(number(agreement[key]), _ends(interval(agreement.get(f"{key}_ci"))))
+def _is_stock(row: Row) -> bool:
+    return bool(row["name"] == "stock")
 
 
-def _gain(row: Row) -> Html:
-    return over(signed(row.get("gain")), _ends(signed_interval(row.get("gain_ci"))))
+def _statistic(agreement: Row, key: str, digits: int = 2) -> Html:
+    return over(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
+
+
+def _gain(row: Row, digits: int) -> Html:
+    return over(signed(row.get("gain"), digits), _ends(signed_interval(row.get("gain_ci"))))
 
 
 def _ends(words: str) -> str:

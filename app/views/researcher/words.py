@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from app.records import RankedRound
 
 MISSING = "–"
+SAME = 1e-9
+DIGITS = (2, 3, 4, 5)
+"""Of a statistic: the fewest that will do; each one more is needed for a quarter of the rest."""
 NARROW = "\u00a0"  # a space where a narrow column must not break the line
 VERDICTS: Mapping[str, tuple[str, str]] = {
     "better": ("Better than stock", "good"),
@@ -40,6 +43,26 @@ def signed(value: float | None, digits: int = 2) -> str:
         return MISSING
     text = f"{value:+.{digits}f}"
     return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
+
+
+def agreeing(before: float | None, after: float | None, gain: float | None) -> int:
+    """How many digits let two numbers and their difference agree as they are read.
+
+    >>> agreeing(0.31, 0.354, 0.044), agreeing(0.3149, 0.2751, -0.0398)
+    (2, 3)
+
+    Args:
+        before, after: the numbers.
+        gain: ``after − before``; another one, as a mean over other rankings would be, is not
+            expected to agree.
+    """
+    if before is None or after is None or gain is None or abs(after - before - gain) > SAME:
+        return DIGITS[0]
+    for digits in DIGITS:
+        shown = round(after, digits) - round(before, digits)
+        if round(shown, digits) == round(gain, digits):
+            return digits
+    return DIGITS[-1]
 
 
 def interval(ends: object) -> str:
