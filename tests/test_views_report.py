@@ -18,6 +18,7 @@ from app.records import Fit
 from app.session import RESEARCHER_COOKIE
 from app.store import Store
 from app.views.researcher import report_words, words
+from app.views.researcher.markup import MORE
 from app.work import fit as fit_job
 from clpips.significance import corrected
 from clpips.types import Study
@@ -434,3 +435,19 @@ def test_the_studys_part_says_so_when_newer_fits_are_not_in_it(store: Store) -> 
     )  # fmt: skip
     assert former in text_of(opened(study, "Each participant"))
     assert former in text_of(opened(study, "Ada 2"))
+
+
+def test_the_wide_table_says_that_it_scrolls_and_stands_before_the_chart(store: Store) -> None:
+    screen = opened(with_result(store)[0])
+    tables = [each.proto.body for each in screen.get("html") if "cl-scroll" in each.proto.body]
+    assert [MORE in body for body in tables[:2]] == [True, True]  # side by side, baselines
+    narrow = next(body for body in tables if "Shown in place" in body)
+    assert MORE not in narrow
+    drawn = [kind for each in screen.main if (kind := kind_of(each))]
+    assert drawn[:2] == ["table", "chart"]
+
+
+def kind_of(element: Any) -> str:
+    if element.type == "vega_lite_chart":
+        return "chart"
+    return "table" if element.type == "html" and "cl-scroll" in element.proto.body else ""

@@ -178,7 +178,7 @@ def _row(study: Study, line: Line) -> tuple[str, ...]:
         link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
         number(stock, digits),
         number(personal, digits),
-        over(signed(gain, digits), "" if ends == MISSING else ends),
+        over(signed(gain), "" if ends == MISSING else ends),
         p_value(line.tested.get("p")),
         p_value(line.tested.get("p_corrected")),
         "Personal" if in_use(line.fit) == "personal" else "Stock",
@@ -197,5 +197,5 @@ def _mean_row(lines: Sequence[Line]) -> list[tuple[str, ...]]:
     )
     n = sum(one["personal"]["n_rankings"] for one in counted)
     digits = agreeing(stock, personal, personal - stock)
-    sides = number(stock, digits), number(personal, digits), signed(personal - stock, digits)
+    sides = number(stock, digits), number(personal, digits), signed(personal - stock)
     return [(f"Mean of {len(counted)}", str(n), *sides, "", "", "", "")]

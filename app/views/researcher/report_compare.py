@@ -103,7 +103,7 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
 
 
 def digits_of(rows: Sequence[Row]) -> list[int]:
-    """For each row, digits with which its Spearman, its gain and the unfitted one agree.
+    """For each row, digits with which its gain is seen in its Spearman and the unfitted one.
 
     An unfitted row has as many as the row that needs most.
     """
@@ -127,7 +127,7 @@ def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
     Args:
         row: of a comparison.
         fit: whose it is; ``None`` of a table over people.
-        digits: of Spearman and its gain.
+        digits: of Spearman.
     """
     agreement = row["agreement"]
     is_stock = _is_stock(row)
@@ -140,7 +140,7 @@ def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
             _shares(agreement.get("pairwise_accuracy_ci")),
         ),
         _statistic(agreement, "icc"),
-        Html("") if is_stock else _gain(row, digits),
+        Html("") if is_stock else _gain(row),
         Html("") if is_stock else p_value(row.get("p")),
         Html("") if is_stock else p_value(row.get("p_corrected")),
         f"{agreement['n_rankings']:,}",
@@ -231,8 +231,8 @@ def _statistic(agreement: Row, key: str, digits: int = 2) -> Html:
     return over(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
 
 
-def _gain(row: Row, digits: int) -> Html:
-    return over(signed(row.get("gain"), digits), _ends(signed_interval(row.get("gain_ci"))))
+def _gain(row: Row) -> Html:
+    return over(signed(row.get("gain")), _ends(signed_interval(row.get("gain_ci"))))
 
 
 def _ends(words: str) -> str:

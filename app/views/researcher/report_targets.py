@@ -121,7 +121,7 @@ def _pictured(sha: str, linked: Any) -> Html:
 
 
 def _sides(stock: float | None, personal: float | None) -> tuple[str, str, str]:
-    """Stock, personal and their difference, with as many digits as let the three agree."""
+    """Stock, personal and their difference, with as many digits as show it."""
     gain = None if stock is None or personal is None else personal - stock
     digits = agreeing(stock, personal, gain)
-    return number(stock, digits), number(personal, digits), signed(gain, digits)
+    return number(stock, digits), number(personal, digits), signed(gain)
