@@ -38,7 +38,14 @@ def m002_repeats_calibration_and_confidence(db: Database) -> None:
 
 
 @migrations()
-def m003_rounds_that_start_from_an_image(db: Database) -> None:
+def m003_comparisons_fit_by_fit(db: Database) -> None:
+    """Each fit's comparison by itself, kept as soon as it is there; the newest found so far."""
+    db.execute(_COMPARISON)
+    db.execute(_COMPARED_BEFORE)
+
+
+@migrations()
+def m004_rounds_that_start_from_an_image(db: Database) -> None:
     """A round's images may start from a candidate of an earlier round, and leave it so far."""
     db.execute("ALTER TABLE round ADD COLUMN start TEXT REFERENCES image")
     db.execute("ALTER TABLE round ADD COLUMN strength REAL CHECK (strength > 0 AND strength <= 1)")
@@ -193,6 +200,18 @@ _HONESTY = (
         UNIQUE (target_id, position)
     ) STRICT""",
 )
+
+_COMPARISON = """CREATE TABLE comparison (
+    fit_id INTEGER PRIMARY KEY REFERENCES fit ON DELETE CASCADE,
+    part TEXT NOT NULL, created_at TEXT NOT NULL
+) STRICT"""
+
+# Results of whole comparisons had every fit's part in them.
+_COMPARED_BEFORE = """INSERT OR REPLACE INTO comparison
+    SELECT fit.id, told.value, coalesce(job.finished_at, job.created_at)
+    FROM job, json_each(job.result, '$.fits') AS told JOIN fit ON fit.id = told.key
+    WHERE job.kind = 'compare' AND job.state = 'done' AND told.type = 'object'
+    ORDER BY job.id"""
 
 
 def migrate(db: Database, *, backups: Path | None = None) -> None:

@@ -1,9 +1,10 @@
 """The worker process: ``python -m app.worker``. Its jobs are rows in the store.
 
 Three loops, each a thread: one draws images, so that participants never wait behind a fit; one
-compares fitted metrics, which takes minutes that no researcher should wait for a fit; the third
-does everything else that needs torch. A fourth thread keeps the leases. Several workers on one
-data folder share the work; a job is done by one of them at a time.
+does what takes minutes and is asked for by nobody in person (the simulated study, the comparison
+of metrics), so that no researcher waits behind it; the third does everything else that needs
+torch. A fourth thread keeps the leases. Several workers on one data folder share the work; a job
+is done by one of them at a time.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ from clpips.watch import Watch
 
 LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("generate",),
-    ("vectors", "fit", "export", "explain", "selftest", "simulate"),
-    ("compare",),
+    ("vectors", "fit", "export", "explain", "selftest"),
+    ("simulate", "compare"),
 )
 ASKING_AGAIN: tuple[JobKind, ...] = ("vectors", "compare")
 """What may be asked for while it is being done, and is done once more then."""

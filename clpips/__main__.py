@@ -12,19 +12,29 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from clpips import __version__
 from clpips.commands import export, selftest
 from clpips.errors import ClpipsError, InputError
-from clpips.types import BACKBONES, GRANULARITIES, SPACES, is_space_name
+from clpips.files import one_line
+from clpips.model_names import checked_space_name
+from clpips.types import BACKBONES, GRANULARITIES, SPACES
 
 _WHICH_BACKBONE = "by default that of the weights, alex for 'stock'"
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage, which ``--help`` shows."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and leave with status 2."""
+        self.exit(2, f"{self.prog}: {one_line(message)}\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line, as the README documents it."""
-    parser = argparse.ArgumentParser(prog="clpips", description="LPIPS refitted to one person")
+    parser = OneLineParser(prog="clpips", description="LPIPS refitted to one person")
     parser.add_argument("--version", action="version", version=f"clpips {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -88,11 +98,10 @@ def _space_option(parser: argparse.ArgumentParser, words: str, **how: Any) -> No
 
 
 def _space(name: str) -> str:
-    if not is_space_name(name):
-        raise argparse.ArgumentTypeError(
-            f"must be one of {SPACES}, timm:<model> or transformers:<model>, got {name!r}"
-        )
-    return name
+    try:
+        return checked_space_name(name)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _rankings_options(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from clpips.card import Card
 from clpips.comparisons import kept_weights
 from clpips.errors import InputError
 from clpips.evaluation import HeldOut, check_targets, held_out_of
@@ -25,7 +26,6 @@ from clpips.everyone import POOLED, Everyone
 from clpips.features import Vectors
 from clpips.fitting import HELD_OUT_TOLERANCE, FitSettings, RankingFit
 from clpips.metric import CLPIPS
-from clpips.metric_file import Card
 from clpips.observations import Observation
 from clpips.selection import Choice, Plan, choose
 from clpips.solver import Array

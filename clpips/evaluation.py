@@ -24,11 +24,23 @@ from clpips.observations import Known, Observation, by_participant
 from clpips.selection import Plan
 from clpips.significance import gain_p
 from clpips.types import Ranking
+from clpips.verdict import MIN_RANKINGS, MIN_TARGETS, Verdict, sentence_of, verdict_of
 from clpips.watch import Watch
 
-Verdict = Literal["better", "not better yet", "worse", "too early"]
-MIN_RANKINGS, MIN_TARGETS = 5, 3
-"""With fewer of either the report says that it is too early, whatever the interval."""
+__all__ = [
+    "MIN_RANKINGS",
+    "MIN_TARGETS",
+    "Evaluation",
+    "HeldOut",
+    "TargetAgreement",
+    "Verdict",
+    "check_targets",
+    "evaluate",
+    "fit_and_hold_out",
+    "held_out",
+    "held_out_of",
+    "verdict_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class HeldOut:
             ``None`` for one target.
         targets: each target's own result.
         n_targets: targets with at least one ranking that counts.
-        verdict: what the interval of the gain says.
+        verdict: what the interval of the gain says (:mod:`clpips.verdict`).
         pooled: agreement of everyone's weights on the same rankings, where others took part; for
             a left-out target they are fitted without anybody's rankings of it.
         p: that the mean gain is no more than chance (one-sided sign flips of targets).
@@ -91,22 +103,14 @@ class HeldOut:
     @property
     def sentence(self) -> str:
         """The result in plain words."""
-        n = self.personal.n_rankings
-        counted = f"{n} ranking{'s' if n != 1 else ''} of {self.n_targets} target"
-        counted += "s" if self.n_targets != 1 else ""
-        enough = n >= MIN_RANKINGS and self.n_targets >= MIN_TARGETS
-        if self.gain is not None and self.gain_ci is None and enough:
-            gain = f"{self.gain:+z.2f} Spearman, {counted}"
-            return f"No interval can be given, because all rankings gain alike ({gain})."
-        if self.gain is None or self.gain_ci is None or self.verdict == "too early":
-            return f"Too early to tell: {counted} are not enough to compare the two metrics."
-        low, high = self.gain_ci
-        gain = f"{self.gain:+z.2f} Spearman (95 % interval {low:+z.2f} to {high:+z.2f}, {counted})"
-        if self.verdict == "better":
-            return f"The personal metric agrees better than stock LPIPS on unseen targets: {gain}."
-        if self.verdict == "worse":
-            return f"The personal metric agrees worse than stock LPIPS on unseen targets: {gain}."
-        return f"Not better than stock yet on unseen targets: {gain}. More rankings may tell."
+        return sentence_of(
+            self.verdict,
+            self.gain,
+            self.gain_ci,
+            self.personal.spearman_ci,
+            n_rankings=self.personal.n_rankings,
+            n_targets=self.n_targets,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -275,15 +279,6 @@ def held_out_of(
         verdict=verdict_of(interval, sum(map(len, counted)), len(counted)),
         folds=folds,
     )
-
-
-def verdict_of(interval: tuple[float, float] | None, n_rankings: int, n_targets: int) -> Verdict:
-    """What the interval of a gain says, and whether there is enough to say anything."""
-    if interval is None or n_rankings < MIN_RANKINGS or n_targets < MIN_TARGETS:
-        return "too early"
-    if interval[0] > 0:
-        return "better"
-    return "worse" if interval[1] < 0 else "not better yet"
 
 
 def _mean_of(values: Any) -> float | None:

@@ -12,12 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 
+from clpips.card import Card
 from clpips.errors import InputError, NotFitted
 from clpips.everyone import Everyone
 from clpips.features import Vectors
 from clpips.fitting import FitSettings, RankingFit, Start
 from clpips.images import ImageSource
-from clpips.metric_file import Card, read_metric, write_lpips, write_metric
+from clpips.metric_file import read_metric, write_lpips, write_metric
 from clpips.observations import Known, Observation, observe
 from clpips.selection import Plan, plan_of
 from clpips.solver import TOLERANCE
@@ -176,7 +177,10 @@ class CLPIPS:
                 stacklevel=2,
             )
         self.weights_ = plan.weights
-        self.card_ = Card.of_fit(self.space, plan.fit, plan.choice.settings, gap)
+        settings = plan.choice.settings
+        started = plan.everyone if settings.start == "everyone" else None
+        others = None if started is None else started.fit
+        self.card_ = Card.of_fit(self.space, plan.fit, settings, gap, others)
         return self
 
     def distances_of(self, vectors: Vectors) -> Vectors:

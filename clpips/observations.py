@@ -16,6 +16,7 @@ import numpy as np
 from clpips.errors import InputError
 from clpips.features import Vectors
 from clpips.pair_vectors import Pair, compute
+from clpips.sentences import counted
 from clpips.spaces import Encoder
 from clpips.types import Ranking
 from clpips.watch import Watch
@@ -58,7 +59,7 @@ class Observation:
         if len(shape) != 2 or shape[0] != len(ranking.images):
             raise InputError(
                 "an observation must hold one difference vector per image, "
-                f"got {shape} for {len(ranking.images)} images"
+                f"got {shape} for {counted(len(ranking.images), 'image')}"
             )
         object.__setattr__(self, "ranking", ranking)
         object.__setattr__(self, "table", table)

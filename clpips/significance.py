@@ -144,6 +144,15 @@ def gain_p(
     )
 
 
+def least_p(n_targets: int, *, draws: int = DRAWS) -> float:
+    """The smallest one-sided p-value that :func:`gain_p` can give, however large the gain.
+
+    >>> least_p(4), least_p(5)
+    (0.0625, 0.03125)
+    """
+    return 0.5**n_targets if n_targets <= EXACT_TARGETS else 1 / (draws + 1)
+
+
 def corrected(
     p_values: Sequence[float | None], method: Method = "holm"
 ) -> tuple[float | None, ...]:

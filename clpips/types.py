@@ -15,6 +15,7 @@ from clpips.boards import Outcome as Outcome
 from clpips.boards import Submission as Submission
 from clpips.boards import SubmitResult as SubmitResult
 from clpips.errors import RankingError
+from clpips.sentences import counted
 from clpips.space_names import BACKBONES as BACKBONES
 from clpips.space_names import LIBRARIES as LIBRARIES
 from clpips.space_names import SPACES as SPACES
@@ -25,6 +26,7 @@ from clpips.study_settings import MAX_EXTRA as MAX_EXTRA
 from clpips.study_settings import MAX_MADE as MAX_MADE
 from clpips.study_settings import Choice as Choice
 from clpips.study_settings import StudySettings as StudySettings
+
 
 Granularity = Literal["channel", "layer"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
@@ -73,7 +75,7 @@ class Ranking:
         if len(self.images) != len(self.ranks):
             raise RankingError(
                 "a ranking must give one rank per image, "
-                f"got {len(self.images)} images and {len(self.ranks)} ranks"
+                f"got {counted(len(self.images), 'image')} and {counted(len(self.ranks), 'rank')}"
             )
         repeated = sorted({image for image in self.images if self.images.count(image) > 1})
         if repeated:

@@ -183,12 +183,17 @@ class SpaceCache:
 
     def _key(self, target: str, image: str) -> bytes | None:
         try:
-            return b"\n".join((self.space, _hash_of(target), _hash_of(image)))
+            return b"\n".join((self.space, content_hash(target), content_hash(image)))
         except (OSError, ValueError):  # whoever decodes it says what is wrong
             return None
 
 
-def _hash_of(name: str) -> bytes:
+def content_hash(name: str) -> bytes:
+    """The SHA-256 of a file's bytes, in hexadecimal digits; read once while it is unchanged.
+
+    Raises:
+        OSError, ValueError: no file that can be read.
+    """
     told = Path(name).stat()
     # Of two changes within one tick of the file system's clock, only the first would be noticed.
     hashed = _hashed if time.time() - told.st_mtime > TICK else _hashed.__wrapped__

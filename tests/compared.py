@@ -8,6 +8,7 @@ from typing import Any
 
 from app.records import Fit
 from app.store import Store
+from clpips.significance import corrected
 from clpips.types import Study
 
 CURVE = [(0, 0.21), (4, 0.27), (8, 0.36), (12, 0.43)]
@@ -47,7 +48,6 @@ def table(fit: Fit) -> list[dict[str, Any]]:
                 "gain": None if is_stock else 0.1 + 0.01 * place,
                 "gain_ci": None if is_stock else [-0.051, 0.251 + 0.01 * place],
                 "p": None if is_stock else 0.0211 + 0.001 * place,
-                "p_corrected": None if is_stock else 0.0611 + 0.001 * place,
                 "n_targets": held_out["n_targets"],
             }
         )
@@ -132,7 +132,7 @@ def of_fit(fit: Fit, label: str) -> dict[str, Any]:
 
 def of_study(fits: Sequence[Fit]) -> dict[str, Any]:
     """The study's part."""
-    rows = table(fits[0])
+    rows, ids = table(fits[0]), sorted(fit.id for fit in fits)
     return {
         "people": {
             "table": [
@@ -170,15 +170,21 @@ def of_study(fits: Sequence[Fit]) -> dict[str, Any]:
             "left_out": {},
             "sentence": "No sign that position on the board sways the ranks (trend -0.02).",
         },
-        "correction": {"method": "Holm", "tests": 12},
         "left_out": {},
+        "fits": ids,
     }
 
 
 def result(fits: Sequence[Fit], labels: Sequence[str]) -> dict[str, Any]:
-    """What a comparison of these fits gives; the labels are their participants'."""
+    """What a comparison says of these fits and of the study; the labels are their participants'."""
     each = {str(fit.id): of_fit(fit, label) for fit, label in zip(fits, labels, strict=True)}
     return {"fits": each, "study": of_study(fits)}
+
+
+def family(fits: Sequence[Fit]) -> list[float]:
+    """Holm's p of every tested row of fits that were all compared, in their order."""
+    p_values = [row["p"] for fit in fits for row in table(fit) if row["p"] is not None]
+    return [p for p in corrected(p_values) if p is not None]
 
 
 def asked(store: Store, study: Study, fits: Sequence[Fit]) -> int:
@@ -192,4 +198,6 @@ def compared(store: Store, study: Study, found: dict[str, Any], fits: Sequence[F
     asked(store, study, fits)
     running = store.claim("test", ["compare"])
     assert running is not None
-    store.finish_job(running.id, "test", found)
+    for fit_id, part in found["fits"].items():
+        store.add_comparison(int(fit_id), part)
+    store.finish_job(running.id, "test", {**found, "fits": sorted(map(int, found["fits"]))})

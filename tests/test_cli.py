@@ -407,6 +407,41 @@ def test_a_damaged_picture_is_one_line_whatever_its_reader_logs(study: Path, tmp
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "r.csv"], "clpips fit: the following arguments are required: --out"),
+        (["nonsense"], "clpips: argument COMMAND: invalid choice: 'nonsense'"),
+        (["fit", "r.csv", "--out", "o", "--nope\nx"], "clpips: unrecognized arguments: --nope x"),
+        (["evaluate", "r.csv", "--backbone", "timm:nonsense"], "got 'nonsense'"),
+        (["compare", "r.csv", "--backbone", "alex", "transformers:nope"], "got 'nope'"),
+        (["score", "a", "b", "--backbone", "resnet"], "got 'resnet'"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(
+    capsys, arguments: list[str], words: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert (left.value.code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("clpips")
+    assert words in err
+
+
+def test_a_nonsense_model_name_waits_for_no_library() -> None:
+    code = (
+        "import sys, clpips.model_names as m\n"
+        "for name in ('timm:nonsense', 'transformers:nope'):\n"
+        "    try: m.checked_space_name(name); sys.exit('passed')\n"
+        "    except m.InputError: pass\n"
+        "bad = {'torch', 'timm', 'transformers'} & set(sys.modules)\n"
+        "sys.exit(repr(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_wrong_option_does_not_wait_for_torch() -> None:
     code = "import sys, clpips.__main__ as m; m.build_parser(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,9 +13,9 @@ from pictures import scene
 
 from clpips import CLPIPS
 from clpips.__main__ import main
-from clpips.agreement import over_rankings
+from clpips.agreement import Agreement, over_rankings
 from clpips.baselines import BASELINES
-from clpips.commands.compare import Row, corrected_together, over_people
+from clpips.commands.compare import Row, _table, corrected_together, over_people
 from clpips.rankings import read_rankings
 
 METRICS = ("stock", *BASELINES, "personal")
@@ -300,3 +300,15 @@ def test_alone_starts_everybody_from_stock(capsys, study: Path, tmp_path: Path) 
         assert report[who]["held_out"]["pooled"] is None
         own = [one for one in read_rankings(study / "rankings.csv") if one.participant == who]
         np.testing.assert_array_equal(metric.weights, CLPIPS("alex").fit(own).weights)
+
+
+def test_four_targets_are_said_to_be_too_few_to_prove_a_gain() -> None:
+    agreement = Agreement(0.5, 0.5, 0.7, 0.5, n_rankings=8)
+
+    def told(targets: int) -> str:
+        row = Row("personal", "alex", agreement, targets, 0.2, (0.1, 0.3), 0.0625)
+        return "\n".join(_table("ada", [row], "targets"))
+
+    assert "4 targets are too few to prove a gain, which needs 5 or more: p cannot" in told(4)
+    assert "too few to prove" not in told(5)
+    assert "Too early" in told(2) and "too few to prove" not in told(2)

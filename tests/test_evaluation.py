@@ -8,16 +8,21 @@ from pictures import layer_person, simulated
 
 from clpips import CLPIPS
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.evaluation import evaluate, fit_and_hold_out, gain_interval, held_out, verdict_of
+from clpips.evaluation import evaluate, fit_and_hold_out, held_out
+from clpips.intervals import gain_interval
 from clpips.observations import Observation
+from clpips.significance import gain_p, least_p
 from clpips.types import Ranking
+from clpips.verdict import LEVEL, PROVING_TARGETS, sentence_of, verdict_of
 
 
 @pytest.mark.parametrize(
     ("interval", "rankings", "targets", "verdict"),
     [
-        ((0.01, 0.3), 8, 4, "better"),
-        ((0.0, 0.3), 8, 4, "not better yet"),
+        ((0.01, 0.3), 8, 5, "better"),
+        ((0.01, 0.3), 80, 4, "not better yet"),
+        ((0.01, 0.3), 80, 3, "not better yet"),
+        ((0.0, 0.3), 8, 5, "not better yet"),
         ((-0.05, 0.9), 8, 4, "not better yet"),
         ((-0.9, 0.05), 8, 4, "not better yet"),
         ((-0.3, -0.01), 8, 4, "worse"),
@@ -28,6 +33,37 @@ from clpips.types import Ranking
 )
 def test_the_whole_interval_decides(interval, rankings, targets, verdict) -> None:
     assert verdict_of(interval, rankings, targets) == verdict
+
+
+@pytest.mark.parametrize("targets", [1, 3, 4, 5, 12, 13])
+def test_no_gain_has_a_smaller_p_value_than_the_least(targets: int) -> None:
+    largest = [np.array([1.0])] * targets
+    assert gain_p(largest, seed=0).p >= least_p(targets)
+    if targets <= 12:
+        assert gain_p(largest, seed=0).p == least_p(targets)
+
+
+def test_better_is_said_only_where_a_gain_could_be_significant() -> None:
+    assert least_p(PROVING_TARGETS) <= LEVEL < least_p(PROVING_TARGETS - 1)
+    gain = (0.2, (0.1, 0.3), (0.3, 0.9))
+    few = sentence_of("not better yet", *gain, n_rankings=8, n_targets=4)
+    assert few.startswith("Not proven to be better than stock on unseen targets: +0.20 Spearman")
+    assert few.endswith("4 targets are too few to prove it, which needs 5 or more.")
+
+
+def test_better_than_stock_is_not_good_where_its_own_agreement_may_be_none() -> None:
+    gain, counts = (0.4, (0.1, 0.7)), {"n_rankings": 8, "n_targets": 6}
+    weak = sentence_of("better", *gain, (-0.05, 0.31), **counts)
+    assert "though its own agreement may be none (95 % interval -0.05 to +0.31)." in weak
+    assert "though" not in sentence_of("better", *gain, (0.05, 0.31), **counts)
+    assert "though" not in sentence_of("better", *gain, None, **counts)
+
+
+def test_one_ranking_is_not_enough_and_two_are_not() -> None:
+    one = sentence_of("too early", 0.1, None, None, n_rankings=1, n_targets=1)
+    assert one.startswith("Too early to tell: 1 ranking of 1 target is not enough")
+    two = sentence_of("too early", 0.1, None, None, n_rankings=2, n_targets=1)
+    assert two.startswith("Too early to tell: 2 rankings of 1 target are not enough")
 
 
 def test_rounds_of_one_target_are_not_independent_evidence() -> None:
@@ -43,10 +79,10 @@ def test_a_gain_of_nothing_is_rarely_called_better() -> None:
     rng = np.random.default_rng(2)
     called = 0
     for _ in range(2000):
-        effect, noise = rng.normal(size=(4, 1)), rng.normal(size=(4, 4))
+        effect, noise = rng.normal(size=(5, 1)), rng.normal(size=(5, 4))
         gains = np.sqrt(0.6) * effect + np.sqrt(0.4) * noise
         _, interval = gain_interval(list(gains))
-        called += verdict_of(interval, 16, 4) == "better"
+        called += verdict_of(interval, 20, 5) == "better"
     assert called / 2000 < 0.04
 
 

@@ -367,6 +367,8 @@ def card_with(**changes: object):
         (card_with(settings=None), "settings has the wrong type"),
         (card_with(margin="1"), "margin has the wrong type"),
         (card_with(margin=-1), "margin must be a positive number"),
+        (card_with(learnt_from="ab"), "learnt_from has the wrong type"),
+        (card_with(learnt_from=[1]), "learnt_from must be digests"),
         (card_with(seed=0.5), "seed has the wrong type"),
         (card_with(granularity="pixel"), "granularity must be one of"),
         (card_with(backbone_sha256="0" * 64), "backbone_sha256 must be that of the alex weights"),
@@ -382,6 +384,50 @@ def test_a_card_or_weights_that_cannot_be_are_refused_in_one_line(
     with pytest.raises(MetricFileError, match=f"tampered.safetensors: .*{rule}") as caught:
         CLPIPS.load(tampered(path, change))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_changed_byte_anywhere_in_the_file_is_noticed(fitted: CLPIPS, tmp_path: Path) -> None:
+    path = tmp_path / "ada.safetensors"
+    fitted.save(path)
+    content = path.read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")
+    weights = np.linspace(header, len(content) - 1, 40, dtype=int)
+    places = [*np.linspace(8, header - 1, 60, dtype=int), *weights]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(MetricFileError, match=r"ada\.safetensors: ") as caught:
+            CLPIPS.load(path)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_weight_that_changed_a_little_is_told_by_the_checksum(
+    fitted: CLPIPS, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path / "ada.safetensors")
+    for change in (
+        lambda t, m: t.update(layer1=t["layer1"] * (1 + 1e-12)),
+        card_with(n_rankings=11),
+    ):
+        with pytest.raises(MetricFileError, match=r"must have the SHA-256 .* is damaged"):
+            CLPIPS.load(tampered(tmp_path / "ada.safetensors", change))
+
+
+def test_a_file_of_before_there_was_a_checksum_still_loads(fitted: CLPIPS, tmp_path: Path) -> None:
+    def as_before(tensors: dict, metadata: dict) -> None:
+        card = json.loads(metadata["card"])
+        del card["learnt_from"], metadata["sha256"]
+        metadata["card"] = json.dumps(card)
+
+    fitted.save(tmp_path / "ada.safetensors")
+    loaded = CLPIPS.load(tampered(tmp_path / "ada.safetensors", as_before))
+    assert np.array_equal(loaded.weights_, fitted.weights_)
+    assert loaded.card_.learnt_from == ()
+    with pytest.raises(MetricFileError, match="there must be sha256 alone, got 'sha257'"):
+        CLPIPS.load(
+            tampered(tmp_path / "ada.safetensors", lambda t, m: m.update(sha257=m.pop("sha256")))
+        )
 
 
 def test_a_failed_save_leaves_the_old_metric_and_nothing_else(

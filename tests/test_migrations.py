@@ -106,6 +106,25 @@ def test_an_older_database_is_copied_before_it_changes(
     assert run_sql(store.path, tables) == [(1,)]
 
 
+def test_comparisons_that_were_one_result_are_kept_fit_by_fit(floor: Floor) -> None:
+    store, study = floor.store, floor.study()
+    first, second = (
+        store.add_fit(study.id, None, "pooled", "alex", f"weights/{name}", {}).id for name in "ab"
+    )
+    results = [{str(first): {"n": 1}, str(second): {"n": 2}}, {str(second): {"n": 3}, "99": {}}]
+    for fits in results:
+        store.enqueue("compare", {}, study_id=study.id)
+        job = store.claim("worker", ["compare"])
+        assert job is not None
+        store.finish_job(job.id, "worker", {"fits": fits, "study": {}})
+    run_sql(
+        store.path,
+        "DROP TABLE comparison",
+        "DELETE FROM _sqlite_migrations WHERE name = 'm003_comparisons_fit_by_fit'",
+    )
+    assert Store(store.settings).comparisons([first, second]) == {first: {"n": 1}, second: {"n": 3}}
+
+
 def test_a_migration_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

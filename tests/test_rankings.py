@@ -323,3 +323,35 @@ def test_a_ranking_that_cannot_exist_cannot_be_built(
 
 def test_nearest_first_follows_the_ranks() -> None:
     assert Ranking("ada", "t", ("a", "b", "c"), (3, 1, 2)).nearest_first() == ("b", "c", "a")
+
+
+@pytest.mark.parametrize("column", ["image", "rank", "round"])
+def test_a_quote_that_never_closes_is_told_where_it_opens(folder: Path, column: str) -> None:
+    """Else it would swallow the rest of the file, as a name or as a round."""
+    cells = {"image": 'ada,t.png,"a.png,1,1', "rank": 'ada,t.png,a.png,"1,1'}
+    opened = cells.get(column, 'ada,t.png,a.png,1,"1')
+    rest = [f"ada,t.png,b.png,{number},1" for number in range(2, 500)]
+    path = write(
+        folder, "ada,t.png,c.png,1,1", opened, *rest, header="participant,target,image,rank,round"
+    )
+    with pytest.raises(RankingsFileError) as caught:
+        read_rankings(path)
+    assert str(caught.value) == f"{path}, row 3: the row is not CSV (a quote that opens must close)"
+
+
+@pytest.mark.parametrize("column", ["image", "rank", "target", "confidence"])
+def test_what_an_error_quotes_is_cut(folder: Path, column: str) -> None:
+    """Two stray quotes make one cell of everything between them."""
+    long = '"' + "x\n" * 5000 + '"'
+    row = {"participant": "ada", "target": "t.png", "image": "a.png", "rank": "1"}
+    row = row | {"confidence": "1"} | {column: long}
+    path = write(folder, ",".join(row.values()), header=",".join(row))
+    with pytest.raises(RankingsFileError) as caught:
+        read_rankings(path)
+    sentence = str(caught.value).removeprefix(str(path))
+    assert len(sentence) < 200
+    assert f"{column} must" in sentence
+    header = write(folder, "1,2", header=f"participant,{long}")
+    with pytest.raises(RankingsFileError, match="'target' is missing") as caught:
+        read_rankings(header)
+    assert len(str(caught.value).removeprefix(str(header))) < 200

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.records import Fit
-from app.views.researcher import report_compare, report_curve, report_words, words
+from app.views.researcher import report_compare, report_curve, report_words, selftest_page, words
 from clpips import evaluation
 
 
@@ -37,6 +39,14 @@ def test_a_metric_is_in_use_only_once_it_is_proven(verdict: str, using: str, bad
     assert f"In use: <strong>{using}</strong>" in report_words.use(fit)
     assert f">{badge}<" in report_words.standing(fit)
     assert (">Not proven<" in report_words.use(fit)) == (badge == "Not proven")
+    assert re.sub(r"<[^>]*>", "", report_words.use(fit)).endswith(".")
+
+
+def test_a_gain_on_too_few_targets_is_not_said_to_include_zero() -> None:
+    few = told("not better yet", gain_ci=[0.1, 0.3], n_targets=4, personal={"n_rankings": 8})
+    assert "4 targets are too few to prove a gain" in report_words.use(few)
+    assert "zero" not in report_words.use(few)
+    assert "includes zero" in report_words.use(told("not better yet", gain_ci=[-0.1, 0.3]))
 
 
 def test_the_report_has_the_last_word_on_what_is_in_use() -> None:
@@ -73,9 +83,59 @@ def test_what_to_collect_next(rankings: int, targets: int, sentence: str) -> Non
 def test_a_pooled_fit_has_no_row_that_is_called_personal() -> None:
     pooled, own = replace(told("better"), participant_id=None), told("better")
     row = {"name": "personal", "space": "wide"}
-    assert report_compare.called(row, pooled) == "Pooled"
+    assert report_compare.called(row, pooled) == "Pooled metric"
     assert report_compare.called(row, own) == "Personal"
     assert report_words.row_name({"name": "stock", "space": "wide"}) == "Not fitted"
+
+
+def test_what_is_pooled_has_a_name_of_its_own_in_every_place() -> None:
+    """Everybody's weights, where personal fits start, are not the pooled fit."""
+    pooled, own = replace(told("better"), participant_id=None), told("better")
+    start = {"name": "pooled", "space": "alex"}
+    fitted = {"name": "personal", "space": "alex"}
+    assert report_compare.called(start, own) == "Everybody’s weights"
+    assert report_compare.called(start) == "Everybody’s weights"
+    assert report_compare.called(fitted, pooled) != report_compare.called(start, own)
+
+
+def test_a_difference_agrees_with_the_two_numbers_beside_it() -> None:
+    rows = [
+        {"name": name, "space": space, "agreement": {"spearman": value}, "gain": gain}
+        for name, space, value, gain in [
+            ("stock", "alex", 0.8877, None),
+            ("pooled", "alex", 0.9077, 0.02),
+            ("personal", "alex", 0.9744, 0.9744 - 0.8877),
+            ("stock", "wide", 0.2, None),
+            ("personal", "wide", 0.3, 0.1),
+        ]
+    ]
+    # 0.97 − 0.89 beside +0.09 would not do: 0.974 − 0.888 does.
+    assert report_compare.digits_of(rows) == [3, 2, 3, 2, 2]
+    rng = np.random.default_rng(1)
+    for stock, gain in rng.uniform(-0.5, 0.5, (500, 2)).tolist():
+        digits = words.agreeing(stock, stock + gain, gain)
+        before, after, difference = (
+            float(text.replace("−", "-"))
+            for text in (
+                words.number(stock, digits),
+                words.number(stock + gain, digits),
+                words.signed(gain),
+            )
+        )
+        agrees = abs(after - before - difference) < 0.005
+        assert agrees or digits == words.DIGITS[-1]  # at the very edge between two roundings
+
+
+def test_means_over_other_rankings_are_not_made_to_agree() -> None:
+    assert words.agreeing(0.2, 0.3, 0.123) == words.agreeing(None, 0.3, 0.1) == 2
+
+
+def test_one_skipped_check_is_told_in_the_singular() -> None:
+    many = "All 16 checks passed. {} skipped, because what they need is not here."
+    one = {"counts": {"skipped": 1}, "sentence": many.format(1)}
+    assert selftest_page.sentence(one).endswith("1 skipped, because what it needs is not here.")
+    two = {"counts": {"skipped": 2}, "sentence": many.format(2)}
+    assert selftest_page.sentence(two) == two["sentence"]
 
 
 def test_rankings_left_out_are_counted_with_their_reason() -> None:

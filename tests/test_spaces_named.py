@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +19,9 @@ from pictures import noise, scene
 from torch.nn import functional
 
 from clpips import CLPIPS
-from clpips.errors import WeightsError
+from clpips.errors import InputError, WeightsError
 from clpips.images import load_image
+from clpips.model_names import checked_space_name
 from clpips.observations import Observation
 from clpips.spaces import catalogue, open_space, space_of
 from clpips.types import Ranking
@@ -217,11 +220,8 @@ def test_loading_says_nothing_on_standard_error(tmp_path: Path, capfd) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("timm:no_such_model", "Unknown model"),
         ("timm:resnet10t", "the model hub does not answer, and it is not in its cache"),
         ("transformers:nobody/nothing", "the model hub does not answer, and it is not in its"),
-        ("timm:/no/such/folder", "must name a folder, and there is none"),
-        ("transformers:./no-such-folder", "must name a folder, and there is none"),
     ],
 )
 def test_weights_that_cannot_be_had_are_one_sentence(
@@ -241,6 +241,54 @@ def test_weights_that_cannot_be_had_are_one_sentence(
     assert ". " not in sentence
     assert len(sentence) < 300
     assert constants.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("timm:no_such_model", "must name one of its models or a folder, got 'no_such_model'"),
+        ("timm:resnet10t.no_such_tag", "must name one of timm's models, and there is none"),
+        ("timm:/no/such/folder", "must name a folder, and there is none"),
+        ("transformers:nope", "must name a model as owner/model, or a folder, got 'nope'"),
+        ("transformers:a/b/c", "must name a model as owner/model"),
+        ("transformers:./no-such-folder", "must name a folder, and there is none"),
+        ("resnet", "a feature space must be one of"),
+    ],
+)
+def test_a_name_that_means_no_model_is_wrong_input(name: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        space_of(name)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "vit_small_patch14_dinov2.lvd142m"])
+def test_names_that_timm_has_pass_and_so_does_a_hub_id(name: str) -> None:
+    for space in (f"timm:{name}", "timm:hf-hub:owner/model", "transformers:owner/model", "wide"):
+        assert checked_space_name(space) == space
+
+
+def test_every_model_of_timm_is_found_in_its_files() -> None:
+    files = Path(timm.__file__).parent.glob("models/*.py")
+    words = set(re.findall(r"(?:\bdef |['\"])(\w+)", "\n".join(f.read_text() for f in files)))
+    missing = set(timm.list_models()) - words
+    assert not missing, f"refused though timm has them: {sorted(missing)}"
+
+
+def test_a_model_that_the_hub_does_not_have_is_wrong_input(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    def answered(*_: object, **__: object) -> None:
+        # Made without its web response, which is no part of what is looked at.
+        unknown = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
+        raise OSError("not a valid model identifier") from unknown
+
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", answered)
+    monkeypatch.setattr("clpips.spaces.encoders._hub", lambda folder: contextlib.nullcontext())
+    with pytest.raises(InputError, match="nobody/nothing must name a model that the hub has"):
+        space_of("transformers:nobody/nothing")
 
 
 @pytest.mark.parametrize(

@@ -277,6 +277,22 @@ def test_difference_vectors_come_back_to_the_last_bit(floor: Floor) -> None:
     assert stale == missing
 
 
+def test_a_comparison_is_kept_by_fit_and_replaced_by_the_next(floor: Floor) -> None:
+    study = floor.study()
+    first, second = (
+        floor.store.add_fit(study.id, None, "pooled", "alex", f"weights/{name}", {}).id
+        for name in "ab"
+    )
+    assert floor.store.comparisons([first, second]) == {}
+    floor.store.add_comparison(first, {"table": [1]})
+    floor.store.add_comparison(first, {"table": [2]})
+    assert floor.store.comparisons([second, first, 99]) == {first: {"table": [2]}}
+    with pytest.raises(StudyError, match="unknown number 99"):
+        floor.store.add_comparison(99, {})
+    with pytest.raises(ValueError, match="JSON"):
+        floor.store.add_comparison(first, {"p": float("nan")})
+
+
 def test_the_latest_fit_is_the_persons_own_or_the_pooled_one(floor: Floor) -> None:
     study = floor.study()
     person = floor.person(study)

@@ -18,7 +18,9 @@ from app.records import Fit
 from app.session import RESEARCHER_COOKIE
 from app.store import Store
 from app.views.researcher import report_words, words
+from app.views.researcher.markup import MORE
 from app.work import fit as fit_job
+from clpips.significance import corrected
 from clpips.types import Study
 from clpips.watch import Watch
 
@@ -202,17 +204,18 @@ def test_every_metric_stands_beside_the_others_with_its_own_numbers(store: Store
     study, fits = with_result(store)
     screen = opened(study)
     text = text_of(screen)
+    p_corrected = iter(compared.family(fits))
     for row in compared.table(fits[0]):
         assert f">{words.percent(row['agreement']['pairwise_accuracy'])}<" in text
         if row["name"] != "stock":
             assert f">{words.signed(row['gain'])}<" in text
             assert f">{words.p_value(row['p'])}<" in text
-            assert f">{words.p_value(row['p_corrected'])}<" in text
-    for name in ("Stock LPIPS", "Pooled", "Personal", "Not fitted"):
+            assert f">{words.p_value(next(p_corrected))}<" in text
+    for name in ("Stock LPIPS", "Everybody’s weights", "Personal", "Not fitted"):
         assert f'{name}<span class="cl-ci">' in text
     assert text.count("wide features</span>") == 3
     assert "Baselines (3)" in folded(screen)
-    assert "12 tests of people × metrics" in text
+    assert "14 tests of people × metrics" in text
 
 
 def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
@@ -221,7 +224,7 @@ def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
     box = next(each for each in screen.expander if each.label == "Baselines (3)")
     inside = "\n".join(each.proto.body for each in box.get("html"))
     assert all(report_words.NAMES[name] in inside for name in ("unregularised", "layer", "tilt"))
-    assert "Personal" not in inside and "Pooled" not in inside
+    assert "Personal" not in inside and "Everybody’s" not in inside
 
 
 # --- the comparison as a job --------------------------------------------------------------------
@@ -345,24 +348,106 @@ def test_the_study_is_told_below_everybody_and_folded_away_below_one(store: Stor
     assert "42 × ranked by one person only" in text
     assert "No sign that position on the board sways the ranks (trend −0.02)." in text
     assert "Over people" in text and ">People<" in text
-    row = compared.table(fits[0])[2]
-    assert f">{words.p_value(row['p_corrected'])}<" in text
+    assert f">{words.p_value(compared.family(fits)[1])}<" in text
     base = f"/study?study={study.id}&amp;tab=Fit+%26+report&amp;whose-fit=Ada+2"
     assert f'href="{base}"' in text
     name = "The study as a whole: agreement between people, position on the board"
     assert name in folded(opened(study, "Ada 1"))
 
 
-def test_each_row_is_of_the_newest_comparison_that_has_the_fit(store: Store) -> None:
+def test_everybodys_p_is_corrected_over_what_is_known_of_the_newest_fits_now(
+    store: Store,
+) -> None:
     study, fits = fitted(store, people=2)
-    for fit, label, p in zip(fits, ("Ada 1", "Ada 2"), (0.0412, 0.0523), strict=True):
-        found = compared.result([fit], [label])
-        for row in found["fits"][str(fit.id)]["table"]:
-            row["p_corrected"] = p
-        screen = opened(study, "Each participant")
-        assert screen.button(key="compare")
-        compared.compared(store, study, found, [fit])
-    screen = opened(study, "Each participant")
+    raw = [fit.report["held_out"]["p"] for fit in fits]
+    text = text_of(opened(study, "Each participant"))
+    for p in corrected(raw):
+        assert f">{words.p_value(p)}<" in text
+    assert opened(study, "Each participant").button(key="compare")
+    store.add_comparison(fits[0].id, compared.of_fit(fits[0], "Ada 1"))  # the other is on its way
+    rows = [row["p"] for row in compared.table(fits[0])]
+    text = text_of(opened(study, "Each participant"))
+    for place in (2, -1):
+        assert f">{words.p_value(corrected([*rows, raw[1]])[place])}<" in text
+
+
+def test_a_part_shows_while_the_rest_of_its_comparison_is_on_its_way(store: Store) -> None:
+    study, fits = fitted(store, people=2)
+    compared.asked(store, study, fits)
+    store.add_comparison(fits[0].id, compared.of_fit(fits[0], "Ada 1"))
+    first, second = (text_of(opened(study, f"Ada {number}")) for number in (1, 2))
+    assert "How much there is to reach" in first and "wide features</span>" in first
+    assert "How much there is to reach" not in second
+
+
+# --- while a fit is under way -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["participant", "each"])
+def test_a_report_beside_an_open_fit_is_marked_as_of_the_former_one(
+    store: Store, scope: str
+) -> None:
+    study, fits = fitted(store, people=2)
+    payload = {"study_id": study.id, "scope": scope, "participant_id": None}
+    if scope == "participant":
+        payload["participant_id"] = fits[0].participant_id
+    text = text_of(opened(study))
+    assert "former fit" not in text and ">Former fit<" not in text
+    asked = store.enqueue("fit", payload, study_id=study.id)
+    screen = opened(study)
     text = text_of(screen)
-    assert ">0.041<" in text and ">0.052<" in text
-    assert "compare" not in [one.key for one in screen.button]
+    assert f"of the former fit, of {words.moment(fits[0].created_at)}" in text
+    assert ">Former fit<" in text and "Fit again to use them" not in text
+    assert next(each for each in screen.button if each.key == "fit").disabled
+    other = text_of(opened(study, "Ada 2"))
+    assert (">Former fit<" in other) == (scope == "each")
+    everybody = text_of(opened(study, "Each participant"))
+    assert "New fits are under way. Everything below is of the former fits" in everybody
+    running = store.claim("test", ["fit"])
+    assert running is not None and running.id == asked.id
+    new = store.add_fit(
+        study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
+        fits[0].report, running.id,
+    )  # fmt: skip
+    assert ">Former fit<" not in text_of(opened(study))
+    half = text_of(opened(study, "Each participant"))
+    assert "1 of 2 rows below is of the former fit until" in half
+    store.finish_job(running.id, "test", {"fits": [new.id]})
+    assert "under way" not in text_of(opened(study, "Each participant"))
+
+
+def test_before_the_first_report_an_open_fit_is_what_is_waited_for(store: Store) -> None:
+    study = ranked_study(store, people=1, targets=1)
+    ask = {"study_id": study.id, "scope": "each", "participant_id": None}
+    store.enqueue("fit", ask, study_id=study.id)
+    text = text_of(opened(study))
+    assert "The report appears here once the fit has ended." in text
+    assert "Press **Fit personal metric**" not in text
+
+
+def test_the_studys_part_says_so_when_newer_fits_are_not_in_it(store: Store) -> None:
+    study, fits = with_result(store)
+    former = "This is of former fits"
+    assert former not in text_of(opened(study, "Each participant"))
+    store.add_fit(
+        study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
+        fits[0].report,
+    )  # fmt: skip
+    assert former in text_of(opened(study, "Each participant"))
+    assert former in text_of(opened(study, "Ada 2"))
+
+
+def test_the_wide_table_says_that_it_scrolls_and_stands_before_the_chart(store: Store) -> None:
+    screen = opened(with_result(store)[0])
+    tables = [each.proto.body for each in screen.get("html") if "cl-scroll" in each.proto.body]
+    assert [MORE in body for body in tables[:2]] == [True, True]  # side by side, baselines
+    narrow = next(body for body in tables if "Shown in place" in body)
+    assert MORE not in narrow
+    drawn = [kind for each in screen.main if (kind := kind_of(each))]
+    assert drawn[:2] == ["table", "chart"]
+
+
+def kind_of(element: Any) -> str:
+    if element.type == "vega_lite_chart":
+        return "chart"
+    return "table" if element.type == "html" and "cl-scroll" in element.proto.body else ""

@@ -16,6 +16,7 @@ import pytest
 import torch
 from staged import add_vectors, end, job, person, picture, rank_once, ranked_study
 
+from app.correction import family_of
 from app.records import Export, Fit
 from app.store import Store
 from app.work import export, fit
@@ -203,6 +204,22 @@ def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, larg
     assert float(told[1].replace("−", "-")) == pytest.approx(mean, abs=0.006)
     table = exported(store, study, "latex").path.read_text(encoding="utf-8")
     assert r"study ‘Hüte \& Shapes’" in table and "Ada 1" in table and "Ada 2" in table
+
+
+def test_p_in_the_texts_is_corrected_as_on_the_screens(store: Store, larger: Study) -> None:
+    a_fit(store, larger)
+    newest = store.fits(larger.id)[:2]
+    alone = family_of(store, larger.id)
+    rows = [{"name": "personal", "space": "alex", "p": 0.002}]
+    rows += [{"name": "layer", "space": "alex", "p": 0.5}] * 8
+    for one in newest:
+        store.add_comparison(one.id, {"table": rows})
+    shown = family_of(store, larger.id)
+    assert shown.tests == 18 and shown.personal(newest[0]) != alone.personal(newest[0])
+    table = exported(store, larger, "latex").path.read_text(encoding="utf-8")
+    assert "18 tests of people and metrics, Holm-corrected" in table
+    assert shown.personal(newest[0])["p_corrected"] == pytest.approx(18 * 0.002)
+    assert table.count("$0.036$") == 2
 
 
 def test_simulated_participants_are_called_so_in_the_paper(store: Store, larger: Study) -> None:

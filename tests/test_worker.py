@@ -197,13 +197,16 @@ def test_a_worker_fits_compares_and_compares_again_what_came_meanwhile(store: St
         payload = {"study_id": study.id, "scope": scope, "participant_id": None}
         store.enqueue("fit", payload, study_id=study.id)
 
-    def compared() -> set[str]:
+    def compared() -> set[int]:
         jobs = store.jobs(study.id, kinds=["compare"])
         return {each for job in jobs if job.state == "done" for each in job.result["fits"]}
 
+    def parts() -> dict[int, Any]:
+        return store.comparisons(each.id for each in store.fits(study.id))
+
     with working(store):
         wait_for(lambda: len(compared()) == 3, seconds=120)
-    assert compared() == {str(each.id) for each in store.fits(study.id)}
+    assert compared() == {each.id for each in store.fits(study.id)} == set(parts())
     assert {job.state for job in store.jobs(study.id)} == {"done"}
 
 

@@ -31,6 +31,7 @@ PRIVATE = (
     "job",
     "worker",
     "export",
+    "comparison",  # can be had again, from the fits
 )
 
 USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate

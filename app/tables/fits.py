@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,37 @@ class Fits(Door):
         with self._read() as db:
             row = first(db, sql, [study_id, participant_id])
         return None if row is None else self._fit(row)
+
+    def add_comparison(self, fit_id: int, part: Mapping[str, Any]) -> None:
+        """Keep what the comparison job says of one fit; what it said before is replaced.
+
+        Args:
+            fit_id: the fit.
+            part: JSON-serialisable, with finite numbers; see :func:`app.work.compare.run`.
+
+        Raises:
+            StudyError: there is no such fit.
+            ValueError: a part that JSON cannot hold.
+        """
+        row = {
+            "fit_id": fit_id,
+            "part": json.dumps(dict(part), allow_nan=False),
+            "created_at": now(),
+        }
+        with self._write() as db:
+            if first(db, "SELECT id FROM fit WHERE id = ?", [fit_id]) is None:
+                raise StudyError(f"a fit must exist, got the unknown number {fit_id}")
+            db.execute(
+                "INSERT OR REPLACE INTO comparison VALUES (:fit_id, :part, :created_at)", row
+            )
+
+    def comparisons(self, fit_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """What is known so far of these fits, by fit; those never compared are not in it."""
+        sql = """SELECT comparison.* FROM comparison
+                 JOIN json_each(?) AS wanted ON wanted.value = fit_id ORDER BY fit_id"""
+        with self._read() as db:
+            found = rows(db, sql, [json.dumps(list(fit_ids))])
+        return {row["fit_id"]: json.loads(row["part"]) for row in found}
 
     def add_export(
         self,

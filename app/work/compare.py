@@ -1,12 +1,13 @@
 """The job ``compare``: fitted metrics beside baselines, ceilings and each other.
 
-It reads fits and never changes one. Difference vectors in the space ``wide`` are kept, so that
-the next comparison is quick.
+It reads fits and never changes one. Each fit's part is kept as soon as it is there, and
+difference vectors in the space ``wide`` are kept too, so that no work is done twice, whatever
+stops a comparison half-way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.records import Fit
@@ -14,7 +15,7 @@ from app.steps import part
 from app.store import Store
 from app.work.compare_fit import compare_fit
 from app.work.compare_parts import WIDE, Company, LeftOut, Values
-from app.work.compare_study import compare_study, correct
+from app.work.compare_study import compare_study
 from app.work.plain import plain
 from app.work.used import everybody_until, standing_rankings
 from app.work.vectors import checksum, compute, compute_missing
@@ -22,51 +23,36 @@ from clpips.types import Job, Study
 from clpips.watch import Watch
 
 WIDE_SHARE = 0.4  # of the progress bar, where difference vectors are missing at all
-EARLIER = 500  # comparisons that are looked through for other people's newest fits
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Compare the fits that the job names, and any newest one that was never compared.
+    """Compare the fits that the job names, and each newest one, unless that was done before.
+
+    Of each fit ``{"table", "curve", "forecast", "needed", "repeatability", "ceiling", "share",
+    "left_out"}`` is kept in the store before the next one is begun. Each statistic is as its own
+    library function gives it; what cannot be said of these rankings is ``None``, and ``left_out``
+    has a sentence that says why.
 
     Returns:
-        ``{"fits": {id: {"table", "curve", "forecast", "needed", "repeatability", "ceiling",
-        "share", "left_out"}}, "study": {"people", "calibration", "position", "correction",
-        "left_out"}}``. Each statistic is as its own library function gives it; what cannot be
-        said of these rankings is ``None``, and ``left_out`` has a sentence that says why. The
-        study's part is over everybody's newest fit.
+        ``{"fits": [ids], "study": {"people", "calibration", "position", "left_out", "fits"}}``:
+        the fits that were asked for, and the study's part over everybody's newest fit, whose ids
+        are in its ``fits``.
 
     Raises:
         StudyError: no such study.
         WeightsError: vectors are missing and the network's weights could not be had.
-        Cancelled: somebody asked to stop; no fit was changed.
+        Cancelled: somebody asked to stop; no fit was changed, and finished parts stay.
     """
     study = store.study(job.payload["study_id"])
-    newest, earlier = _newest(store, study), _compared(store, study)
-    named = set(job.payload.get("fit_ids") or ())
-    fits = [
-        fit
-        for fit in reversed(store.fits(study.id))
-        if fit.id in named or (fit.id in newest and str(fit.id) not in earlier)
-    ]
+    newest = _newest(store, study)
+    wanted = {*newest, *(job.payload.get("fit_ids") or ())}
+    done = store.comparisons(wanted)
+    fits = [fit for fit in store.fits(study.id) if fit.id in wanted and fit.id not in done]
     compute_missing(store, study, watch)
     no_wide, start = _wide_vectors(store, study, fits, part(watch, 0.0, WIDE_SHARE))
-    found = _each(store, study, fits, no_wide, part(watch, start, 0.95 - start))
+    _each(store, study, fits, no_wide, part(watch, start, 0.95 - start))
     watch.report(0.95, "Comparing people…")
-    tables = {
-        fit_id: {**earlier, **found}[str(fit_id)]["table"]
-        for fit_id in newest
-        if str(fit_id) in earlier or str(fit_id) in found
-    }
-    superseded = [one["table"] for fit_id, one in found.items() if int(fit_id) not in tables]
-    correction = correct([*tables.values(), *superseded])
-    of = {whose: tables.get(fit_id) for fit_id, whose in newest.items()}
-    people = {
-        person.label: table
-        for person in store.participants(study.id)
-        if (table := of.get(person.id))
-    }
-    whole = {**compare_study(store, study, people), "correction": correction}
-    return {"fits": plain(found), "study": plain(whole)}
+    return {"fits": sorted(wanted), "study": plain(_over_study(store, study, newest))}
 
 
 def ask_again(store: Store, study_id: int) -> None:
@@ -75,10 +61,10 @@ def ask_again(store: Store, study_id: int) -> None:
     While it ran, asking for it again gave that same job.
     """
     study = store.study(study_id)
-    compared = _compared(store, study)
-    missing = [fit_id for fit_id in _newest(store, study) if str(fit_id) not in compared]
+    newest = _newest(store, study)
+    missing = newest.keys() - store.comparisons(newest)
     if missing:
-        ask(store, study, missing)
+        ask(store, study, sorted(missing))
 
 
 def ask(store: Store, study: Study, fit_ids: Iterable[int]) -> Job:
@@ -95,13 +81,16 @@ def _newest(store: Store, study: Study) -> dict[int, int | None]:
     return {fit_id: whose for whose, fit_id in found.items()}
 
 
-def _compared(store: Store, study: Study) -> dict[str, Values]:
-    """What earlier comparisons say of each fit; the newest of them counts."""
-    found: dict[str, Values] = {}
-    for job in store.jobs(study.id, kinds=["compare"], limit=EARLIER):
-        if job.state == "done":
-            found = {**job.result.get("fits", {}), **found}
-    return found
+def _over_study(store: Store, study: Study, newest: Mapping[int, int | None]) -> Values:
+    """The study's part, over the newest fits."""
+    parts = store.comparisons(newest)
+    tables = {whose: parts[fit_id]["table"] for fit_id, whose in newest.items() if fit_id in parts}
+    people = {
+        person.label: table
+        for person in store.participants(study.id)
+        if (table := tables.get(person.id))
+    }
+    return {**compare_study(store, study, people), "fits": sorted(newest)}
 
 
 def _wide_vectors(
@@ -132,17 +121,15 @@ def _wide_vectors(
 
 def _each(
     store: Store, study: Study, fits: Sequence[Fit], no_wide: str | None, watch: Watch
-) -> dict[str, Values]:
-    """Each fit's part; fits of one moment share everybody's weights."""
+) -> None:
+    """Compare each fit and keep its part; fits of one moment share everybody's weights."""
     labels = {person.id: person.label for person in store.participants(study.id)}
     company: Company | None = None
-    found: dict[str, Values] = {}
-    for number, fit in enumerate(sorted(fits, key=everybody_until)):
+    for number, fit in enumerate(sorted(fits, key=lambda one: (everybody_until(one), one.id))):
         name = labels.get(fit.participant_id or 0, "the pooled metric")
         watch.report(number / len(fits), f"Comparing {name}…")
         until = everybody_until(fit)
         if company is None or company.until != until:
             company = Company(store, study.id, until)
         following = part(watch, number / len(fits), 1 / len(fits), prefix=f"{name}: ")
-        found[str(fit.id)] = compare_fit(store, fit, company, no_wide, following)
-    return found
+        store.add_comparison(fit.id, plain(compare_fit(store, fit, company, no_wide, following)))

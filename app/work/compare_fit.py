@@ -125,7 +125,6 @@ def _row(name: str, space: Backbone, agreement: Agreement, gained: HeldOut | Non
         "gain": None if gained is None else gained.gain,
         "gain_ci": None if gained is None else gained.gain_ci,
         "p": None if gained is None else gained.p,
-        "p_corrected": None,  # all people and metrics together decide it
         "n_targets": 0 if gained is None else gained.n_targets,
     }
 

@@ -12,7 +12,6 @@ from clpips.agreement import Agreement, over_people
 from clpips.calibration import calibration
 from clpips.errors import UndefinedStatistic
 from clpips.position import position_bias
-from clpips.significance import corrected
 from clpips.types import Study
 
 Table = Sequence[Values]
@@ -34,15 +33,6 @@ def compare_study(store: Store, study: Study, people: Mapping[str, Table]) -> Va
         "position": left_out.unless("position", lambda: _position(store, study)),
         "left_out": dict(left_out),
     }
-
-
-def correct(tables: Sequence[Table]) -> Values:
-    """Write Holm's corrected p into every row, over all people and metrics; says how many."""
-    rows = [each for table in tables for each in table]
-    p_values = [each["p"] for each in rows]
-    for each, p in zip(rows, corrected(p_values, "holm"), strict=True):
-        each["p_corrected"] = p
-    return {"method": "Holm", "tests": sum(p is not None for p in p_values)}
 
 
 def _over_people(people: Mapping[str, Table]) -> list[Values]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+from app.correction import Family, family_of
+from app.records import Fit
 from app.store import Store
 from clpips.errors import StudyError
 from clpips.export.latex import latex_table
@@ -31,23 +34,36 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
     fits = {people[who]: fit for who, fit in newest.items() if who is not None and who in people}
     if not fits:
         raise StudyError("there is nothing to write about yet: please fit personal metrics first")
-    labels = {person.label for person in fits}
+    labels, family = {person.label for person in fits}, family_of(store, study.id)
     report = {
         "backbone": study.settings.backbone,
         "participants": {
             person.label: {
                 "n_rankings": fit.report.get("n_rankings"),
                 "n_comparisons": fit.report.get("n_comparisons"),
-                "held_out": fit.report.get("held_out"),
+                "held_out": _corrected(fit, family),
             }
             for person, fit in sorted(fits.items(), key=lambda pair: pair[0].id)
         },
     }
     rankings = [one for one in store.study_rankings(study.id) if one.participant in labels]
     sizes = [len(one.images) for one in rankings]
+    numbers = numbers_of_report(report)
+    if numbers.p_test and numbers.p_correction:
+        together = f"{numbers.p_test}, {family.tests} tests of people and metrics"
+        numbers = replace(numbers, p_test=together)
     return replace(
-        numbers_of_report(report),
+        numbers,
         title=study.title,
         simulated=sum(person.simulated for person in fits),
         images_per_ranking=(min(sizes), max(sizes)) if sizes else None,
     )
+
+
+def _corrected(fit: Fit, family: Family) -> dict[str, Any] | None:
+    """A fit's held-out agreement, its p as the screens show it: corrected for all together."""
+    held_out = fit.report.get("held_out")
+    if held_out is None:
+        return None
+    row = family.personal(fit)
+    return {**held_out, "p": row.get("p"), "p_corrected": row.get("p_corrected")}

@@ -11,19 +11,30 @@ from clpips.errors import InputError
 from clpips.metric import CLPIPS
 from clpips.types import Backbone, Ranking
 
+POOLED = "pooled"
+"""The file of everybody's one metric, without its ending."""
 DEFAULT_BACKBONE: Backbone = "alex"
 
 
 def chosen_metrics(
     options: argparse.Namespace, rankings: Sequence[Ranking]
 ) -> CLPIPS | dict[str, CLPIPS]:
-    """One metric for everybody, or each participant's own where ``--weights`` is a folder."""
+    """One metric for everybody, or each participant's own where ``--weights`` is a folder.
+
+    A folder that holds ``pooled.safetensors`` and nobody's own is one metric for everybody.
+    """
     folder = Path(options.weights)
     if options.weights == "stock" or not folder.is_dir():
         return single_metric(options.weights, options.backbone)
+    stems = file_stems(one.participant for one in rankings)
+    everybodys = folder / f"{POOLED}.safetensors"
+    if everybodys.is_file() and not any(_own(folder, stem).is_file() for stem in stems.values()):
+        metric = single_metric(str(everybodys), options.backbone)
+        if len(metric.card_.participants) > 1:  # else it is of somebody of this name
+            return metric
     metrics = {}
-    for name, stem in file_stems(one.participant for one in rankings).items():
-        path = folder / f"{stem}.safetensors"
+    for name, stem in stems.items():
+        path = _own(folder, stem)
         if not path.is_file():
             raise InputError(f"{path}: participant {name!r} has rankings but no personal metric")
         metrics[name] = single_metric(str(path), options.backbone)
@@ -36,6 +47,10 @@ def chosen_metrics(
     if len({metric.backbone for metric in metrics.values()}) > 1:
         raise InputError(f"{folder}: the personal metrics must share one backbone")
     return metrics
+
+
+def _own(folder: Path, stem: str) -> Path:
+    return folder / f"{stem}.safetensors"
 
 
 def single_metric(weights_option: str, backbone: Backbone | None) -> CLPIPS:

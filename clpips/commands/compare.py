@@ -15,15 +15,16 @@ from clpips.agreement import over_people as mean_agreement
 from clpips.baselines import part_of, side_by_side
 from clpips.commands.printing import one_number, print_json, progress
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.evaluation import MIN_RANKINGS, MIN_TARGETS, check_targets, held_out_of
+from clpips.evaluation import check_targets, held_out_of
 from clpips.everyone import Everyone
 from clpips.intervals import Interval, gain_interval
 from clpips.metric import CLPIPS
 from clpips.observations import by_participant
 from clpips.rankings import read_rankings
-from clpips.significance import Method, corrected, gain_p
+from clpips.significance import Method, corrected, gain_p, least_p
 from clpips.types import Ranking
 from clpips.vector_cache import default_cache
+from clpips.verdict import MIN_RANKINGS, MIN_TARGETS, PROVING_TARGETS
 from clpips.watch import Watch
 
 METHOD: Method = "holm"
@@ -210,10 +211,16 @@ def _table(name: str, rows: Sequence[Row], counted: str) -> list[str]:
             f"{_interval(own.spearman_ci):>17} {gain:>7} {_interval(row.gain_ci):>17} "
             f"{_p(row.p):>7} {_p(row.p_corrected):>7} {own.n_rankings:>4} {row.n:>7}"
         )
+    few = min(row.n for row in rows)
     if counted == "targets" and any(row.too_early for row in rows):
         lines.append(
             f"  Too early to tell: a first answer needs {MIN_RANKINGS} rankings of "
             f"{MIN_TARGETS} targets that count."
+        )
+    elif counted == "targets" and few < PROVING_TARGETS:
+        lines.append(
+            f"  {few} targets are too few to prove a gain, which needs {PROVING_TARGETS} or more: "
+            f"p cannot be below {least_p(few):g}."
         )
     return lines
 

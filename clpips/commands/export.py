@@ -97,7 +97,7 @@ def _rankings(options: argparse.Namespace) -> dict[str, Any]:
         if not rankings:
             raise InputError(
                 f"{options.rankings}: no ranking by participant {options.participant!r}; "
-                f"there are {', '.join(known)}"
+                f"its rankings are by {', '.join(known)}"
             )
     with progress() as watch:
         made = export_rankings(

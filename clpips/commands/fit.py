@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clpips.baselines import BASELINES, baseline_and_hold_out
+from clpips.commands.chosen import POOLED
 from clpips.commands.names import file_stems
 from clpips.commands.printing import one_number, print_json, progress
 from clpips.errors import InputError
@@ -23,8 +24,6 @@ from clpips.rankings import read_rankings
 from clpips.types import Ranking
 from clpips.vector_cache import default_cache
 from clpips.watch import Watch
-
-POOLED = "pooled"
 
 
 def run(options: argparse.Namespace) -> None:
@@ -117,7 +116,7 @@ def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Rankin
         known = ", ".join(sorted({one.participant for one in rankings}))
         raise InputError(
             f"{options.rankings}: no ranking by participant {options.participant!r}; "
-            f"there are {known}"
+            f"its rankings are by {known}"
         )
     return chosen
 

@@ -15,6 +15,7 @@ from clpips.export.folder import whole_folder
 from clpips.export.pictures import Pictures
 from clpips.export.plan import Plan
 from clpips.export.votes import Votes, votes_of
+from clpips.sentences import counted
 from clpips.types import Ranking
 from clpips.watch import Watch
 
@@ -55,12 +56,12 @@ class ExportedRankings:
     @property
     def sentence(self) -> str:
         """The counts in plain words."""
-        text = f"{_count(self.n_comparisons, 'comparison')} out of "
-        text += f"{_count(self.n_rankings, 'ranking')}; "
-        text += "no tie" if not self.n_ties else _count(self.n_ties, "tied pair")
+        text = f"{counted(self.n_comparisons, 'comparison')} out of "
+        text += f"{counted(self.n_rankings, 'ranking')}; "
+        text += "no tie" if not self.n_ties else counted(self.n_ties, "tied pair")
         text += " was left out" if self.n_ties < 2 else " were left out"
         if self.n_twins:
-            text += f", and {_count(self.n_twins, 'image')} that the ranking held twice"
+            text += f", and {counted(self.n_twins, 'image')} that the ranking held twice"
         return text + "."
 
 
@@ -133,7 +134,3 @@ def _save_png(values: object, place: Path) -> None:
 
     levels = np.round((np.asarray(values) + 1) * 127.5).astype(np.uint8)
     Image.fromarray(levels).save(place)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

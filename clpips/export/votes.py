@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clpips.errors import InputError
+from clpips.sentences import counted
 from clpips.types import Ranking
 from clpips.watch import Watch
 
@@ -107,7 +108,7 @@ def votes_of(
     if not votes:
         raise InputError(
             "an export of rankings needs at least one image ranked nearer than another, "
-            f"got none in {len(standing)} rankings"
+            f"got none in {counted(len(standing), 'ranking')}"
         )
     return Votes(tuple(votes), len(standing), ties, twins)
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from clpips.errors import InputError
 from clpips.features import Network
+from clpips.model_names import checked_space_name
 from clpips.spaces import efficientnet, encoders, shift_tolerant
 from clpips.spaces.joined import JoinedEncoder
 from clpips.spaces.pooled import PooledEncoder
@@ -110,10 +110,5 @@ def _named(name: str) -> Space:
 
 @lru_cache(maxsize=2)
 def _opened(name: str, device: str) -> PooledEncoder:
-    library, _, model = name.partition(":")
-    if library not in _BY_LIBRARY or not model:
-        raise InputError(
-            f"a feature space must be one of {SPACES}, timm:<name or folder> or "
-            f"transformers:<id or folder>, got {name!r}"
-        )
+    library, _, model = checked_space_name(name).partition(":")
     return _BY_LIBRARY[library](model, device)

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clpips.errors import WeightsError
+from clpips.errors import InputError, WeightsError
 from clpips.files import one_line
 from clpips.spaces.pooled import PooledEncoder, Taps
 from clpips.spaces.space import joint_checksum
@@ -37,8 +37,8 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
         device: where it runs.
 
     Raises:
-        WeightsError: timm does not know it, its weights could not be had, or it is no encoder
-            of square colour pictures.
+        InputError: timm or the model hub has no such model.
+        WeightsError: its weights could not be had, or it is no encoder of square colour pictures.
     """
     folder = _folder("timm", name, "model.safetensors")
     try:
@@ -46,9 +46,15 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
         from timm.data.config import resolve_model_data_config
 
         source = f"local-dir:{folder}" if folder else name
+        if folder is None and ":" not in name:
+            known = timm.is_model_pretrained if "." in name else timm.is_model
+            if not known(name):
+                raise InputError(f"timm:{name} must name one of timm's models, and there is none")
         with _hub(folder):
             model = timm.create_model(source, pretrained=True, num_classes=0)
         settings: Any = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm
+    except InputError:
+        raise
     except Exception as error:  # whatever the library, the hub or the file system says
         raise _not_had("timm", name, error) from error
     return _encoder(
@@ -72,6 +78,7 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
         device: where it runs.
 
     Raises:
+        InputError: the model hub answers, and has no such model.
         WeightsError: transformers does not know it, its weights could not be had or are not
             complete, or it is no encoder of square colour pictures.
     """
@@ -174,8 +181,6 @@ def _folder(library: str, name: str, weights: str) -> Path | None:
     """The folder that a name means, where it means one."""
     path = Path(name).expanduser()
     if not path.is_dir():
-        if path.is_absolute() or name.startswith((".", "~")):
-            raise WeightsError(f"{library}:{name} must name a folder, and there is none")
         return None
     for wanted in ("config.json", weights):
         if not any(path.glob(wanted)):
@@ -255,11 +260,24 @@ def _hub(folder: Path | None) -> Iterator[None]:
         settings.HF_HUB_OFFLINE = before
 
 
-def _not_had(library: str, name: str, error: Exception) -> WeightsError:
+def _not_had(library: str, name: str, error: Exception) -> InputError | WeightsError:
+    if _is_unknown(error):
+        return InputError(f"{library}:{name} must name a model that the hub has, and there is none")
     return WeightsError(
         f"{library}:{name} could not be had ({_first_sentence(error)}); a local folder in "
         f"{library}'s own layout needs no network: {library}:/path/to/folder"
     )
+
+
+def _is_unknown(error: BaseException | None) -> bool:
+    """Whether the model hub answered that it has no such model."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    while error is not None:
+        if isinstance(error, RepositoryNotFoundError) and not isinstance(error, GatedRepoError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _first_sentence(error: Exception) -> str:

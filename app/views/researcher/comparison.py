@@ -15,56 +15,49 @@ from app.views.researcher.whose import newest
 from clpips.types import Job, Study
 
 Found = Mapping[str, Any]
-FEW, MANY = 3, 50
-"""Results are long, so the newest few are looked at before the many."""
+RECENT = 50
+"""Comparisons that are looked through for the newest one that has ended."""
 
 
-def parts_of(store: Store, study: Study, fits: Sequence[Fit]) -> dict[int, Found]:
-    """Each fit's part of the newest comparison that has it, by the fit's id."""
-    wanted = {str(fit.id) for fit in fits}
-    found: dict[str, Found] = {}
-    for limit in (FEW, MANY):
-        for result in _results(store, study, limit):
-            told = result.get("fits") or {}
-            found = {**{id_: told[id_] for id_ in wanted & set(told)}, **found}
-        if len(found) == len(wanted):
-            break
-    return {int(id_): part for id_, part in found.items()}
+def parts_of(store: Store, fits: Sequence[Fit]) -> dict[int, Found]:
+    """What is known so far of each fit that was compared, by the fit's id."""
+    return dict(store.comparisons(fit.id for fit in fits))
 
 
 def study_of(store: Store, study: Study) -> Found:
     """What the newest comparison says of the whole study; empty before the first."""
-    for limit in (FEW, MANY):
-        for result in _results(store, study, limit):
-            return result.get("study") or {}
-    return {}
+    found = store.jobs(study.id, kinds=["compare"], limit=RECENT)
+    done = next((job for job in found if job.state == "done"), None)
+    return {} if done is None else done.result.get("study") or {}
 
 
-def personal_row(found: Found, fit: Fit) -> Found:
-    """The personal metric's row on the fit's own features; empty where there is none."""
-    return next(
-        (
-            row
-            for row in found.get("table") or ()
-            if row["name"] == "personal" and row["space"] == fit.backbone
-        ),
-        {},
-    )
+def is_former(store: Store, study: Study, told: Found) -> bool:
+    """Whether there are newer fits than those that the study's part is over.
+
+    Args:
+        store: the store.
+        study: the study.
+        told: its part of a comparison; one that does not name its fits is taken as it is.
+    """
+    newest_ids = {fit.id for fit in newest(store.fits(study.id)).values()}
+    return "fits" in told and set(told["fits"]) != newest_ids
 
 
-def follow(store: Store, study: Study, *, is_there: bool) -> None:
+def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
     """Show an open comparison's progress, else what became of it and a button that asks for one.
 
     Args:
         store: the store.
         study: the study; one comparison at a time runs in it.
-        is_there: whether the page has a result to show already.
+        fits: what the page speaks of.
+        known: for how many of them it has a result to show already; the page is drawn again
+            once there are more.
     """
     job = jobs.newest_job(store, study.id, "compare")
     if job is not None and jobs.is_open(job):
-        jobs.follow(job, doing="Comparing")
+        jobs.follow(job, doing="Comparing", is_old=lambda: len(parts_of(store, fits)) > known)
         return
-    if is_there:
+    if known == len(fits):
         return
     jobs.ending(job, what="The comparison")
     left, right = st.columns([3, 1], vertical_alignment="center")
@@ -85,9 +78,3 @@ def ask(store: Store, study: Study) -> Job:
     fit_ids = sorted(fit.id for fit in newest(store.fits(study.id)).values())
     payload = {"study_id": study.id, "fit_ids": fit_ids}
     return store.enqueue("compare", payload, study_id=study.id, key=f"compare:{study.id}")
-
-
-def _results(store: Store, study: Study, limit: int) -> list[Found]:
-    """The results of the newest comparisons, newest first."""
-    found = store.jobs(study.id, kinds=["compare"], limit=limit)
-    return [job.result for job in found if job.state == "done"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app import charts
+from app.correction import family_of
 from app.records import Fit
 from app.store import Store
 from app.views.researcher import comparison, report_study
@@ -30,6 +31,7 @@ from app.views.researcher.whose import newer_rankings, newest
 from app.views.researcher.words import (
     MISSING,
     VERDICTS,
+    agreeing,
     number,
     p_value,
     plural,
@@ -53,12 +55,12 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One participant's newest fit; ``compared`` is the personal metric's row of a comparison."""
+    """One participant's newest fit; ``tested`` is the personal metric's row with its p."""
 
     participant: Participant
     fit: Fit
     newer: int
-    compared: Mapping[str, Any] = field(default_factory=dict)
+    tested: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def held_out(self) -> dict[str, Any] | None:
@@ -67,28 +69,30 @@ class Line:
         return None if is_early(self.fit) else found
 
 
-def draw(store: Store, study: Study) -> None:
-    """Draw the table, the chart, who has not been fitted, and the study as a whole."""
+def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
+    """Draw the table, the chart, who has not been fitted, and the study as a whole.
+
+    Args:
+        store: the store.
+        study: the study.
+        coming: the jobs that are about to bring newer fits.
+    """
     people = store.participants(study.id)
     fits = newest(store.fits(study.id))
     own = [(person, fits[person.id]) for person in people if person.id in fits]
     told = [fit for _, fit in own if not is_early(fit)]
-    parts = comparison.parts_of(store, study, told)
+    family = family_of(store, study.id)
     lines = [
-        Line(
-            person,
-            fit,
-            newer_rankings(store, fit),
-            comparison.personal_row(parts.get(fit.id, {}), fit),
-        )
-        for person, fit in own
+        Line(person, fit, newer_rankings(store, fit), family.personal(fit)) for person, fit in own
     ]
     if not lines:
         st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")
         return
+    if coming:
+        st.info(former(lines, coming))
     show(Html("<p class='cl-verdict'>"), summary(lines), Html("</p>"))
     newer = sum(line.newer for line in lines)
-    if newer:
+    if newer and not coming:
         st.info(f"{plural(newer, 'new ranking')} since these fits. Fit again to use them.")
     show(compact(COLUMNS, [*(_row(study, line) for line in lines), *_mean_row(lines)]))
     absent = len(people) - len(lines)
@@ -99,8 +103,10 @@ def draw(store: Store, study: Study) -> None:
         st.space("small")
         st.altair_chart(charts.dumbbell(pairs), alt="Stock and personal Spearman by participant")
         st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
-        comparison.follow(store, study, is_there=len(parts) == len(told))
-    _study(comparison.study_of(store, study), len(told), len(lines) - len(told))
+        comparison.follow(store, study, told, len(comparison.parts_of(store, told)))
+    of_study = comparison.study_of(store, study)
+    is_former = comparison.is_former(store, study, of_study)
+    _study(of_study, len(told), len(lines) - len(told), is_former=is_former)
 
 
 def summary(lines: Sequence[Line]) -> str:
@@ -114,6 +120,15 @@ def summary(lines: Sequence[Line]) -> str:
     if early:
         text += f"; for {early} it is too early to tell"
     return f"{text}."
+
+
+def former(lines: Sequence[Line], coming: Collection[int]) -> str:
+    """While fits are under way: how many rows are of the ones before."""
+    old = sum(line.fit.job_id not in coming for line in lines)
+    whose = "Everything" if old == len(lines) else f"{old} of {plural(len(lines), 'row')}"
+    which = "former fit" if old == 1 else "former fits"
+    verb = "is" if old in (1, len(lines)) else "are"
+    return f"New fits are under way. {whose} below {verb} of the {which} until they have ended."
 
 
 def pair(line: Line) -> charts.Pair:
@@ -130,10 +145,12 @@ def pair(line: Line) -> charts.Pair:
     )
 
 
-def _study(told: Mapping[str, Any], judged: int, early: int) -> None:
+def _study(told: Mapping[str, Any], judged: int, early: int, *, is_former: bool) -> None:
     """The study's part of a comparison, of so many people who can be judged and who cannot yet."""
     if judged and (told.get("people") or {}).get("table"):
         show(heading("Over people"))
+        if is_former:
+            show(quiet(report_study.FORMER))
         report_study.people_table(told)
         show(
             quiet(
@@ -145,24 +162,25 @@ def _study(told: Mapping[str, Any], judged: int, early: int) -> None:
         )
     if "calibration" in told or "position" in told:
         show(heading("The study as a whole"))
-        report_study.draw(told)
+        report_study.draw(told, is_former=is_former)
 
 
 def _row(study: Study, line: Line) -> tuple[str, ...]:
     words, tone = VERDICTS[verdict(line.fit)]
     held_out, label = line.held_out, line.participant.label
     ends = signed_interval(held_out["gain_ci"] if held_out else None)
+    stock = held_out["stock"]["spearman"] if held_out else None
+    personal = held_out["personal"]["spearman"] if held_out else None
+    gain = held_out["gain"] if held_out else None
+    digits = agreeing(stock, personal, gain)
     return (
         link(label, report_address(study.id, label)),
         link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
-        number(held_out["stock"]["spearman"] if held_out else None),
-        number(held_out["personal"]["spearman"] if held_out else None),
-        over(
-            signed(held_out["gain"] if held_out else None),
-            "" if ends == MISSING else ends,
-        ),
-        p_value(held_out.get("p") if held_out else None),
-        p_value(line.compared.get("p_corrected") if held_out else None),
+        number(stock, digits),
+        number(personal, digits),
+        over(signed(gain), "" if ends == MISSING else ends),
+        p_value(line.tested.get("p")),
+        p_value(line.tested.get("p_corrected")),
         "Personal" if in_use(line.fit) == "personal" else "Stock",
         badge(words, tone),
     )
@@ -178,6 +196,6 @@ def _mean_row(lines: Sequence[Line]) -> list[tuple[str, ...]]:
         fmean(one[side]["spearman"] for one in counted) for side in ("stock", "personal")
     )
     n = sum(one["personal"]["n_rankings"] for one in counted)
-    name = f"Mean of {len(counted)}"
-    difference = signed(personal - stock)
-    return [(name, str(n), number(stock), number(personal), difference, "", "", "", "")]
+    digits = agreeing(stock, personal, personal - stock)
+    sides = number(stock, digits), number(personal, digits), signed(personal - stock)
+    return [(f"Mean of {len(counted)}", str(n), *sides, "", "", "", "")]

@@ -22,6 +22,8 @@ def draw(store: Store, study: Study) -> None:
         return
     n = len(store.ranking_moments(study.id, participant_id=whose.participant_id))
     job = jobs.newest_job(store, study.id, "fit", matches=whose.asked_by)
+    if whose.scope == "participant" and not jobs.is_open(job):  # a fit of each is one of theirs
+        job = next(iter(_on_its_way(store, study, whose)), job)
     pressed = right.button(
         "Fit personal metric",
         type="primary",
@@ -60,14 +62,23 @@ def skipped(job: Job | None) -> None:
         show(*(quiet(f"Not fitted: {one['participant']}. {one['reason']}") for one in left_out))
 
 
+def _on_its_way(store: Store, study: Study, whose: Whose) -> list[Job]:
+    """Open jobs that will bring a new fit to this page, newest first."""
+    found = store.jobs(study.id, kinds=["fit"], limit=50)
+    return [job for job in found if jobs.is_open(job) and whose.concerned_by(job)]
+
+
 def _report(store: Store, study: Study, whose: Whose, n: int) -> None:
+    coming = {job.id for job in _on_its_way(store, study, whose)}
     if whose.scope == "each":
-        everybody.draw(store, study)
+        everybody.draw(store, study, coming)
         return
     fits = [fit for fit in store.fits(study.id) if fit.participant_id == whose.participant_id]
     if fits:
         label = None if whose.participant is None else whose.participant.label
-        report.draw(store, study, fits, label)
+        report.draw(store, study, fits, label, coming)
+    elif coming:
+        st.info("The report appears here once the fit has ended.")
     elif n:
         st.info(f"{plural(n, 'ranking')} to learn from. Press **Fit personal metric**.")
     else:

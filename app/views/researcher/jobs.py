@@ -6,7 +6,7 @@ window shows the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -14,9 +14,14 @@ from app import session
 from app.store import Store
 from app.views.researcher.live import redrawn
 from app.views.researcher.markup import quiet, show
+from app.views.researcher.waiting import waits_for
 from clpips.types import Job, JobKind
 
 OPEN = ("queued", "running")
+KEPT: Mapping[JobKind, str] = {
+    "fit": "Metrics that were done before stay.",
+    "compare": "What was computed before stays.",
+}
 
 
 def newest_job(
@@ -36,14 +41,15 @@ def is_open(job: Job | None) -> bool:
     return job is not None and job.state in OPEN
 
 
-def follow(job: Job, *, doing: str) -> None:
+def follow(job: Job, *, doing: str, is_old: Callable[[], bool] = lambda: False) -> None:
     """Show an open job with a Cancel button, and redraw the page once it has ended.
 
     Args:
         job: an open job.
         doing: what it does, for example ``Fitting``.
+        is_old: asked every second whether the page should be redrawn before that.
     """
-    _follow(job.id, doing)
+    _follow(job.id, doing, is_old)
 
 
 def ending(job: Job | None, *, what: str) -> None:
@@ -58,10 +64,7 @@ def ending(job: Job | None, *, what: str) -> None:
     if job.state == "failed":
         st.error(f"{what} failed: {job.message or 'no reason was given'}", icon=":material/error:")
     elif job.state == "cancelled":
-        kept = (
-            "Metrics that were done before stay." if job.kind == "fit" else "Nothing was changed."
-        )
-        st.info(f"{what} was cancelled. {kept}")
+        st.info(f"{what} was cancelled. {KEPT.get(job.kind, 'Nothing was changed.')}")
 
 
 def worker_line(store: Store) -> None:
@@ -73,10 +76,10 @@ def worker_line(store: Store) -> None:
 
 
 @redrawn("1s")
-def _follow(job_id: int, doing: str) -> None:
+def _follow(job_id: int, doing: str, is_old: Callable[[], bool]) -> None:
     store = session.open_store()
     job = store.job(job_id)
-    if not is_open(job):
+    if not is_open(job) or is_old():
         st.rerun()
     left, right = st.columns([5, 1], vertical_alignment="center")
     left.progress(job.progress, text=_words(store, job, doing))
@@ -91,6 +94,5 @@ def _words(store: Store, job: Job, doing: str) -> str:
     if job.cancel_requested:
         return "Stopping…"
     if job.state == "queued":
-        waiting = "Waiting for the worker…"
-        return waiting if store.workers_alive() else f"{waiting} It is not running: `make run`."
+        return waits_for(store, job)
     return f"{doing}: {job.message}" if job.message else f"{doing}…"

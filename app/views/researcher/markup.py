@@ -9,6 +9,10 @@ from urllib.parse import quote
 
 import streamlit as st
 
+MORE = "Swipe the table sideways for more columns →"
+WIDE = 6
+"""A table with so many columns is wider than a phone."""
+
 
 class Html(str):
     """Text that is HTML already; anything else is escaped when it is put into HTML."""
@@ -88,14 +92,19 @@ def meter(done: int, total: int) -> Html:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, caption: str = "") -> Html:
-    """A table that scrolls sideways by itself where the screen is narrow."""
+    """A table that scrolls sideways by itself where the screen is narrow.
+
+    A shadow lies at an edge beyond which there is more; above a table of many columns, a narrow
+    screen says so in words too.
+    """
     heads = "".join(
         f'<th scope="col"{_class(column)}>{safe(column.title)}</th>' for column in columns
     )
     body = "".join(f"<tr>{_cells(columns, row)}</tr>" for row in rows)
     title = f"<caption>{safe(caption)}</caption>" if caption else ""
+    hint = f'<p class="cl-quiet cl-more">{MORE}</p>' if len(columns) >= WIDE else ""
     return Html(
-        f'<div class="cl-scroll" tabindex="0"><table class="cl-table">{title}'
+        f'{hint}<div class="cl-scroll" tabindex="0"><table class="cl-table">{title}'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -107,7 +116,11 @@ def show(*parts: str) -> None:
 
 def styles() -> None:
     """The look of everything in this module; draw it once a page."""
-    st.html(f"<style>{_STYLES}</style>")
+    light, dark = (st.get_option(f"theme.{name}.backgroundColor") for name in ("light", "dark"))
+    st.html(
+        f"<style>:root {{ --cl-paper: {light or 'Canvas'}; }}\n@media (prefers-color-scheme: dark) "
+        f"{{ :root {{ --cl-paper: {dark or 'Canvas'}; }} }}\n{_STYLES}</style>"
+    )
 
 
 def _cells(columns: Sequence[Column], row: Sequence[str]) -> str:
@@ -125,7 +138,14 @@ def _class(column: Column) -> str:
 
 _STYLES = """
 [data-testid="stMainBlockContainer"] { max-width: 70rem; padding: 2.5rem 2rem 6rem; }
-.cl-scroll { overflow-x: auto; }
+.cl-scroll { overflow-x: auto;
+  /* The paper scrolls along and hides the shadow of an edge that has been reached. */
+  background: linear-gradient(to right, var(--cl-paper) 35%, transparent) left / 3rem 100% local,
+    linear-gradient(to left, var(--cl-paper) 35%, transparent) right / 3rem 100% local,
+    linear-gradient(to right, var(--cl-shade), transparent) left / 1.1rem 100% scroll,
+    linear-gradient(to left, var(--cl-shade), transparent) right / 1.1rem 100% scroll;
+  background-repeat: no-repeat; --cl-shade: color-mix(in srgb, currentColor 24%, transparent); }
+.cl-more { display: none; }
 .cl-table { border-collapse: collapse; width: 100%; font-size: .925rem; }
 .cl-table caption { text-align: left; padding-bottom: .35rem; opacity: .75; }
 .cl-table th, .cl-table td { padding: .5rem 1rem .5rem 0; text-align: left; vertical-align: middle;
@@ -189,6 +209,7 @@ ul.cl-targets { display: flex; flex-wrap: wrap; gap: .8rem; list-style: none;
   [data-testid="stMainBlockContainer"] { padding: 1.5rem 1rem 5rem; }
   h1.cl-title { font-size: 1.5rem; }
   .cl-table { font-size: .875rem; }
+  p.cl-more { display: block; padding-top: .3rem; }
   .cl-table th, .cl-table td { padding-right: .6rem; white-space: normal; }
   .cl-table td.cl-number { white-space: nowrap; }
   .cl-meter { width: 2.5rem; margin-right: .4rem; }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
+from app.correction import family_of
 from app.records import Fit
 from app.store import Store
 from app.views.researcher import (
@@ -47,7 +48,16 @@ HISTORY = (
 )
 
 
-def draw(store: Store, study: Study, fits: Sequence[Fit], label: str | None) -> None:
+FORMER = "A new fit is under way. Until it has ended, everything below is of the former fit, of {}."
+
+
+def draw(
+    store: Store,
+    study: Study,
+    fits: Sequence[Fit],
+    label: str | None,
+    coming: Collection[int] = (),
+) -> None:
     """Draw the newest fit's report, and the history of all.
 
     Args:
@@ -55,37 +65,41 @@ def draw(store: Store, study: Study, fits: Sequence[Fit], label: str | None) -> 
         study: the study.
         fits: of one participant or pooled, newest first, at least one.
         label: the participant's; ``None`` for a pooled fit.
+        coming: the jobs that are about to bring a newer fit.
     """
     fit = fits[0]
-    show(sentence(fit), facts(fit, label))
-    newer = newer_rankings(store, fit)
+    is_former = bool(coming) and fit.job_id not in coming
+    if is_former:
+        st.info(FORMER.format(moment(fit.created_at)))
+    show(sentence(fit, is_former=is_former), facts(fit, label))
+    newer = 0 if is_former else newer_rankings(store, fit)
     if newer:
         st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to use them.")
     told = comparison.study_of(store, study)
     if is_early(fit):
         report_targets.draw(store, fit, label, is_early=True)
     else:
-        found = comparison.parts_of(store, study, [fit]).get(fit.id, {})
-        comparison.follow(store, study, is_there=bool(found))
-        report_compare.draw(fit, found, told.get("correction") or {})
+        found = comparison.parts_of(store, [fit]).get(fit.id, {})
+        comparison.follow(store, study, [fit], len([found] if found else []))
+        report_compare.draw(fit, found, family_of(store, study.id))
         report_curve.draw_ceiling(found, label)
         report_curve.draw_curve(found)
         report_targets.draw(store, fit, label, is_early=False)
     st.space("small")
     if told:
         with st.expander("The study as a whole: agreement between people, position on the board"):
-            report_study.draw(told)
+            report_study.draw(told, is_former=comparison.is_former(store, study, told))
     if len(fits) > 1:
         with st.expander(f"Earlier fits ({len(fits) - 1})"):
             show(table(HISTORY, [_history_row(each) for each in fits]))
 
 
-def sentence(fit: Fit) -> Html:
+def sentence(fit: Fit, *, is_former: bool = False) -> Html:
     """The verdict, the result in plain words, and which metric is in use."""
     words, tone = VERDICTS[verdict(fit)]
     return join(
         Html("<p style='margin:0 0 .5rem'>"),
-        badge(words, tone),
+        join(badge("Former fit", "note") if is_former else "", badge(words, tone), by=" "),
         Html("</p><p class='cl-verdict'>"),
         finding(fit),
         Html("</p>"),

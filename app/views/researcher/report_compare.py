@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 import streamlit as st
 
 from app import curve_charts
+from app.correction import METRICS as MAIN
+from app.correction import Family
 from app.records import Fit
 from app.views.researcher.markup import Column, Html, heading, over, quiet, show, table
-from app.views.researcher.report_words import own_name, row_name, space_name
+from app.views.researcher.report_words import POOLED, own_name, row_name, space_name
 from app.views.researcher.words import (
     MISSING,
+    agreeing,
     interval,
     number,
     p_value,
@@ -23,7 +27,6 @@ from app.views.researcher.words import (
 )
 
 Row = Mapping[str, Any]
-MAIN = ("stock", "pooled", "personal")
 COLUMNS = (
     Column("Metric", head=True),
     Column("Spearman", numeric=True),
@@ -53,9 +56,11 @@ HELP = (
     "whole targets are flipped. With few targets p cannot be small: with 4, not below 0.06.",
     "**Corrected p.** Holm’s correction: whoever tries many people and metrics finds a small p by "
     "chance somewhere, so each is raised by how many were tried.",
-    "**Stock, pooled, personal.** Stock LPIPS knows no ranking of the study. Pooled weights are "
-    "everybody’s, without anybody’s rankings of the target that is scored. Personal weights are "
-    "this person’s own, drawn towards the others’ where that helps.",
+    "**Stock, everybody’s, personal.** Stock LPIPS knows no ranking of the study. Everybody’s "
+    "weights are where personal fits start: learnt from all people, each weighing the same, with "
+    "a strong pull towards stock, and without anybody’s rankings of the target that is scored. "
+    "Personal weights are this person’s own, drawn towards everybody’s where that helps. The "
+    "pooled metric is another thing: a fit of its own to all rankings, with a report of its own.",
     "**Wide features.** The same three on AlexNet’s differences beside those of a modern encoder.",
 )
 BASELINES = (
@@ -66,24 +71,25 @@ BASELINES = (
 )
 
 
-def draw(fit: Fit, found: Row, correction: Row) -> None:
-    """The chart and the table, the baselines folded away, then what all of it means.
+def draw(fit: Fit, found: Row, family: Family) -> None:
+    """The table and the chart, the baselines folded away, then what all of it means.
 
     Args:
         fit: the fit.
         found: its part of a comparison; empty shows what the fit itself knows.
-        correction: how p was corrected, and over how many; empty where there is none.
+        family: the rows of the study's newest fits, corrected together.
     """
-    rows = rows_of(fit, found)
-    main = [row for row in rows if row["name"] in MAIN]
-    rest = [row for row in rows if row["name"] not in MAIN]
-    show(heading("Agreement on unseen targets"))
+    rows = family.tables[fit.id]
+    shown = [cells(row, fit, digits) for row, digits in zip(rows, digits_of(rows), strict=True)]
+    is_main = [row["name"] in MAIN for row in rows]
+    main = list(compress(rows, is_main))
+    rest = [line for line, is_one in zip(shown, is_main, strict=True) if not is_one]
+    show(heading("Agreement on unseen targets"), compact(COLUMNS, list(compress(shown, is_main))))
+    show(quiet(counted(fit.report["held_out"])))
     st.altair_chart(
         curve_charts.standings([dot(row, fit) for row in main]),
         alt="Mean Spearman of each metric with its 95 % interval",
     )
-    held_out = fit.report["held_out"]
-    show(compact(COLUMNS, [cells(row, fit) for row in main]), quiet(counted(held_out)))
     left_out = found.get("left_out") or {}
     for key in ("table", "pooled", "wide", "baselines"):
         if key in left_out:
@@ -91,34 +97,43 @@ def draw(fit: Fit, found: Row, correction: Row) -> None:
     if rest:
         with st.expander(f"Baselines ({len(rest)})"):
             st.markdown(BASELINES)
-            show(compact(COLUMNS, [cells(row, fit) for row in rest]))
+            show(compact(COLUMNS, rest))
     with st.expander("What these numbers mean"):
-        explained(fit, correction)
+        explained(fit, family.tests)
 
 
-def rows_of(fit: Fit, found: Row) -> list[Row]:
-    """The rows of a comparison, or those that the fit's own report has."""
-    if found.get("table"):
-        return list(found["table"])
-    held_out = fit.report["held_out"]
-    rows: list[Row] = []
-    for name in MAIN:
-        if held_out.get(name) is None:
-            continue
-        row = {"name": name, "space": fit.backbone, "agreement": held_out[name]}
-        if name == "personal":
-            row |= {key: held_out.get(key) for key in ("gain", "gain_ci", "p")}
-        rows.append(row)
-    return rows
+def digits_of(rows: Sequence[Row]) -> list[int]:
+    """For each row, digits with which its gain is seen in its Spearman and the unfitted one.
+
+    An unfitted row has as many as the row that needs most.
+    """
+    unfitted = {row["space"]: row["agreement"]["spearman"] for row in rows if _is_stock(row)}
+    needed = [
+        agreeing(unfitted.get(row["space"]), row["agreement"]["spearman"], row.get("gain"))
+        for row in rows
+    ]
+    most = {row["space"]: 0 for row in rows}
+    for row, digits in zip(rows, needed, strict=True):
+        most[row["space"]] = max(most[row["space"]], digits)
+    return [
+        most[row["space"]] if _is_stock(row) else digits
+        for row, digits in zip(rows, needed, strict=True)
+    ]
 
 
-def cells(row: Row, fit: Fit | None = None) -> tuple[str, ...]:
-    """One row of the table; each statistic over its interval."""
+def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
+    """One row of the table; each statistic over its interval.
+
+    Args:
+        row: of a comparison.
+        fit: whose it is; ``None`` of a table over people.
+        digits: of Spearman.
+    """
     agreement = row["agreement"]
-    is_stock = row["name"] == "stock"
+    is_stock = _is_stock(row)
     return (
         named(row, fit),
-        _statistic(agreement, "spearman"),
+        _statistic(agreement, "spearman", digits),
         _statistic(agreement, "kendall"),
         over(
             percent(agreement["pairwise_accuracy"]),
@@ -146,7 +161,7 @@ def named(row: Row, fit: Fit | None = None) -> Html:
 def called(row: Row, fit: Fit | None = None) -> str:
     """The metric's name; a pooled fit's own row is not called personal."""
     is_pooled = fit is not None and fit.participant_id is None and row["name"] == "personal"
-    return "Pooled" if is_pooled else row_name(row)
+    return POOLED if is_pooled else row_name(row)
 
 
 def dot(row: Row, fit: Fit) -> curve_charts.Standing:
@@ -174,13 +189,15 @@ def counted(held_out: Row) -> str:
     return f"{text}, {own['n_left_out']} left out ({reasons})."
 
 
-def explained(fit: Fit, correction: Row) -> None:
+def explained(fit: Fit, tests: int) -> None:
     """What every column means, and how this fit was made."""
     for words in HELP:
         st.markdown(words)
-    if correction.get("tests"):
-        tests = plural(int(correction["tests"]), "test")
-        st.markdown(f"Here p is corrected over {tests} of people × metrics.")
+    if tests > 1:
+        st.markdown(
+            f"Here p is corrected over {plural(tests, 'test')} of people × metrics: all that the "
+            "newest fits show at this moment. The texts for a paper have the same."
+        )
     made = how_made(fit)
     if made:
         st.markdown(f"**How the {own_name(fit)} was fitted.** {made}")
@@ -206,8 +223,12 @@ def how_made(fit: Fit) -> str:
     return f"Chosen inside the training rankings alone: {', '.join(parts)}."
 
 
-def _statistic(agreement: Row, key: str) -> Html:
-    return over(number(agreement[key]), _ends(interval(agreement.get(f"{key}_ci"))))
+def _is_stock(row: Row) -> bool:
+    return bool(row["name"] == "stock")
+
+
+def _statistic(agreement: Row, key: str, digits: int = 2) -> Html:
+    return over(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
 
 
 def _gain(row: Row) -> Html:

@@ -7,13 +7,13 @@ from typing import Any
 
 import streamlit as st
 
+from app.correction import METRICS as MAIN
 from app.views.researcher.markup import Column, Html, over, quiet, show, table
 from app.views.researcher.report_compare import COLUMNS as METRICS
 from app.views.researcher.report_compare import cells, compact
 from app.views.researcher.words import MISSING, interval, number, p_value, plural
 
 Found = Mapping[str, Any]
-MAIN = ("stock", "pooled", "personal")
 PEOPLE = tuple(column for column in METRICS if column.title not in ("Rankings",))
 AGREEMENT = (
     Column("Between people", head=True),
@@ -44,12 +44,18 @@ POSITION_HELP = (
 )
 
 
-def draw(study: Found) -> None:
+FORMER = "This is of former fits: the newest ones have not all been compared yet."
+
+
+def draw(study: Found, *, is_former: bool = False) -> None:
     """Agreement between people on the shared boards, then the board's position bias.
 
     Args:
         study: the part of a comparison that is about the study.
+        is_former: there are newer fits, and rankings perhaps, than it knows.
     """
+    if is_former:
+        show(quiet(FORMER))
     left_out = study.get("left_out") or {}
     calibration, position = study.get("calibration"), study.get("position")
     show(Html("<h3 class='cl-name'>Agreement between people</h3>"))

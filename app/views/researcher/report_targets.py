@@ -22,7 +22,8 @@ from app.views.researcher.markup import (
     show,
     table,
 )
-from app.views.researcher.words import number, signed, target_names
+from app.views.researcher.report_words import POOLED
+from app.views.researcher.words import agreeing, number, signed, target_names
 
 Found = Mapping[str, Any]
 GONE = "A target that is not here any more"
@@ -73,12 +74,12 @@ def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
     ]
     numbers = tuple(
         Column(title, numeric=True)
-        for title in ("Stock LPIPS", "Personal" if label else "Pooled", "Difference")
+        for title in ("Stock LPIPS", "Personal" if label else POOLED, "Difference")
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
         st.altair_chart(
-            charts.dumbbell(pairs, fitted="Personal" if label else "Pooled"),
+            charts.dumbbell(pairs, fitted="Personal" if label else POOLED),
             alt="Stock and personal Spearman by target",
         )
     with right:
@@ -97,13 +98,7 @@ def each_ranking(held_out: Found, linked: Any) -> list[tuple[str, ...]]:
     if not targets or any(len(side) != len(targets) for side in sides):
         return []
     return [
-        (
-            linked(sha),
-            str(targets[: place + 1].count(sha)),
-            number(theirs),
-            number(mine),
-            signed(_difference(theirs, mine)),
-        )
+        (linked(sha), str(targets[: place + 1].count(sha)), *_sides(theirs, mine))
         for place, (sha, theirs, mine) in enumerate(zip(targets, *sides, strict=True))
     ]
 
@@ -112,9 +107,7 @@ def _row(one: Found, linked: Any) -> tuple[str, ...]:
     return (
         _pictured(one["target"], linked),
         str(one["n_rankings"]),
-        number(one["stock"]),
-        number(one["personal"]),
-        signed(_difference(one["stock"], one["personal"])),
+        *_sides(one["stock"], one["personal"]),
     )
 
 
@@ -127,5 +120,8 @@ def _pictured(sha: str, linked: Any) -> Html:
     )
 
 
-def _difference(stock: float | None, personal: float | None) -> float | None:
-    return None if stock is None or personal is None else personal - stock
+def _sides(stock: float | None, personal: float | None) -> tuple[str, str, str]:
+    """Stock, personal and their difference, with as many digits as show it."""
+    gain = None if stock is None or personal is None else personal - stock
+    digits = agreeing(stock, personal, gain)
+    return number(stock, digits), number(personal, digits), signed(gain)

@@ -20,9 +20,11 @@ SPACES: Mapping[str, str] = {
     "shift-alex": "shift-tolerant AlexNet",
     "wide": "wide features",
 }
+EVERYBODYS, POOLED = "Everybody’s weights", "Pooled metric"
+"""Where personal fits start from, and the fit of its own to everybody's rankings: not the same."""
 NAMES: Mapping[str, str] = {
     "stock": "Stock LPIPS",
-    "pooled": "Pooled",
+    "pooled": EVERYBODYS,
     "personal": "Personal",
     "unregularised": "Unregularised",
     "layer": "One factor a layer",
@@ -116,7 +118,9 @@ def use(fit: Fit) -> Html:
     why = "There is too little to judge by"
     if not is_early(fit):
         why = "The interval of the difference includes zero, so it may be chance"
-    return join(_using("stock LPIPS", f"{why}. The {own} is offered as"), " ", standing(fit))
+        if ((fit.report["held_out"].get("gain_ci") or (0,))[0] or 0) > 0:
+            why = f"{plural(counts(fit)[1], 'target')} are too few to prove a gain"
+    return join(_using("stock LPIPS", f"{why}. The {own} is offered as"), " ", standing(fit), ".")
 
 
 def _using(what: str, why: str) -> Html:

@@ -48,6 +48,13 @@ class Whose:
         asked = (job.payload.get("scope"), job.payload.get("participant_id"))
         return asked == (self.scope, self.participant_id)
 
+    def concerned_by(self, job: Job) -> bool:
+        """Whether a job fits any metric that this is about."""
+        scope, whose = job.payload.get("scope"), job.payload.get("participant_id")
+        if self.scope == "pooled" or scope == "pooled":
+            return bool(scope == self.scope)
+        return "each" in (scope, self.scope) or whose == self.participant_id
+
 
 def choices(people: Sequence[Participant]) -> list[Whose]:
     """Everything that can be fitted; with one person alone, they come first."""

@@ -1,0 +1,28 @@
+"""How sentences name counts, and what somebody handed in."""
+
+from __future__ import annotations
+
+LONGEST_QUOTE = 80
+
+
+def counted(count: int, word: str) -> str:
+    """A number and what it counts.
+
+    >>> counted(1, "ranking"), counted(1200, "ranking")
+    ('1 ranking', '1,200 rankings')
+    """
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def quoted(value: object, longest: int = LONGEST_QUOTE) -> str:
+    """A value as Python writes it, cut to so many characters, so that a sentence stays one.
+
+    >>> quoted("a"), quoted("abcdefgh", longest=5)
+    ("'a'", "'abcd…")
+    """
+    return cut(repr(value), longest)
+
+
+def cut(words: str, longest: int = LONGEST_QUOTE) -> str:
+    """Words as they are, or their beginning where they are longer than so many characters."""
+    return words if len(words) <= longest else f"{words[:longest]}…"
