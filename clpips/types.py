@@ -27,7 +27,6 @@ from clpips.study_settings import MAX_MADE as MAX_MADE
 from clpips.study_settings import Choice as Choice
 from clpips.study_settings import StudySettings as StudySettings
 
-
 Granularity = Literal["channel", "layer"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 
