@@ -31,7 +31,7 @@ from clpips.types import Job, JobKind
 from clpips.watch import Watch
 
 LOOPS: tuple[tuple[JobKind, ...], ...] = (
-    ("generate",),
+    ("generate", "regenerate"),
     ("vectors", "fit", "export", "explain", "selftest"),
     ("simulate", "compare"),
 )
@@ -183,6 +183,7 @@ def broken(kind: JobKind, error: Exception) -> str:
     """One sentence for people about a job that broke; the details are in the log."""
     what = {
         "generate": "The images could not be drawn",
+        "regenerate": "The images could not be made again",
         "vectors": "The images could not be compared",
         "fit": "The metric could not be fitted",
         "compare": "The metrics could not be compared",

@@ -236,7 +236,15 @@ class Round:
 # --- the worker's jobs ----------------------------------------------------------------------
 
 JobKind = Literal[
-    "generate", "vectors", "fit", "compare", "export", "explain", "selftest", "simulate"
+    "generate",
+    "regenerate",
+    "vectors",
+    "fit",
+    "compare",
+    "export",
+    "explain",
+    "selftest",
+    "simulate",
 ]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 

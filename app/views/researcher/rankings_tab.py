@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.records import Attempt, RankedRound
 from app.store import Store
+from app.views.researcher import regenerate
 from app.views.researcher.markup import Html, badge, image, join, quiet, show
 from app.views.researcher.words import moment, plural, target_names, took
 from clpips.types import BoardRanking, Candidate, Round, Study
@@ -33,6 +34,7 @@ def draw(store: Store, study: Study) -> None:
     for ranked in page_of(chosen, page):
         history = store.ranking_history(ranked.round.id)
         show(ranking_card(ranked, history, store.attempts(ranked.round.id)))
+        regenerate.draw(store, study, ranked.round)
 
 
 def page_of(found: Sequence[RankedRound], page: int) -> Sequence[RankedRound]:

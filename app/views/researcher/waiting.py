@@ -9,7 +9,7 @@ from app.views.researcher.words import NARROW
 from clpips.types import Job, JobKind
 
 QUEUES: tuple[tuple[JobKind, ...], ...] = (
-    ("generate",),
+    ("generate", "regenerate"),
     ("vectors", "fit", "export", "explain", "selftest"),
     ("simulate", "compare"),
 )
@@ -20,6 +20,7 @@ NAMES: Mapping[JobKind, str] = {
     "fit": "fit",
     "export": "export",
     "explain": "explanation",
+    "regenerate": "images made again",
     "selftest": "self-test",
     "simulate": "simulated study",
     "compare": "comparison",
