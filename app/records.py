@@ -98,6 +98,13 @@ class StudyTally:
     last_activity: str
 
 
+class Wait(NamedTuple):
+    """How long somebody waited for one board, in seconds: in the queue, then for the images."""
+
+    queued: float
+    making: float
+
+
 class CalibrationBoard(NamedTuple):
     """A target and the images that everybody ranks against it: hash and provenance of each."""
 
@@ -189,5 +196,6 @@ __all__ = [
     "RankedRound",
     "Standing",
     "StudyTally",
+    "Wait",
     "submission_payload",
 ]

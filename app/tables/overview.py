@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from app.records import ParticipantProgress, RankedRound, StudyTally
+from app.records import ParticipantProgress, RankedRound, StudyTally, Wait
 from app.tables.door import Door, rows
 from app.tables.people import read_participants, read_trials
 from app.tables.rounds import read_rounds
@@ -87,6 +87,21 @@ class Overview(Door):
                 row["study_id"]: StudyTally(**{**row, "last_activity": row["last_activity"] or ""})
                 for row in rows(db, _TALLIES)
             }
+
+    def waits(self, study_id: int) -> tuple[Wait, ...]:
+        """How long people waited for each board that was made, in the order of time.
+
+        Thinking and ranking are not in it: they begin when the board is shown.
+        """
+        sql = """SELECT (julianday(job.started_at) - julianday(job.created_at)) * 86400 AS queued,
+                        (julianday(job.finished_at) - julianday(job.started_at)) * 86400 AS making
+                 FROM job JOIN round ON round.job_id = job.id
+                 WHERE job.study_id = ? AND job.kind = 'generate' AND job.state = 'done'
+                 ORDER BY job.id"""
+        with self._read() as db:
+            return tuple(
+                Wait(max(row["queued"], 0.0), row["making"]) for row in rows(db, sql, [study_id])
+            )
 
     def ranking_moments(
         self, study_id: int, *, participant_id: int | None = None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
 from clpips.errors import GenerationError
 from clpips.generation.pixels import Difference, difference
 from clpips.generation.protocol import open_maker
+from clpips.makers import kind_of
 from clpips.types import Provenance
+
+REPEATABLE = ("scenes", "tiny", "diffusers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,11 @@ def made_again(
         GenerationError: the maker cannot make an image again (a service, a pool), is not there,
             or has another version by now.
     """
-    opened = open_maker(maker or provenance.maker)
-    remake = getattr(opened, "remake", None)
-    if remake is None:
+    if kind_of(provenance.maker) not in REPEATABLE:
         raise GenerationError(
             f"only scenes and diffusion models can make an image again, got {provenance.maker}"
         )
+    opened: Any = open_maker(maker or provenance.maker)
     started = time.perf_counter()
-    image = remake(provenance) if start is None else remake(provenance, start=start)
+    image = opened.remake(provenance, **({} if start is None else {"start": start}))
     return Again(image, difference(before, image), time.perf_counter() - started)

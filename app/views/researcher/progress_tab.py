@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
+
 import streamlit as st
 
 from app import charts, session
-from app.records import ParticipantProgress
+from app.records import ParticipantProgress, Wait
 from app.store import Store
 from app.views.researcher import invitations, jobs
 from app.views.researcher.live import redrawn
@@ -57,7 +60,7 @@ def live(study_id: int) -> None:
         if not store.study(study_id).simulated:
             st.info("Nobody has joined yet. Share the join link below, or make personal links.")
         return
-    show(totals(people))
+    show(totals(people), waiting(store.waits(study_id)))
     columns, has_last_part = COLUMNS, any(person.boards for person in people)
     if has_last_part:
         columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
@@ -78,6 +81,18 @@ def totals(people: list[ParticipantProgress]) -> Html:
     return quiet(
         f"{plural(len(people), 'participant')}, {done} finished · {plural(rankings, 'ranking')} · "
         f"{sum(person.done_trials for person in people)} of {trials} trials"
+    )
+
+
+def waiting(waits: Sequence[Wait]) -> Html:
+    """How long people waited for images; nothing before anybody did."""
+    if not waits:
+        return Html("")
+    whole = [each.queued + each.making for each in waits]
+    queued = [each.queued for each in waits]
+    return quiet(
+        f"Waiting for images: {median(whole):.1f} s in the median, {max(whole):.1f} s at most; "
+        f"of that in the queue {median(queued):.1f} s and {max(queued):.1f} s"
     )
 
 
