@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from clpips.errors import Cancelled
 from clpips.files import one_line
+from clpips.sentences import counted
 from clpips.watch import Watch
 
 Value: TypeAlias = float | str
@@ -82,10 +83,11 @@ class SelfTest:
         """The result in plain words."""
         made = self.count("pass") + self.count("fail")
         skipped = self.count("skipped")
-        rest = f" {skipped} skipped, because what they need is not here." if skipped else ""
+        need = "it needs" if skipped == 1 else "they need"
+        rest = f" {skipped} skipped, because what {need} is not here." if skipped else ""
         if self.passed:
-            return f"All {made} checks passed.{rest}"
-        return f"{self.count('fail')} of {made} checks failed.{rest}"
+            return f"{'The only check' if made == 1 else f'All {made} checks'} passed.{rest}"
+        return f"{self.count('fail')} of {counted(made, 'check')} failed.{rest}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

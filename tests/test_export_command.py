@@ -162,7 +162,9 @@ def test_options_that_do_not_go_together_are_one_sentence(
 
 
 def test_a_participant_who_ranked_nothing_is_named_with_those_who_did(study: Path) -> None:
-    with pytest.raises(InputError, match="no ranking by participant 'cy'; there are ada, bob"):
+    with pytest.raises(
+        InputError, match="no ranking by participant 'cy'; its rankings are by ada, bob"
+    ):
         exported(study, "--as", "pairs", "--participant", "cy")
     assert not (study / "out").exists()
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from app.records import Fit
-from app.views.researcher import report_compare, report_curve, report_words, selftest_page, words
+from app.views.researcher import report_compare, report_curve, report_words, words
 from clpips import evaluation
 
 
@@ -128,14 +128,6 @@ def test_a_difference_agrees_with_the_two_numbers_beside_it() -> None:
 
 def test_means_over_other_rankings_are_not_made_to_agree() -> None:
     assert words.agreeing(0.2, 0.3, 0.123) == words.agreeing(None, 0.3, 0.1) == 2
-
-
-def test_one_skipped_check_is_told_in_the_singular() -> None:
-    many = "All 16 checks passed. {} skipped, because what they need is not here."
-    one = {"counts": {"skipped": 1}, "sentence": many.format(1)}
-    assert selftest_page.sentence(one).endswith("1 skipped, because what it needs is not here.")
-    two = {"counts": {"skipped": 2}, "sentence": many.format(2)}
-    assert selftest_page.sentence(two) == two["sentence"]
 
 
 def test_rankings_left_out_are_counted_with_their_reason() -> None:

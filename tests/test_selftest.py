@@ -138,8 +138,10 @@ def test_skipped_checks_do_not_count() -> None:
     result = selftest([a_check(lambda: 1.0), a_check(skip)])
     assert result.passed
     assert result.sentence == (
-        "All 1 checks passed. 1 skipped, because what they need is not here."
+        "The only check passed. 1 skipped, because what it needs is not here."
     )
+    more = selftest([a_check(lambda: 1.0)] * 2 + [a_check(skip)] * 2)
+    assert more.sentence == "All 2 checks passed. 2 skipped, because what they need is not here."
 
 
 def test_a_cancelled_self_test_stops() -> None:

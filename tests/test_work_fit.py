@@ -137,7 +137,7 @@ def test_a_hidden_repeat_shares_its_boards_weight_and_is_no_further_evidence(sto
     for _ in range(4):
         rank_once(store, ada)
     add_vectors(store, study)
-    before = store.fit(fitted(store, study, "each")["fits"][0]).report
+    once = store.fit(fitted(store, study, "each")["fits"][0])
     for _ in range(3):  # the same order again, of three boards
         board = store.standing(ada.id).round
         assert board is not None and board.repeats is not None
@@ -153,12 +153,15 @@ def test_a_hidden_repeat_shares_its_boards_weight_and_is_no_further_evidence(sto
         store.next_board(ada.id, board.id)
     rankings = store.study_rankings(study.id)
     assert sorted(ranking_weights(rankings)) == [0.5] * 6 + [1.0]
-    after = store.fit(fitted(store, study, "each")["fits"][0]).report
+    again_too = store.fit(fitted(store, study, "each")["fits"][0])
+    before, after = once.report, again_too.report
     assert (before["n_rankings"], after["n_rankings"]) == (4, 7)
     # Targets are what varies independently: ranked once more, one is no second target.
     assert after["held_out"]["n_targets"] == before["held_out"]["n_targets"] == 4
-    targets = [each["personal"] for each in before["held_out"]["targets"]]
-    assert [each["personal"] for each in after["held_out"]["targets"]] == pytest.approx(targets)
+    # It is the same problem, solved twice to a tolerance: the same weights, but for that.
+    weights = [CLPIPS.load(each.metric_path).weights for each in (once, again_too)]
+    moved = np.linalg.norm(weights[0] - CLPIPS("alex").weights)
+    assert np.linalg.norm(weights[1] - weights[0]) < 0.1 * moved
 
 
 def test_a_ranking_that_comes_during_the_fit_is_not_said_to_be_used(

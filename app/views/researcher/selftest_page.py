@@ -77,21 +77,13 @@ def result(job: Job) -> None:
         Html("<p style='margin:0 0 .5rem'>"),
         badge(word, tone),
         Html("</p><p class='cl-verdict'>"),
-        sentence(found),
+        str(found["sentence"]),
         Html("</p>"),
         quiet(f"Made {when}, in {found['seconds']:.1f} s."),
     )
     for group in dict.fromkeys(one["group"] for one in found["checks"]):
         own = [one for one in found["checks"] if one["group"] == group]
         show(heading(group), table(COLUMNS, rows(own)))
-
-
-def sentence(found: Mapping[str, Any]) -> str:
-    """The result in plain words, a single skipped check in the singular."""
-    told = str(found["sentence"])
-    if found["counts"]["skipped"] == 1:
-        told = told.replace("what they need is not here", "what it needs is not here")
-    return told
 
 
 def rows(checks: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
