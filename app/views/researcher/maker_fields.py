@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -27,6 +28,7 @@ ABOUT: dict[str, str] = {
     "pool": "For studies that only rank: a zip of PNG, JPEG or WebP images, with a captions.csv "
     "(image,caption,target) if there are captions.",
 }
+TINY = Path(__file__).resolve().parents[3] / "data" / "models" / "tiny"
 AS_IT_COMES = "as the model comes"
 DIFFUSERS_STEPS, TINY_STEPS, TINY_GUIDANCE = 30, 20, 3.0
 
@@ -49,7 +51,8 @@ SCENES = MakerAnswers("scenes", {})
 
 def choose_kind() -> str:
     """The kind of maker; outside the form, so that its own fields appear at once."""
-    kind: str = st.selectbox("Images made by", list(KINDS), format_func=KINDS.__getitem__)
+    there = [kind for kind in KINDS if kind != "tiny" or TINY.is_dir()]
+    kind: str = st.selectbox("Images made by", there, format_func=KINDS.__getitem__)
     st.caption(ABOUT[kind])
     return kind
 
