@@ -56,7 +56,7 @@ def small_pipeline() -> StableDiffusionPipeline:
         text_encoder=CLIPTextModel(text),
         tokenizer=tokenizer,
         unet=denoiser,
-        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False),
+        scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

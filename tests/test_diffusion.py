@@ -107,7 +107,7 @@ def test_a_changed_file_makes_another_version(maker: Diffusers, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULERS))
 def test_every_named_scheduler_runs(maker: Diffusers, name: str) -> None:
-    (one,) = made(maker, asked(options={"steps": 2, "scheduler": name}))
+    (one,) = made(maker, asked(options={"steps": 4, "scheduler": name}))
     assert one.provenance.options["scheduler"] == SCHEDULERS[name]
 
 

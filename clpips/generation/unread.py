@@ -16,7 +16,7 @@ def unread_words(pipeline: Any, prompt: str) -> tuple[str, ...]:
     """
     tokenizer = getattr(pipeline, "tokenizer", None)
     limit = getattr(tokenizer, "model_max_length", None)
-    if "CLIP" not in type(tokenizer).__name__ or not isinstance(limit, int):
+    if tokenizer is None or "CLIP" not in type(tokenizer).__name__ or not isinstance(limit, int):
         return ()
     if getattr(pipeline, "tokenizer_3", None) is not None:
         return ()
