@@ -167,6 +167,8 @@ h2.title + .under { margin-top: .2rem; font-size: .975rem; }
 .beside .best img { width: 118px; }
 .beside .best figcaption { padding: 0; font-weight: 400; color: var(--quiet); }
 
+.startfrom img { display: block; width: 100%; max-width: 180px; aspect-ratio: 1; object-fit: cover;
+  border-radius: 12px; }
 .past.past { display: grid; gap: .55rem; list-style: none; margin: 0; padding: 0; }
 .past.past li { display: flex; gap: .9rem; align-items: center; margin: 0; }
 .past img { flex: none; width: 60px; height: 60px; object-fit: cover; border-radius: 9px; }

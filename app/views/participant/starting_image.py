@@ -30,7 +30,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
             row = images[first : first + IN_A_ROW]
             for place, image in zip(st.columns(IN_A_ROW), row, strict=False):
                 with place:
-                    st.html(look.image(image.image, f"Image {images.index(image) + 1}"))
+                    _picture(image, f"Image {images.index(image) + 1}")
                     st.button(
                         "Start from this one",
                         key=f"start-{image.id}",
@@ -67,7 +67,7 @@ def _chosen(images: list[Candidate], candidate_id: int | None) -> Candidate | No
 def _show_chosen(chosen: Candidate, trial: Trial, number: int) -> None:
     left, right = st.columns([1, 3], vertical_alignment="center")
     with left:
-        st.html(look.image(chosen.image, "The image to start from"))
+        _picture(chosen, "The image to start from")
     with right:
         st.markdown("**The next images start from this one.**")
         st.segmented_control(
@@ -82,3 +82,7 @@ def _show_chosen(chosen: Candidate, trial: Trial, number: int) -> None:
             on_click=session.start_from,
             args=(trial.id, number, None),
         )
+
+
+def _picture(candidate: Candidate, alt: str) -> None:
+    st.html(f'<div class="startfrom">{look.image(candidate.image, alt)}</div>')

@@ -128,6 +128,7 @@ def _maker_name(store: Store, maker: MakerAnswers) -> str:
 
 def _form(kind: str) -> Answers | None:
     with st.form("new-study", border=False, enter_to_submit=False):
+        maker = maker_fields.draw(kind)  # right below the choice of its kind
         title = st.text_input("Title", max_chars=200)
         samples = _sample_choice()
         uploads = st.file_uploader(
@@ -136,7 +137,6 @@ def _form(kind: str) -> Answers | None:
             accept_multiple_files=True,
             help="PNG, JPEG or WebP. They are scaled down to at most 1024 pixels a side.",
         )
-        maker = maker_fields.draw(kind)
         settings = _settings_fields()
         sent = st.form_submit_button("Create study", type="primary")
     if not sent:
