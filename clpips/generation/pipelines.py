@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +151,14 @@ def _fetched(name: str, revision: str | None, watch: Watch) -> Path:
     missing = [each for each in wanted if each.will_download]
     total, done = sum(each.file_size for each in missing) or 1, 0
     for each in missing:
-        bar = _following(lambda n, done=done: _tell(watch, done + n, total))
+        bar = _following(partial(_tell, watch, total, done))
         hf_hub_download(name, each.filename, revision=commit, tqdm_class=bar)
         done += each.file_size
-        _tell(watch, done, total)
+        _tell(watch, total, done, 0)
     return Path(snapshot_download(name, revision=commit, **chosen))
 
 
-def _choice(index: Path) -> dict[str, list[str]]:
+def _choice(index: Path) -> dict[str, Any]:
     """Which files belong to a pipeline: its index, and its parts' configurations and weights."""
     parts = json.loads(index.read_text(encoding="utf-8"))
     named = [part for part, what in parts.items() if isinstance(what, list) and what[0]]
@@ -166,7 +166,9 @@ def _choice(index: Path) -> dict[str, list[str]]:
     return {"allow_patterns": kept, "ignore_patterns": ["*.fp16.*", "*.non_ema.*"]}
 
 
-def _tell(watch: Watch, done: int, total: int) -> None:
+def _tell(watch: Watch, total: int, before: int, come: int) -> None:
+    """Say how many bytes there are: those of the files before, and what came of this one."""
+    done = before + come
     words = f"Downloading the model: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
     watch.report(min(done / total, 1.0), words)
 
@@ -175,7 +177,7 @@ def _following(told: Callable[[int], None]) -> Any:
     """A progress bar that draws nothing and says how many bytes of its file have come."""
     from tqdm.auto import tqdm
 
-    class Silent(tqdm):  # type: ignore[type-arg, misc] # tqdm is typed loosely
+    class Silent(tqdm):  # type: ignore[misc] # tqdm has no types
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": True})

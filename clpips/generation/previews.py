@@ -41,7 +41,7 @@ class Preview:
         cards = cards * 2 - 1
         large = torch.nn.functional.interpolate(cards, scale_factor=2 * factor, mode="bilinear")
         known, seen = [], []
-        for card in large.split(1):
+        for card in torch.split(large, 1):
             latents = autoencoder.encode(card.to(like)).latent_dist.mean.float().cpu()
             pooled = torch.nn.functional.adaptive_avg_pool2d(card, latents.shape[-2:])
             known.append(latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1]))

@@ -78,9 +78,9 @@ def teach_autoencoder(
         hidden = model.encode(pixels).latent_dist
         back = model.decode(hidden.sample(generator=chance)).sample
         apart = perceptual(back, pixels).mean()
-        return (
-            functional.l1_loss(back, pixels) + LPIPS_SHARE * apart + KL_SHARE * hidden.kl().mean()
-        )
+        wrong = functional.l1_loss(back, pixels)
+        total: torch.Tensor = wrong + LPIPS_SHARE * apart + KL_SHARE * hidden.kl().mean()
+        return total
 
     train([model], loss, course, folder, watch)
 
@@ -90,7 +90,9 @@ def _lpips() -> nn.Module:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stock.pth"
         CLPIPS("alex").save_lpips(path)
-        model = lpips.LPIPS(net="alex", pnet_rand=True, model_path=str(path), verbose=False)
+        model: nn.Module = lpips.LPIPS(
+            net="alex", pnet_rand=True, model_path=str(path), verbose=False
+        )
     return model.eval().requires_grad_(False)
 
 
@@ -156,6 +158,7 @@ def teach_denoiser(
         wanted = scheduler.get_velocity(clean, noise, times)
         found = model(noisy, times, words).sample
         errors = ((found - wanted) ** 2).mean(dim=(1, 2, 3))
-        return (weights[times] * errors).sum() / weights[times].sum()
+        total: torch.Tensor = (weights[times] * errors).sum() / weights[times].sum()
+        return total
 
     train([model], loss, course, folder, watch)

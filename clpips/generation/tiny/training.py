@@ -63,7 +63,7 @@ def train(
     together = nn.ModuleList(models).train()
     optimizer = torch.optim.AdamW(together.parameters(), course.rate, betas=(0.9, 0.99))
     parts: Parts = {"models": together, "optimizer": optimizer}
-    average = AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(course.decay))
+    average = AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(course.decay))  # type: ignore[no-untyped-call] # torch's own
     if course.decay:
         parts["average"] = average
     step = _resumed(parts, folder / f"{course.name}.pt")
@@ -72,7 +72,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = course.rate_at(step)
         loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step))
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
