@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from clpips.generation.pool import read_pool
-
 from app.store import Store
 from app.tables.files import write_whole
 from clpips.errors import GenerationError
+from clpips.generation.pool import read_pool
 from clpips.makers import kind_of
 
 FOLDER = "pools"
