@@ -18,7 +18,7 @@ from PIL import Image
 from small_pipeline import save_small_pipeline
 
 from clpips.errors import Cancelled, GenerationError
-from clpips.generation import Generated, Request, Watch, open_maker
+from clpips.generation import Generated, Request, Watch, open_maker, pipelines
 from clpips.generation import diffusion as diffusion_module
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.diffusion_settings import SCHEDULERS, DiffusionSettings
@@ -314,11 +314,23 @@ def test_an_id_is_downloaded_once_and_loaded_as_its_folder_is(
         assert difference(here.image, made_there).is_none
 
 
-def test_an_id_that_cannot_be_had_names_the_folder_that_would_do(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_hub_that_has_no_such_model_is_believed(tmp_path: Path) -> None:
     with hub({}) as (address, _):
         told = from_hub(address, tmp_path / "home", "someone/none", tmp_path / "x.png").stderr
     assert "the model someone/none could not be had from the hub" in told
-    assert "diffusers:<folder>" in told
+
+
+def test_an_id_that_cannot_be_had_names_the_folder_that_would_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(*args: Any) -> Path:
+        raise OSError("no network\nand more lines")
+
+    monkeypatch.setattr(pipelines, "_fetched", gone)
+    monkeypatch.setattr(pipelines, "_cached", gone)
+    with pytest.raises(GenerationError, match=r"from the hub \(no network\); .*diffusers:<folder>"):
+        made(Diffusers("someone/none"), asked())
 
 
 # --- previews --------------------------------------------------------------------------------

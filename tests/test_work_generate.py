@@ -210,8 +210,8 @@ def test_informative_choice_shows_some_of_more_images_and_says_why(
     }
     assert len(compared) == 12
     words = [each for _, each in told]
-    assert words[:12] == [f"Drawing image {number} of 12…" for number in range(1, 13)]
-    assert words[12] == "Choosing 4 of 12 images…"
+    assert words[1:13] == [f"Drawing image {number} of 12…" for number in range(1, 13)]
+    assert words[13] == "Choosing 4 of 12 images…"
     assert [share for share, _ in told] == sorted(share for share, _ in told)
 
 

@@ -1,0 +1,133 @@
+"""The tiny model's training, in small: captions, resumable courses, the way to a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from clpips.errors import Cancelled
+from clpips.generation.diffusion import Diffusers
+from clpips.generation.protocol import Request
+from clpips.generation.scenes.grammar import parse
+from clpips.generation.tiny import make as making
+from clpips.generation.tiny import pictures as pictures_module
+from clpips.generation.tiny.assemble import assemble
+from clpips.generation.tiny.captions import COLOURS, KINDS, caption, captions
+from clpips.generation.tiny.make import Syllabus
+from clpips.generation.tiny.pictures import drawn, questions, rendered
+from clpips.generation.tiny.training import Course, train
+from clpips.watch import Watch
+
+COURSE = Course("line", steps=60, rate=1e-2, seed=3)
+
+
+def test_a_seed_has_one_caption_whose_things_are_in_its_words() -> None:
+    found = [caption(seed) for seed in range(300)]
+    assert found == [caption(seed) for seed in range(300)]
+    for each in found:
+        for kind, colour in each.things:
+            assert kind in KINDS and kind.rstrip("y") in each.text
+            assert not colour or (colour in COLOURS and colour in each.text)
+
+
+def test_scenes_understands_every_word_of_the_captions() -> None:
+    unknown = {word for seed in range(500) for word in parse(caption(seed).prompt).not_understood}
+    assert unknown == set()
+
+
+def test_questions_are_new_and_name_a_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "SHARD", 5)
+    seen = drawn("model", 10, tmp_path, Watch())
+    asked = questions(50, seen)
+    assert len({each.text for each in asked}) == 50
+    assert not {each.text for each in asked} & set(seen.texts)
+    assert all(each.things[0][1] for each in asked)
+    assert captions(1, 3, without=[caption(1).text])[0] == caption(2)
+
+
+def test_pictures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures_module, "SHARD", 3)
+    first = drawn("model", 6, tmp_path, Watch())
+    monkeypatch.setattr(pictures_module, "draw", None)  # drawing again would fail
+    again = drawn("model", 6, tmp_path, Watch())
+    assert np.array_equal(first.pixels, again.pixels)
+    assert (first.pixels.shape, len(first.captions)) == ((6, 64, 64, 3), 6)
+
+
+def line() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Linear(2, 1)
+
+
+def taught(model: nn.Module, folder: Path, course: Course, watch: Watch = Watch()) -> None:  # noqa: B008 # frozen
+    def loss(chance: torch.Generator) -> torch.Tensor:
+        x = torch.randn(16, 2, generator=chance)
+        wrong: torch.Tensor = ((model(x) - x.sum(dim=1, keepdim=True)) ** 2).mean()
+        return wrong
+
+    train([model], loss, course, folder, watch)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_a_course_that_was_stopped_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float
+) -> None:
+    course = replace(COURSE, decay=decay)
+    whole, stopped = line(), line()
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "stopped").mkdir()
+    taught(whole, tmp_path / "whole", course)
+    monkeypatch.setattr("clpips.generation.tiny.training.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("clpips.generation.tiny.training.LOG_EVERY", 20)
+
+    def stop() -> bool:
+        return (tmp_path / "stopped" / "line.jsonl").exists()
+
+    with pytest.raises(Cancelled):
+        taught(stopped, tmp_path / "stopped", course, Watch(cancelled=stop))
+    resumed = line()
+    taught(resumed, tmp_path / "stopped", course)
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_course_learns_and_logs_its_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clpips.generation.tiny.training.LOG_EVERY", 10)
+    taught(line(), tmp_path, replace(COURSE, steps=600))
+    rows = [json.loads(row) for row in (tmp_path / "line.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(10, 601, 10))
+    assert rows[-1]["loss"] < 0.05 * rows[0]["loss"]
+
+
+def test_the_whole_way_ends_in_a_folder_that_diffusers_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "SHARD", 8)
+    short = {
+        name: replace(getattr(Syllabus(), name), steps=2)
+        for name in ("autoencoder", "clip", "denoiser")
+    }
+    syllabus = Syllabus(pictures=16, **short)
+    parts = making.make(tmp_path / "work", syllabus, Watch())
+    assemble(parts, syllabus, tmp_path / "models", trained_in=tmp_path / "work")
+    size = sum(each.stat().st_size for each in (tmp_path / "models").rglob("*") if each.is_file())
+    assert size < 20_000_000
+    maker = Diffusers(str(tmp_path / "models" / "tiny"))
+    (made,) = maker.generate(Request("a red ball", 1, 1, 64, 64, {"steps": 2}))
+    assert made.image.size == (64, 64)
+    assert "not understood" in (tmp_path / "models" / "tiny" / "README.md").read_text()
+
+
+def test_the_renderer_answers_the_questions_in_the_same_size() -> None:
+    asked = captions(20_000_000, 3)
+    assert rendered(asked).pixels.shape == (3, 64, 64, 3)
