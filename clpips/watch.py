@@ -17,13 +17,13 @@ class Watch:
     """How a caller follows a long piece of work and stops it.
 
     ``progress`` is called with a fraction in [0, 1] and a few plain words; ``cancelled`` is
-    asked between steps. ``preview`` is called with a small picture of what is being made, by
-    makers that can show one.
+    asked between steps. ``preview`` is offered, by makers that can show one, a way to make a small
+    picture of what they are making; it is made only where it is called.
     """
 
     progress: Callable[[float, str], None] = lambda fraction, words: None
     cancelled: Callable[[], bool] = lambda: False
-    preview: Callable[[Image], None] = lambda image: None
+    preview: Callable[[Callable[[], Image]], None] = lambda picture: None
 
     def report(self, fraction: float, words: str) -> None:
         """Tell how far it is.

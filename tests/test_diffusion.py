@@ -123,7 +123,8 @@ def test_progress_goes_by_denoising_step_with_a_preview(maker: Diffusers) -> Non
     told: list[tuple[float, str]] = []
     seen: list[tuple[int, int]] = []
     watch = Watch(
-        lambda share, words: told.append((share, words)), preview=lambda p: seen.append(p.size)
+        lambda share, words: told.append((share, words)),
+        preview=lambda picture: seen.append(picture().size),
     )
     list(maker.generate(asked(count=2), watch))
     shares = [share for share, _ in told]

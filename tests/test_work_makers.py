@@ -131,9 +131,9 @@ def test_previews_are_rare_enough_for_the_disk(worker: Worker) -> None:
     asked = worker.store.request_round(somebody.id, trial.id, "a hat", request_id="one")
     job = worker.store.claim("me", ["generate"])
     watch = JobWatch(worker.store, job, "me", threading.Event())
-    watch.watch().preview(Image.new("RGB", (8, 8), "red"))
+    watch.watch().preview(lambda: Image.new("RGB", (8, 8), "red"))
     first = worker.store.preview(asked.id)
-    watch.watch().preview(Image.new("RGB", (8, 8), "blue"))
+    watch.watch().preview(lambda: pytest.fail("made although nobody would see it"))
     assert first is not None and worker.store.preview(asked.id) == first
     watch.ended()
     assert worker.store.preview(asked.id) is None

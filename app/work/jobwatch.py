@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from collections.abc import Callable
 
 from PIL import Image
 
@@ -59,11 +60,11 @@ class JobWatch:
         if time.monotonic() - self._told >= BEAT_SECONDS:
             self._beat()
 
-    def _preview(self, image: Image.Image) -> None:
+    def _preview(self, picture: Callable[[], Image.Image]) -> None:
         if self._shown is not None and time.monotonic() - self._shown < PREVIEW_SECONDS:
             return
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=80)
+        picture().save(buffer, "JPEG", quality=80)
         self.store.keep_preview(self.job.id, buffer.getvalue())
         self._shown = time.monotonic()
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -323,7 +323,7 @@ class _Run:
         def told(pipeline: Any, step: int, time: Any, values: dict[str, Any]) -> dict[str, Any]:
             self.watch.report(min((step + 1) / steps, 1.0), f"step {step + 1} of {steps}")
             if self.loaded.preview is not None and "latents" in values:
-                self.watch.preview(self.loaded.preview.picture(values["latents"]))
+                self.watch.preview(partial(self.loaded.preview.picture, values["latents"]))
             return {}
 
         return told

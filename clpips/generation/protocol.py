@@ -90,7 +90,8 @@ class Maker(Protocol):
 def open_maker(name: str) -> Maker:
     """The maker that a study's settings name, ready to make images.
 
-    ``scenes`` and ``tiny`` are always there; ``diffusers:<folder or id>`` loads a pipeline,
+    ``scenes`` is always there, ``tiny`` where its model is in ``data/models``;
+    ``diffusers:<folder or id>`` loads a pipeline,
     ``http:<base-url>`` asks a service, ``pool:<folder or .zip>`` takes images that were made
     elsewhere.
 
