@@ -38,25 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"clpips {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    fit = commands.add_parser("fit", help="learn each participant's weights from rankings")
-    fit.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
-    fit.add_argument(
-        "--out", required=True, help="folder for <participant>.safetensors, report.json"
-    )
-    fit.add_argument(
-        "--granularity", choices=GRANULARITIES, help="by default chosen from the rankings"
-    )
-    fit.add_argument("--alone", action="store_true", help="start from stock, not from everybody's")
-    fit.add_argument("--participant", help="fit this participant only")
-    fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
-    fit.add_argument(
-        "--baseline",
-        metavar="NAME",
-        help="learn a baseline instead: unregularised, layer, pooled or tilt",
-    )
-    _rankings_options(fit)
-    _space_option(fit, "the feature space (default: alex)", default="alex")
-
+    _fit_parser(commands.add_parser("fit", help="learn each participant's weights from rankings"))
     evaluate = commands.add_parser("evaluate", help="agreement of a metric with rankings")
     evaluate.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
     evaluate.add_argument(
@@ -88,6 +70,26 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_parser(commands)
     selftest.add_parser(commands)
     return parser
+
+
+def _fit_parser(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument("rankings", help="rankings file (.csv, .parquet, .jsonl)")
+    fit.add_argument(
+        "--out", required=True, help="folder for <participant>.safetensors, report.json"
+    )
+    fit.add_argument(
+        "--granularity", choices=GRANULARITIES, help="by default chosen from the rankings"
+    )
+    fit.add_argument("--alone", action="store_true", help="start from stock, not from everybody's")
+    fit.add_argument("--participant", help="fit this participant only")
+    fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
+    fit.add_argument(
+        "--baseline",
+        metavar="NAME",
+        help="learn a baseline instead: unregularised, layer, pooled or tilt",
+    )
+    _rankings_options(fit)
+    _space_option(fit, "the feature space (default: alex)", default="alex")
 
 
 def _space_option(parser: argparse.ArgumentParser, words: str, **how: Any) -> None:

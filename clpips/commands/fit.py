@@ -74,11 +74,9 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print_json(report)
         return
-    for name, (_, result) in fitted.items():
-        print(f"{name}: {_one_person(result, options)}")
-    for name, reason in left_out.items():
-        print(f"{name}: not fitted, {reason}")
-    print(f"written to {Path(options.out)}{os.sep}")
+    lines = [f"{name}: {_one_person(result, options)}" for name, (_, result) in fitted.items()]
+    lines += [f"{name}: not fitted, {reason}" for name, reason in left_out.items()]
+    print("\n".join([*lines, f"written to {Path(options.out)}{os.sep}"]))
 
 
 def _paths(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path]:
