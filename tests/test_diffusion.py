@@ -169,7 +169,7 @@ class Withholding:
 @pytest.fixture
 def withholding(maker: Diffusers) -> Iterator[Any]:
     source = diffusion_module.source_of(maker.source, revision=None, watch=Watch())
-    loaded = diffusion_module._loaded(source, "auto")
+    loaded = diffusion_module.loaded_pipeline(source, "auto")
     pipeline = loaded.pipeline
 
     def times(count: int) -> None:

@@ -11,21 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import diffusers
 import torch
-import transformers
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
 from PIL import Image
 
 from clpips.errors import Cancelled, GenerationError
 from clpips.generation.diffusion_settings import SCHEDULERS, DiffusionSettings
+from clpips.generation.loaded import Loaded, loaded_pipeline
 from clpips.generation.pipelines import Source, source_of
 from clpips.generation.pixels import pixel_hash
-from clpips.generation.previews import Preview
 from clpips.generation.protocol import Generated, Request
 from clpips.generation.scenes.chance import image_seed
 from clpips.generation.unread import unread_words
@@ -35,7 +33,6 @@ from clpips.watch import Watch
 TRIES = 3
 """How many images are made in place of one that the model's safety checker withholds."""
 LIBRARIES = ("diffusers", "transformers", "torch")
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 # Pipelines keep state while they run: one image at a time in a process.
 _running = threading.Lock()
@@ -90,7 +87,7 @@ class Diffusers:
         for index in range(request.count):
             following = _part(watch, index, request.count)
             with _running:
-                loaded = _loaded(source, settings.dtype)
+                loaded = loaded_pipeline(source, settings.dtype)
                 yield self._one(loaded, source, request, settings, index, following)
         watch.report(1.0, "Done")
 
@@ -127,7 +124,7 @@ class Diffusers:
         )
         source = source_of(self.source, revision=settings.revision, watch=Watch())
         with _running:
-            made = _Run(_loaded(source, settings.dtype), request, settings, Watch())
+            made = _Run(loaded_pipeline(source, settings.dtype), request, settings, Watch())
             image, _ = made.image(provenance.seed)
         return image
 
@@ -137,7 +134,7 @@ class Diffusers:
 
     def _one(
         self,
-        loaded: _Loaded,
+        loaded: Loaded,
         source: Source,
         request: Request,
         settings: DiffusionSettings,
@@ -185,79 +182,11 @@ def opened(rest: str) -> Diffusers:
     return Diffusers(rest)
 
 
-class _Loaded:
-    """A pipeline in memory, as text-to-image and, when first needed, as image-to-image."""
-
-    def __init__(self, source: Source, dtype: str) -> None:
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        if dtype == "auto":
-            dtype = "float16" if self.device == "cuda" else "float32"
-        self.dtype = DTYPES[dtype]
-        for library in (diffusers, transformers):
-            library.utils.logging.disable_progress_bar()
-        try:
-            self.pipeline: Any = AutoPipelineForText2Image.from_pretrained(
-                str(source.folder),
-                dtype=self.dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-            ).to(self.device)
-        except Exception as error:  # anything may be wrong with a stranger's model
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise GenerationError(
-                f"a model must load as a text-to-image pipeline, but {source.name} does not: "
-                f"{lines[0][:200]}"
-            ) from error
-        self.pipeline.set_progress_bar_config(disable=True)
-        self.scheduler = self.pipeline.scheduler
-        autoencoder = getattr(self.pipeline, "vae", None)
-        simple = isinstance(autoencoder, diffusers.AutoencoderKL)
-        self.preview = Preview.of(autoencoder) if simple else None
-        self._from_image: Any = None
-
-    @property
-    def from_image(self) -> Any:
-        """The same networks as an image-to-image pipeline.
-
-        Raises:
-            GenerationError: there is none for this kind of model.
-        """
-        if self._from_image is None:
-            try:
-                self._from_image = AutoPipelineForImage2Image.from_pipe(self.pipeline)
-            except ValueError as error:
-                kind = type(self.pipeline).__name__
-                raise GenerationError(f"{kind} cannot start from an image") from error
-            self._from_image.set_progress_bar_config(disable=True)
-        return self._from_image
-
-    @property
-    def native_side(self) -> int:
-        """Pixels a side that the model was trained on; 512 where it does not say."""
-        network = getattr(self.pipeline, "unet", None) or getattr(
-            self.pipeline, "transformer", None
-        )
-        cells = getattr(getattr(network, "config", None), "sample_size", None)
-        return int(cells * self.factor) if isinstance(cells, int) else 512
-
-    @property
-    def factor(self) -> int:
-        """Pixels a latent cell; sizes must be whole multiples of it."""
-        return int(getattr(self.pipeline, "vae_scale_factor", 8))
-
-
-@lru_cache(maxsize=1)
-def _loaded(source: Source, dtype: str) -> _Loaded:
-    """The pipeline of a source; the last one is kept, since a model may fill the memory."""
-    return _Loaded(source, dtype)
-
-
 class _Run:
     """One request's way through a pipeline, image after image."""
 
     def __init__(
-        self, loaded: _Loaded, request: Request, settings: DiffusionSettings, watch: Watch
+        self, loaded: Loaded, request: Request, settings: DiffusionSettings, watch: Watch
     ) -> None:
         self.loaded, self.request, self.settings, self.watch = loaded, request, settings, watch
         self.pipeline = loaded.pipeline if request.start is None else loaded.from_image
