@@ -22,7 +22,7 @@ from clpips.watch import Watch
 
 AUTOENCODER = Course("autoencoder", steps=2500, rate=2e-3, seed=1)
 CLIP = Course("clip", steps=1800, rate=1e-3, seed=2)
-DENOISER = Course("denoiser", steps=9000, rate=1e-3, seed=3, decay=0.999)
+DENOISER = Course("denoiser", steps=5000, rate=1e-3, seed=3, decay=0.999)
 
 
 @dataclass(frozen=True, slots=True)
