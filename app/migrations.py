@@ -51,6 +51,16 @@ def m004_rounds_that_start_from_an_image(db: Database) -> None:
     db.execute("ALTER TABLE round ADD COLUMN strength REAL CHECK (strength > 0 AND strength <= 1)")
 
 
+@migrations()
+def m005_arms_guidance_and_duels(db: Database) -> None:
+    """What is compared at random: who is shown which metric, which arm made a round, duels."""
+    db.execute("""ALTER TABLE participant ADD COLUMN guidance TEXT NOT NULL DEFAULT 'none'
+        CHECK (guidance IN ('none', 'stock', 'personal'))""")
+    db.execute("ALTER TABLE round ADD COLUMN arm TEXT")
+    db.execute(_GUIDE)
+    _allow(db, "round", "'repeat', 'calibration'))", "'repeat', 'calibration', 'duel'))")
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,
@@ -212,6 +222,28 @@ _COMPARED_BEFORE = """INSERT OR REPLACE INTO comparison
     FROM job, json_each(job.result, '$.fits') AS told JOIN fit ON fit.id = told.key
     WHERE job.kind = 'compare' AND job.state = 'done' AND told.type = 'object'
     ORDER BY job.id"""
+
+
+# What a person is told about the images of one of their rounds, and when they were.
+_GUIDE = """CREATE TABLE guide (
+    id INTEGER PRIMARY KEY, round_id INTEGER NOT NULL UNIQUE REFERENCES round ON DELETE CASCADE,
+    told TEXT NOT NULL, created_at TEXT NOT NULL, shown_at TEXT
+) STRICT"""
+
+
+def _allow(db: Database, table: str, before: str, after: str) -> None:
+    """Widen a CHECK in place, as https://sqlite.org/lang_altertable.html (section 7) allows.
+
+    A table that others refer to cannot be dropped and made anew without losing their rows.
+    """
+    number = next(iter(db.query("PRAGMA schema_version")))["schema_version"]
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute(
+        """UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?""",
+        [before, after, table],
+    )
+    db.execute(f"PRAGMA schema_version = {number + 1}")
+    db.execute("PRAGMA writable_schema = OFF")
 
 
 def migrate(db: Database, *, backups: Path | None = None) -> None:

@@ -110,9 +110,9 @@ def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _distinct(ranked: RankedRound) -> Iterator[tuple[Candidate, int]]:
-    """Each image once with its rank, nearest first; nothing for a board of one image."""
+    """Each image once with its rank, nearest first; nothing for a board of one image or a duel."""
     board = ranked.round.ranking
-    if board is None:
+    if board is None or ranked.round.kind == "duel":
         return
     candidates = {candidate.id: candidate for candidate in ranked.round.candidates}
     nearest: dict[str, tuple[Candidate, int]] = {}

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from clpips.types import Backbone, Participant, Provenance, Round, Study, Submission, Trial
+from clpips.types import (
+    Backbone,
+    Participant,
+    Provenance,
+    Round,
+    Study,
+    Submission,
+    Target,
+    Trial,
+)
 
 Phase = Literal["consent", "instructions", "compose", "generating", "ranking", "ranked", "done"]
 
@@ -24,7 +33,7 @@ class Standing:
         trial: the current trial, in the last part the one whose target the board shows;
             ``None`` when all is done.
         rounds: every round of the current trial, oldest first, failed and cancelled ones too.
-        round: the latest round, unless it failed or was cancelled.
+        round: the latest round, unless it failed or was cancelled; in the last part then, too.
         can_finish_trial: enough rounds are ranked and none is open.
         can_request_round: fewer rounds than the study allows, and none is open.
         completion_code: what the participant shows to be paid; only once all is stored.
@@ -103,6 +112,57 @@ class Wait(NamedTuple):
 
     queued: float
     making: float
+
+
+class TrialRounds(NamedTuple):
+    """A target and a participant's rounds with it, oldest first."""
+
+    target: Target
+    rounds: tuple[Round, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What a metric says of a participant's images of one target, to be shown between rounds.
+
+    Args:
+        round_id: the latest round that it knows.
+        metric: ``stock`` or ``personal``.
+        n_rankings: how many rankings the metric was fitted to; 0 for the stock metric.
+        distances: of every image of the target so far, by content hash; smaller is nearer.
+        shown_at: when the participant was first shown it; ``None`` before.
+    """
+
+    round_id: int
+    metric: str
+    n_rankings: int
+    distances: Mapping[str, float]
+    shown_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """One pair of a blind comparison of two metrics, as far as it is.
+
+    Args:
+        participant: their label.
+        target: content hash of the target.
+        personal, stock: content hash of the image that each metric ranks nearer than the other
+            does; empty before there are images.
+        place: at which place of the two orders they first differ, from 1; 0 before.
+        winner: whose image the person ranked nearer, ``tie`` where both share a rank; ``None``
+            without an answer.
+        state: of the round; a failed one says why in ``message``.
+    """
+
+    participant: str
+    target: str
+    personal: str
+    stock: str
+    place: int
+    winner: Literal["personal", "stock", "tie"] | None
+    state: str
+    message: str
 
 
 class CalibrationBoard(NamedTuple):

@@ -10,7 +10,9 @@ from __future__ import annotations
 from app.tables.boards import Boards
 from app.tables.bundles import Bundles
 from app.tables.calibration import Calibrations
+from app.tables.duels import Duels
 from app.tables.fits import Fits
+from app.tables.guides import Guides
 from app.tables.jobs import Jobs
 from app.tables.overview import Overview
 from app.tables.people import People
@@ -30,6 +32,8 @@ class Store(
     Rounds,
     Previews,
     Boards,
+    Duels,
+    Guides,
     Calibrations,
     Submissions,
     Overview,

@@ -32,7 +32,7 @@ from clpips.watch import Watch
 
 LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("generate", "regenerate"),
-    ("vectors", "fit", "export", "explain", "selftest"),
+    ("guide", "vectors", "fit", "export", "explain", "selftest"),
     ("simulate", "compare"),
 )
 ASKING_AGAIN: tuple[JobKind, ...] = ("vectors", "compare")

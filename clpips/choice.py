@@ -37,7 +37,7 @@ Gains: TypeAlias = Callable[[Sequence[int], Array], Array]
 
 Method = Literal["random", "information", "disagreement"]
 METHODS: tuple[Method, ...] = get_args(Method)
-Why = Literal["random", "informative"]
+Why = Literal["random", "informative", "nearest"]
 
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 

@@ -21,6 +21,9 @@ from clpips.space_names import LIBRARIES as LIBRARIES
 from clpips.space_names import SPACES as SPACES
 from clpips.space_names import Backbone as Backbone
 from clpips.space_names import is_space_name as is_space_name
+from clpips.study_arms import GUIDANCES as GUIDANCES
+from clpips.study_arms import Guidance as Guidance
+from clpips.study_arms import MakerArm as MakerArm
 from clpips.study_settings import CHOICES as CHOICES
 from clpips.study_settings import MAX_EXTRA as MAX_EXTRA
 from clpips.study_settings import MAX_MADE as MAX_MADE
@@ -167,7 +170,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One person (or simulated person) in one study."""
+    """One person (or simulated person) in one study.
+
+    ``guidance`` says which metric they are shown between rounds; it is drawn when they begin.
+    """
 
     id: int
     study_id: int
@@ -178,11 +184,12 @@ class Participant:
     started_at: str | None
     completed_at: str | None
     completion_code: str | None
+    guidance: Guidance = "none"
 
 
 TrialState = Literal["waiting", "active", "done"]
 RoundState = Literal["generating", "ranking", "ranked", "failed", "cancelled"]
-RoundKind = Literal["own", "repeat", "calibration"]
+RoundKind = Literal["own", "repeat", "calibration", "duel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +219,9 @@ class Round:
     """One prompt, its candidates in shown order, and the ranking where there is one.
 
     A ``repeat`` shows the images of an earlier round of the same person, whose id is
-    ``repeats``, in another order; a ``calibration`` board has no prompt of theirs. ``start`` is
+    ``repeats``, in another order; a ``calibration`` board has no prompt of theirs; a ``duel`` has
+    two fresh images, one that each of two metrics prefers. ``arm`` names what made the images where
+    a study's rounds have one arm each. ``start`` is
     the hash of the image that the candidates started from, where there was one, and ``strength``
     how far they were to leave it, in (0, 1].
     """
@@ -231,6 +240,7 @@ class Round:
     repeats: int | None = None
     start: str | None = None
     strength: float | None = None
+    arm: str | None = None
 
 
 # --- the worker's jobs ----------------------------------------------------------------------
@@ -238,6 +248,7 @@ class Round:
 JobKind = Literal[
     "generate",
     "regenerate",
+    "guide",
     "vectors",
     "fit",
     "compare",

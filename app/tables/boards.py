@@ -1,8 +1,9 @@
-"""The last part of a study: boards that come with their images, and then the completion code.
+"""The last part of a study: boards with nothing to write, and then the completion code.
 
-Two kinds, mixed: some of the participant's own boards once more, which shows how repeatable
-their rankings are, and boards that everybody ranks alike, which shows how far people agree.
-Nobody is told which is which.
+Two kinds come with their images, mixed: some of the participant's own boards once more, which
+shows how repeatable their rankings are, and boards that everybody ranks alike, which shows how
+far people agree. Nobody is told which is which. Then come the duels, whose two images are made
+when everything that a metric can learn from is ranked.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from app.tables.asking import insert_duel
 from app.tables.door import Door, Row, first, insert, now, number, rows
 from app.tables.people import read_participant
-from app.tables.rounds import LIVE, check_owner, insert_candidates, seed_of
+from app.tables.round_rows import LIVE, check_owner, insert_candidates, seed_of
 from app.tables.studies import code, read_study
 from clpips.errors import StudyError
+from clpips.study_arms import in_blocks
 from clpips.types import Participant
 
 
 class Board(NamedTuple):
-    """One board of the last part: the round it repeats, or the trial of a calibration target."""
+    """One board of the last part: of which trial, the round it repeats, whether it is a duel."""
 
     repeats: int | None
     trial_id: int
+    is_duel: bool = False
 
 
 class Boards(Door):
@@ -37,6 +41,8 @@ class Boards(Door):
 
         A board that was left already changes nothing, so a second click is harmless.
 
+        A duel whose images could not be made, or whose making was cancelled, is left unranked.
+
         Raises:
             StudyError: not the participant's round, not one of the last part, or not ranked yet.
         """
@@ -45,7 +51,8 @@ class Boards(Door):
             board = first(db, "SELECT kind, state FROM round WHERE id = ?", [round_id])
             if board is None or board["kind"] == "own":
                 raise StudyError("a board of the last part must be named, got another round")
-            if board["state"] != "ranked":
+            is_lost = board["kind"] == "duel" and board["state"] in ("failed", "cancelled")
+            if board["state"] != "ranked" and not is_lost:
                 raise StudyError("a board must be ranked before the next one")
             participant = read_participant(db, participant_id)
             if participant.completed_at is None and latest_board(db, participant_id) == round_id:
@@ -112,12 +119,16 @@ def read_plan(db: Database, participant_id: int) -> list[Board]:
              ORDER BY round.id"""
     calibration = """SELECT trial.id FROM trial JOIN target ON target.id = target_id
                      WHERE participant_id = ? AND kind = 'calibration' ORDER BY trial.position"""
-    return plan(
-        [Board(row["id"], row["trial_id"]) for row in rows(db, own, [participant_id])],
+    settings = read_study(db, person["study_id"]).settings
+    ranked = [Board(row["id"], row["trial_id"]) for row in rows(db, own, [participant_id])]
+    mixed = plan(
+        ranked,
         [Board(None, row["id"]) for row in rows(db, calibration, [participant_id])],
-        repeats=read_study(db, person["study_id"]).settings.repeats,
+        repeats=settings.repeats,
         seed=person["seed"],
     )
+    trials = list(dict.fromkeys(board.trial_id for board in ranked))
+    return mixed + duels(trials, count=settings.duels, seed=person["seed"])
 
 
 def plan(
@@ -153,7 +164,20 @@ def plan(
     return mixed
 
 
+def duels(trials: Sequence[int], *, count: int, seed: int) -> list[Board]:
+    """Which trials the duels are of: each equally often, in random order; none without a trial."""
+    if not trials:
+        return []
+    return [
+        Board(None, in_blocks(trials, f"duels/{seed}", place), is_duel=True)
+        for place in range(count)
+    ]
+
+
 def _insert_board(db: Database, participant_id: int, board: Board, *, place: int) -> None:
+    if board.is_duel:
+        insert_duel(db, participant_id, board.trial_id, place=place)
+        return
     seed = number(db, "SELECT seed FROM participant WHERE id = ?", [participant_id])
     live = f"SELECT count(*) FROM round WHERE trial_id = ? AND {LIVE}"
     again = first(db, "SELECT prompt FROM round WHERE id = ?", [board.repeats])

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from app.records import CalibrationBoard
 from app.tables.door import Door, first, insert, number, rows
 from app.tables.queue import is_calibrated
-from app.tables.rounds import provenance
+from app.tables.round_rows import provenance
 from app.tables.studies import read_study
 from clpips.errors import StudyError
 from clpips.types import Provenance

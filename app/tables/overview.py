@@ -7,7 +7,7 @@ from sqlite_utils import Database
 from app.records import ParticipantProgress, RankedRound, StudyTally, Wait
 from app.tables.door import Door, rows
 from app.tables.people import read_participants, read_trials
-from app.tables.rounds import read_rounds
+from app.tables.round_rows import read_rounds
 from app.tables.standing import extra_boards, phase_of
 from app.tables.studies import read_study
 from clpips.types import BoardRanking, Candidate, Participant, Ranking, Round, Trial
@@ -22,13 +22,14 @@ class Overview(Door):
         ``participant`` is the label (unique in the study), ``target`` and ``images`` are content
         hashes, ``trial`` the target's place in that person's order and ``round`` its number,
         both from 1. Of two candidates that are the same image the nearer counts. A round whose
-        candidates are all one image compares nothing and is left out.
+        candidates are all one image compares nothing and is left out, and so are duels: they
+        examine metrics, and nothing is fitted to them.
 
         Raises:
             StudyError: there is no such study.
         """
         found = self.ranked_rounds(study_id, participant_id=participant_id)
-        rankings = (_ranking(each) for each in found)
+        rankings = (_ranking(each) for each in found if each.round.kind != "duel")
         return [ranking for ranking in rankings if len(ranking.images) > 1]
 
     def shown_positions(
@@ -43,7 +44,7 @@ class Overview(Door):
             StudyError: there is no such study.
         """
         found = self.ranked_rounds(study_id, participant_id=participant_id)
-        placed = (tuple(_nearest(each).values()) for each in found)
+        placed = (tuple(_nearest(each).values()) for each in found if each.round.kind != "duel")
         return [
             tuple(candidate.position + 1 for candidate, _ in each)
             for each in placed

@@ -13,6 +13,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from app.tables.door import Door, Row, first, insert, now, number, rows
+from app.tables.guidance import draw_guidance
 from app.tables.queue import ask_for_calibration
 from app.tables.studies import read_study, read_targets
 from clpips.errors import StudyError
@@ -141,13 +142,19 @@ class People(Door):
     def start(self, participant_id: int) -> Participant:
         """Note that a participant has read the instructions; the first time counts.
 
+        Then they are also given a metric to be shown, where a study compares several.
+
         Raises:
             StudyError: there is no such participant, or they have not agreed yet.
         """
         with self._write() as db:
+            before = read_participant(db, participant_id)
             participant = _note(db, participant_id, "started_at", after="consented_at")
-            ask_for_calibration(db, read_study(db, participant.study_id))
-            return participant
+            study = read_study(db, participant.study_id)
+            if before.started_at is None:
+                draw_guidance(db, participant, study.settings.guidance)
+            ask_for_calibration(db, study)
+            return read_participant(db, participant_id)
 
     def true_weights(self, participant_id: int) -> Mapping[str, Any] | None:
         """The weights a simulated participant ranks by; ``None`` for people.
@@ -307,4 +314,5 @@ def _participant(row: Row) -> Participant:
         started_at=row["started_at"],
         completed_at=row["completed_at"],
         completion_code=row["completion_code"],
+        guidance=row["guidance"],
     )

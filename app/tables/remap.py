@@ -22,6 +22,7 @@ NUMBERS = {
     "round": {"id": "round", "trial_id": "trial", "repeats": "round"},
     "candidate": {"id": "candidate", "round_id": "round"},
     "submission": {"id": "submission", "round_id": "round"},
+    "guide": {"id": "guide", "round_id": "round"},
     "attempt": {"id": "attempt", "participant_id": "participant"},
     "fit": {"id": "fit", "study_id": "study", "participant_id": "participant"},
 }

@@ -8,7 +8,7 @@ from app.records import Phase, Standing
 from app.tables.boards import begin_last_part, boards_shown, latest_board, read_plan
 from app.tables.door import Door, first, now
 from app.tables.people import read_participant, read_trials
-from app.tables.rounds import OPEN_STATES, read_rounds
+from app.tables.round_rows import OPEN_STATES, read_rounds
 from app.tables.studies import read_study
 from clpips.errors import StudyError
 from clpips.types import Participant, Round, StudySettings, Trial
@@ -39,7 +39,8 @@ class Standings(Door):
                 len(read_plan(db, participant_id)) if last_part else extra_boards(study.settings)
             )
         latest = rounds[-1] if rounds else None
-        current = latest if latest and latest.state not in ("failed", "cancelled") else None
+        is_lost = latest is not None and latest.state in ("failed", "cancelled")
+        current = None if is_lost and board is None else latest
         states = [each.state for each in rounds]
         is_open = any(state in OPEN_STATES for state in states)
         ranked = states.count("ranked")
@@ -85,7 +86,7 @@ class Standings(Door):
 
 def extra_boards(settings: StudySettings) -> int:
     """How many boards a last part can have at most."""
-    return settings.repeats + settings.calibration
+    return settings.repeats + settings.calibration + settings.duels
 
 
 def phase_of(participant: Participant, trial: Trial | None, current: Round | None) -> Phase:

@@ -10,8 +10,9 @@ from sqlite_utils import Database
 from app.records import Attempt, submission_payload
 from app.tables.boards import latest_board
 from app.tables.door import Door, Row, first, insert, now, number, rows
+from app.tables.guides import ask_for_guide, was_shown
 from app.tables.people import read_participant
-from app.tables.rounds import LIVE, board_ranking, check_owner, read_round
+from app.tables.round_rows import LIVE, board_ranking, check_owner, read_round
 from clpips.errors import StudyError
 from clpips.types import BoardRanking, Outcome, Submission, SubmitResult
 
@@ -53,6 +54,8 @@ class Submissions(Door):
                 refused = refusal
             else:
                 _insert_attempt(db, participant_id, submission, verdict.outcome, "")
+                if verdict.outcome == "saved":
+                    ask_for_guide(db, participant_id, submission.round_id)
                 return SubmitResult(outcome=verdict.outcome, ranking=verdict.ranking)
         raise refused
 
@@ -127,6 +130,8 @@ def _check_editable(db: Database, round_id: int) -> None:
         return
     if place is None or place["state"] == "done":
         raise StudyError("a ranking cannot be changed after its target was finished")
+    if was_shown(db, round_id):
+        raise StudyError("a ranking cannot be changed after the computer's measure was shown")
     later = f"SELECT count(*) FROM round WHERE trial_id = ? AND id > ? AND {LIVE}"
     if number(db, later, [place["trial_id"], round_id]):
         raise StudyError("a ranking cannot be changed after the next round was asked for")

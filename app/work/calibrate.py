@@ -78,6 +78,7 @@ def _board(
             count,
             settings.image_size,
             settings.image_size,
+            dict(settings.maker_options),
         )
         following = part(
             watch,

@@ -1,4 +1,7 @@
-"""Which of a round's images its board shows, where a study asks for informative choice.
+"""Which of a round's images its board shows, where more are made than shown.
+
+Those that tell most about a person (:mod:`clpips.choice`), or those that the person's metric so
+far ranks nearest and one at random.
 
 Whatever goes wrong here, the participant gets a board: its images are then drawn at random, and
 the job's result says why.
@@ -24,7 +27,7 @@ from clpips.errors import Cancelled, ClpipsError
 from clpips.types import Provenance, Ranking, Study
 from clpips.watch import Watch
 
-METHOD = "information"
+METHODS = {"informative": "information", "nearest": "nearest"}
 BUDGET_SECONDS = 60.0
 """Nobody waits longer for a choice, whatever it is waiting for."""
 ASK_SECONDS = 0.05  # between two looks at whether the round was cancelled
@@ -70,18 +73,20 @@ def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, 
 
     Returns:
         the shown images, their provenance with the option ``choice`` (``informative`` or
-        ``random``); and a record, ready for JSON: the method, why it fell back to random
-        (``None`` where it did not), the seconds that choosing took, and every image that was
-        made, which all stay in the store, with why it is shown (``None`` where it is not).
+        ``nearest`` or ``random``); and a record, ready for JSON: the method, why it fell back to
+        random (``None`` where it did not), the seconds that choosing took, what is known of the
+        metric, and every image that was made, which all stay in the store, with why it is shown
+        (``None`` where it is not).
 
     Raises:
         Cancelled: the watch asked to stop.
     """
     started, fell_back = time.monotonic(), None
-    count = board.study.settings.candidates
+    count, asked = board.study.settings.candidates, board.study.settings.choice
+    by, about = _INFORMED[asked], dict[str, Any]()
     watch.report(0.0, f"Choosing {count} of {len(made)} images…")
     try:
-        picks = _in_time(lambda its: _informed(store, board, made, its), watch)
+        picks = _in_time(lambda its: by(store, board, made, about, its), watch)
     except Cancelled:
         raise
     except Exception as error:  # the participant must get a board
@@ -97,8 +102,9 @@ def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, 
         if index in why
     ]
     return shown, {
-        "method": "random" if fell_back else METHOD,
+        "method": "random" if fell_back else METHODS[asked],
         "fell_back": fell_back,
+        **({} if fell_back else about),
         "seconds": round(time.monotonic() - started, 3),
         "images": [
             {
@@ -145,7 +151,9 @@ def _in_time(work: Callable[[Watch], tuple[Pick, ...]], watch: Watch) -> tuple[P
     return found[0]
 
 
-def _informed(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Pick, ...]:
+def _informative(
+    store: Store, board: Board, made: Made, about: dict[str, Any], watch: Watch
+) -> tuple[Pick, ...]:
     from app.work.vectors import checksum, compute  # it loads torch
     from clpips.metric import CLPIPS
 
@@ -162,10 +170,30 @@ def _informed(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Pic
     return choose_images(
         np.stack([known[pair] for pair in pairs]),
         seen,
-        ChoiceSettings(settings.candidates, METHOD, seed=board.seed),
+        ChoiceSettings(settings.candidates, METHODS["informative"], seed=board.seed),
         stock=stock.weights,
         channels=[len(layer) for layer in stock.layer_weights()],
     )
+
+
+def _nearest(
+    store: Store, board: Board, made: Made, about: dict[str, Any], watch: Watch
+) -> tuple[Pick, ...]:
+    """All but one nearest by the person's metric so far, and one of the others at random."""
+    from app.work.current import current_metric, distances  # they load torch
+
+    images = [image for image, _ in made]
+    found = distances(store, board.study, board.target, images, part(watch, 0.0, 0.7))
+    current = current_metric(store, board.study, board.participant_id, part(watch, 0.7, 0.3))
+    away = found @ current.weights
+    about.update(metric=current.metric, n_rankings=current.n_rankings, distances=away.tolist())
+    order = [int(index) for index in np.argsort(away, kind="stable")]
+    kept = board.study.settings.candidates - 1
+    drawn = random.Random(f"nearest/{board.seed}").choice(order[kept:])
+    return (*(Pick(index, "nearest", None) for index in order[:kept]), Pick(drawn, "random", None))
+
+
+_INFORMED = {"informative": _informative, "nearest": _nearest}
 
 
 def _rankings(store: Store, board: Board, weights: str | None) -> list[Seen]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -12,10 +13,12 @@ from app.pictures import add_picture
 from app.pools import maker_here
 from app.steps import part
 from app.store import Store
+from app.tables.round_rows import seed_of
 from app.work.choose import Board, choose
 from clpips.errors import Cancelled
 from clpips.generation import Request, open_maker
 from clpips.makers import kind_of
+from clpips.study_arms import shared_out
 from clpips.types import Job, Provenance, Round
 from clpips.watch import Watch
 
@@ -31,7 +34,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
 
     Returns:
         ``{"round_id", "n"}``, the number of candidates on the board; where a study asks for
-        informative choice, also ``"choice"``, the record of :func:`app.work.choose.choose`.
+        a choice among more images, also ``"choice"``, the record of
+        :func:`app.work.choose.choose`; for a duel ``"duel"``, with all images ``made`` for it.
 
     Raises:
         GenerationError: the maker cannot serve the request.
@@ -62,25 +66,63 @@ def _board(
     store: Store, job: Job, asked: Round, watch: Watch
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
     """A round's images to show, and what the job's result says about their choice."""
-    payload = job.payload
+    if asked.kind == "duel":
+        return _duel(store, job, asked, watch)
     choice = _choice(store, job, asked)
-    count = payload["count"] if choice is None else choice.study.settings.made_per_round
-    request = Request(
-        payload["prompt"],
-        payload["seed"],
-        count,
-        payload["width"],
-        payload["height"],
-        _options(store, asked, payload),
-        _start(store, payload.get("start")),
-        payload.get("strength") or DEFAULT_STRENGTH,
-    )
+    count = job.payload["count"] if choice is None else choice.study.settings.made_per_round
     share = 1.0 if choice is None else DRAWING_SHARE
-    made = make_images(store, request, maker=payload["maker"], watch=part(watch, 0.0, share))
+    made = _made(store, job.payload, asked, count, part(watch, 0.0, share))
     if choice is None:
         return made, {}
     shown, record = choose(store, choice, made, part(watch, share, 1 - share))
     return shown, {"choice": record}
+
+
+def _duel(
+    store: Store, job: Job, asked: Round, watch: Watch
+) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
+    """The two images of a duel, and a record of all that were made for it."""
+    from app.work.duel import made_for, pair  # it loads torch
+
+    if job.study_id is None or job.participant_id is None:
+        raise ValueError("a duel is for a participant of a study")
+    study = store.study(job.study_id)
+    made = _made(store, job.payload, asked, made_for(study), part(watch, 0.0, DRAWING_SHARE))
+    target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
+    rest = part(watch, DRAWING_SHARE, 1 - DRAWING_SHARE)
+    shown = pair(store, study, job.participant_id, target, made, rest)
+    return shown, {"duel": {"made": [image for image, _ in made]}}
+
+
+def _made(
+    store: Store, payload: Mapping[str, Any], asked: Round, count: int, watch: Watch
+) -> list[tuple[str, Provenance]]:
+    """A round's images by its maker, or by the arms that share the board."""
+    arms = payload.get("arms") or [payload]
+    counts = shared_out(count, len(arms), f"arms/{payload['seed']}")
+    made: list[tuple[str, Provenance]] = []
+    for arm, its_count in zip(arms, counts, strict=True):
+        if not its_count:
+            continue
+        name = arm.get("arm")
+        request = Request(
+            payload["prompt"],
+            payload["seed"] if len(arms) == 1 else seed_of(f"{payload['seed']}/{name}"),
+            its_count,
+            payload["width"],
+            payload["height"],
+            _options(store, asked, arm),
+            _start(store, payload.get("start")),
+            payload.get("strength") or DEFAULT_STRENGTH,
+        )
+        following = part(watch, len(made) / count, its_count / count)
+        images = make_images(store, request, maker=arm["maker"], watch=following)
+        made += images if name is None else [(sha, _of_arm(each, name)) for sha, each in images]
+    return made
+
+
+def _of_arm(source: Provenance, name: str) -> Provenance:
+    return replace(source, options={**source.options, "arm": name})
 
 
 def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,10 +148,9 @@ def _choice(store: Store, job: Job, asked: Round) -> Board | None:
         return None
     study = store.study(job.study_id)
     settings = study.settings
-    if settings.choice != "informative" or settings.made_per_round <= settings.candidates:
+    if settings.choice == "random" or settings.made_per_round <= settings.candidates:
         return None
-    trials = store.standing(job.participant_id).trials
-    target = next(trial.target.image for trial in trials if trial.id == asked.trial_id)
+    target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
     return Board(study, job.participant_id, target, asked.seed)
 
 

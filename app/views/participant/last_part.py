@@ -13,7 +13,16 @@ from app.views.participant.progress import segments
 from app.wire import image_address, round_to_json
 from clpips.errors import StudyError
 
-_HEADINGS = {"ranking": "Which looks most like the target?", "ranked": "Your ranking"}
+DUEL = 2  # images of a pair
+_HEADINGS = {
+    "generating": "Two more pictures are being drawn",
+    "ranking": "Which looks most like the target?",
+    "ranked": "Your ranking",
+}
+_LOST = {
+    "failed": "These pictures could not be drawn. Nothing of yours is lost: please go on.",
+    "cancelled": "The drawing was cancelled. Nothing of yours is lost: please go on.",
+}
 # The first sentence says what is new, the second what to do with a picture seen before: which
 # boards those are is not said, or the answer would be remembered and not looked for.
 _EXPLAINED = (
@@ -34,15 +43,21 @@ def draw(standing: Standing, token: str) -> None:
     with left:
         beside.draw(standing, with_best=False, is_ranking=standing.phase == "ranking")
     with right:
-        under = _EXPLAINED if standing.phase == "ranking" else ""
-        look.heading(_HEADINGS.get(standing.phase, ""), under=under, level=2)
+        if current.state in _LOST:
+            look.heading("One set less", under=_LOST[current.state], level=2)
+            _onward(standing, current.id)
+            return
+        is_drawn = standing.phase == "ranking" and current.kind != "duel"
+        look.heading(
+            _HEADINGS.get(standing.phase, ""), under=_EXPLAINED if is_drawn else "", level=2
+        )
         board(
             round_to_json(session.open_store(), current),
             who=session.outbox_name(standing.participant),
             token=token,
             target_src=image_address(trial.target.image),
             can_edit=True,
-            expected=len(current.candidates),
+            expected=len(current.candidates) or DUEL,
             ask_confidence=standing.study.settings.ask_confidence,
         )
         if standing.phase == "ranked":

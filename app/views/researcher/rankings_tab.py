@@ -15,6 +15,7 @@ from clpips.types import BoardRanking, Candidate, Round, Study
 
 PER_PAGE = 20
 ALL = "All"
+BOARDS = {"repeat": "Repeat", "calibration": "Shared board", "duel": "Blind pair"}
 OUTCOMES = {
     "duplicate": "sent again, already stored",
     "conflict": "a different ranking was sent from elsewhere; the first stands",
@@ -73,7 +74,7 @@ def ranking_card(
 
 def kind_badge(board: Round) -> Html:
     """What sort of board it was, where it was not one of the person's own rounds."""
-    words = {"repeat": "Repeat", "calibration": "Shared board"}.get(board.kind)
+    words = BOARDS.get(board.kind)
     return badge(words, "note") if words else Html("")
 
 

@@ -10,12 +10,13 @@ from clpips.types import Job, JobKind
 
 QUEUES: tuple[tuple[JobKind, ...], ...] = (
     ("generate", "regenerate"),
-    ("vectors", "fit", "export", "explain", "selftest"),
+    ("guide", "vectors", "fit", "export", "explain", "selftest"),
     ("simulate", "compare"),
 )
 """Kinds that wait for each other, the most urgent first; the same as the worker's loops."""
 NAMES: Mapping[JobKind, str] = {
     "generate": "drawing images",
+    "guide": "measuring a participant’s images",
     "vectors": "difference vectors",
     "fit": "fit",
     "export": "export",
