@@ -175,6 +175,13 @@ h2.title + .under { margin-top: .2rem; font-size: .975rem; }
 .past div { min-width: 0; }
 .past p { margin: 0; font-size: .9375rem; line-height: 1.4; overflow-wrap: anywhere; }
 .past p + p { color: var(--quiet); font-size: .875rem; }
+.measured ol { display: flex; flex-wrap: wrap; gap: .6rem; list-style: none; margin: 0 0 .5rem;
+  padding: 0; }
+.measured.measured li { margin: 0; width: 88px; }
+.measured img { display: block; width: 88px; height: 88px; object-fit: cover; border-radius: 10px; }
+.measured i { display: block; height: 6px; margin-top: 5px; border-radius: 99px; overflow: hidden;
+  background: var(--hair); }
+.measured b { display: block; height: 100%; border-radius: 99px; background: var(--accent); }
 .label { margin: .75rem 0 .5rem; font-size: .875rem; font-weight: 600; color: var(--quiet); }
 .missed { margin: 0; font-size: .9375rem; line-height: 1.9; color: var(--quiet); }
 .missed span { display: inline-block; max-width: 100%; box-sizing: border-box; line-height: 1.4;
@@ -208,6 +215,7 @@ h2.title + .under { margin-top: .2rem; font-size: .975rem; }
   .beside .best { flex-direction: column-reverse; align-items: flex-start; gap: .4rem; margin: 0; }
   .beside .best img { width: 92px; }
   .beside figcaption { font-size: .8125rem; padding-bottom: .25rem; }
+  .measured.measured li, .measured img { width: 72px; } .measured img { height: 72px; }
   .known.known { grid-template-columns: 1fr; gap: 0; } .known.known dd { margin-bottom: .5rem; }
 }
 """

@@ -11,7 +11,7 @@ from app import session
 from app.records import Standing
 from app.tables.prompts import plain_prompt
 from app.views import look
-from app.views.participant import starting_image
+from app.views.participant import guidance, starting_image
 from app.views.participant.beside import nearest
 from clpips.errors import StudyError
 from clpips.generation.protocol import MAX_PROMPT
@@ -43,6 +43,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
     _setback(standing)
     before = standing.rounds[-1].prompt if standing.rounds else ""
     key = session.draft_key(trial.id, number, before)
+    guidance.draw(standing)
     starting_image.draw(standing, trial, number)
     with st.form("prompt", border=False, enter_to_submit=True):
         st.text_area(
@@ -71,7 +72,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
                     "Back to the ranking", type="tertiary", on_click=session.back_to_ranking
                 )
     _not_understood(standing.ranked_rounds)
-    if standing.study.settings.maker == "scenes":
+    if set(standing.study.settings.makers) == {"scenes"}:
         _hints()
     _history(standing.ranked_rounds)
 
@@ -84,6 +85,7 @@ def _without_words(standing: Standing, trial: Trial, number: int) -> None:
         level=2,
     )
     _setback(standing)
+    guidance.draw(standing)
     st.button(
         "Show the images" if number == 1 else "Show the next images",
         type="primary",

@@ -18,7 +18,8 @@ IN_A_ROW = 4
 def draw(standing: Standing, trial: Trial, number: int) -> None:
     """Offer the images of the earlier rounds, or show the one that was chosen."""
     images = _images(standing)
-    if not images or not can_start_from_image(standing.study.settings.maker):
+    makers = standing.study.settings.makers
+    if not images or not all(can_start_from_image(maker) for maker in makers):
         return
     chosen = _chosen(images, session.start_of(trial.id, number))
     if chosen is not None:

@@ -55,7 +55,7 @@ def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None
         who=session.outbox_name(standing.participant),
         token=token,
         target_src=image_address(trial.target.image),
-        can_edit=True,
+        can_edit=not _was_measured(current),
         expected=standing.study.settings.candidates,
         ask_confidence=standing.study.settings.ask_confidence,
     )
@@ -63,6 +63,12 @@ def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None
         st.info("Another tab asked for this round already; your words are kept.")
     if standing.phase == "ranked":
         _onward(standing, trial, number=current.number + 1)
+
+
+def _was_measured(current: Round) -> bool:
+    """Whether the person has read what a metric says of these images: their ranking stands then."""
+    guide = session.open_store().guide(current.id)
+    return guide is not None and guide.shown_at is not None
 
 
 def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
