@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class Floor:
     def image(self, number: int) -> str:
         return self.store.add_image(f"picture {number}".encode(), width=64, height=64)
 
-    def study(self, *, targets: int = 2, **settings: int) -> Study:
+    def study(self, *, targets: int = 2, **settings: Any) -> Study:
         chosen = [(f"target {number}", self.image(number)) for number in range(targets)]
         return self.store.add_study("Shapes", StudySettings(**settings), chosen)
 

@@ -47,6 +47,11 @@ def text_of(page: AppTest) -> str:
     return "\n".join([*drawn, *(each.value for each in [*page.warning, *page.info])])
 
 
+def words_of(page: AppTest) -> str:
+    """The same without the style sheet."""
+    return re.sub(r"<style>.*?</style>", "", text_of(page), flags=re.DOTALL)
+
+
 def press(page: AppTest, label: str) -> AppTest:
     button = next(each for each in page.button if each.label == label)
     assert not button.disabled
@@ -415,3 +420,48 @@ def test_a_repeat_is_not_announced_and_shows_no_words_of_before(
     shown = re.sub("<style>.*?</style>", "", drawn, flags=re.DOTALL)
     assert "set 1 of 2" in shown
     assert not any(words in shown for words in ("a red ball", "repeat", "again"))
+
+
+# --- what a metric says between rounds ----------------------------------------------------------
+
+
+def test_only_who_is_shown_a_metric_reads_what_it_says(floor: Floor) -> None:
+    told = {}
+    for arm in ("none", "stock", "personal"):
+        study = floor.study(targets=1, min_rounds=1, max_rounds=3, guidance=(arm,))
+        token = f"{TOKEN}-{arm}"
+        person, _ = floor.store.add_participant(study.id, token=token)
+        floor.store.consent(person.id)
+        floor.store.start(person.id)
+        for _ in range(2):
+            floor.rank(person)
+        rounds = floor.store.standing(person.id).rounds
+        images = [each.image for one in rounds for each in one.candidates]
+        away = {image: 0.9 - 0.1 * place for place, image in enumerate(images)}
+        away[images[0]] = 0.01  # the nearest of all is from the first round
+        floor.store.add_guide(rounds[-1].id, arm if arm != "none" else "stock", 0, away)
+        told[arm] = words_of(press(visit(p=token), "Next round"))
+    assert "measure" not in told["none"]
+    for arm in ("stock", "personal"):
+        shown = told[arm]
+        assert "nearest image so far is from round 1" in shown
+        measured = shown[shown.index('class="measured"') :].split("</section>")[0]
+        assert re.findall(r"Image \d by the measure", measured) == [
+            f"Image {place} by the measure" for place in (1, 2, 3, 4)
+        ]
+        widths = [int(each) for each in re.findall(r"width:(\d+)%", measured)]
+        assert widths == sorted(widths, reverse=True) and len(set(widths)) == 4
+    assert told["stock"].count("measure") == told["personal"].count("measure")
+
+
+def test_who_waits_for_the_measure_is_told_so_and_not_for_ever(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = floor.study(targets=1, min_rounds=1, max_rounds=3, guidance=("stock",))
+    person, _ = floor.store.add_participant(study.id, token=TOKEN)
+    floor.store.consent(person.id)
+    floor.store.start(person.id)
+    floor.rank(person)
+    assert "is measuring your images" in text_of(press(visit(p=TOKEN), "Next round"))
+    monkeypatch.setattr("app.views.participant.guidance.PATIENCE_SECONDS", 0.0)
+    assert "measur" not in words_of(press(visit(p=TOKEN), "Next round"))
