@@ -207,3 +207,11 @@ def test_the_first_versions_tables_become_just_those_of_a_new_database(tmp_path:
     old, new = Store(tmp_path / "old"), Store(tmp_path / "new")
     assert run_sql(old.path, schema_of) == run_sql(new.path, schema_of)
     assert run_sql(old.path, "PRAGMA foreign_key_check") == []
+    assert run_sql(old.path, "PRAGMA integrity_check") == [("ok",)]
+    for store in (old, new):
+        copy = """INSERT INTO round (trial_id, request_id, number, prompt, seed, state, reason,
+                      requested_at, kind) SELECT trial.id, ?1, 99, '', 1, 'failed', '', '', ?1
+                  FROM (SELECT 1 AS id) AS trial"""
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK constraint failed: kind"):
+            run_sql(store.path, copy.replace("?1", "'quarrel'"))
+    run_sql(old.path, copy.replace("?1", "'duel'"))
