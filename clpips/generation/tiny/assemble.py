@@ -68,6 +68,7 @@ def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, obj
             "first_loss": rows[0]["loss"],
             "last_loss": rows[-1]["loss"],
             "hours": round(sum(row["seconds"] for row in rows) / 3600, 2),
+            "hours_at_its_fastest": round(_fastest(rows, course.steps) / 3600, 2),
         }
     models = {"clip": parts.clip, "autoencoder": parts.autoencoder, "denoiser": parts.denoiser}
     return {
@@ -79,6 +80,15 @@ def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, obj
         },
         "libraries": {name: version(name) for name in ("torch", "diffusers", "transformers")},
     }
+
+
+def _fastest(rows: list[dict[str, float]], steps: int) -> float:
+    """Seconds of all steps at the pace of the fastest logged stretch."""
+    ends = [0.0, *(row["step"] for row in rows)]
+    pace = min(
+        row["seconds"] / (row["step"] - begin) for begin, row in zip(ends, rows, strict=False)
+    )
+    return steps * pace
 
 
 def _card(name: str, record: dict[str, object]) -> str:
@@ -101,8 +111,9 @@ its pictures are small and plain.
 - **Captions**: one or two things out of {len(KINDS)} kinds ({", ".join(KINDS)}), in
   {len(COLOURS)} colours ({", ".join(COLOURS)}), with places, lights, sizes, sides, counts and
   styles. Other words are not understood.
-- **How**: `python -m clpips.generation.tiny train`, seeded and resumable; steps, rates, seeds,
-  losses and hours are in `tiny/training.json`.
+- **How**: `python -m clpips.generation.tiny train`, seeded and resumable; steps, rates, seeds and
+  losses are in `tiny/training.json`, with the hours that passed on two cores beside other work, and
+  the hours that the same steps take at the fastest pace logged.
 - **Limits**: it was taught nothing but these words. It has no safety checker; there is nothing
   unsafe in what it was taught.
 - **Licence**: that of the project, BSD-2-Clause.
