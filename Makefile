@@ -4,6 +4,8 @@ BIN := .venv/bin
 PORT ?= 8501
 CLPIPS_DATA ?= data/local
 export PORT CLPIPS_DATA
+# Each process would compile torch anew: 22 s of processor time to start the worker, not 7.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test check docs weights chromium clean
 .DEFAULT_GOAL := run

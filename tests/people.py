@@ -59,13 +59,17 @@ class Person:
     page: str = ""
     socket: Any = None
 
+    def connect(self) -> websockets.connect:
+        """The websocket of this person's page, to be entered."""
+        address = f"ws://{self.host}/_stcore/stream"
+        return websockets.connect(
+            address, subprotocols=["streamlit"], max_size=None, open_timeout=60
+        )
+
     async def take_part(self, *, rounds: int, think: float) -> None:
         """Finish every trial of the study with the given number of rounds in each."""
-        address = f"ws://{self.host}/_stcore/stream"
         started = time.perf_counter()
-        async with websockets.connect(
-            address, subprotocols=["streamlit"], max_size=None, open_timeout=60
-        ) as self.socket:
+        async with self.connect() as self.socket:
             await self.run()
             self.timings.first_page.append(time.perf_counter() - started)
             await self.click("I agree, continue")

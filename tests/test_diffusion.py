@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hub import COMMIT, hub
+from huggingface_hub import constants
 from PIL import Image
 from small_pipeline import save_small_pipeline
 
@@ -291,8 +292,16 @@ def from_hub(address: str, home: Path, name: str, image: Path) -> subprocess.Com
     )
 
 
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A hub's cache of this test's own, for this process and for :func:`from_hub`."""
+    home = tmp_path / "home"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    return home
+
+
 def test_an_id_is_downloaded_once_and_loaded_as_its_folder_is(
-    maker: Diffusers, tmp_path: Path
+    maker: Diffusers, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(maker.source, model)
@@ -300,16 +309,23 @@ def test_an_id_is_downloaded_once_and_loaded_as_its_folder_is(
     (model / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"pickle")
     (model / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"half")
     (here,) = made(maker, asked())
-    image = tmp_path / "made.png"
+    told: list[str] = []
     with hub({"someone/small": model}) as (address, fetched):
-        first = from_hub(address, tmp_path / "home", "someone/small", image)
-        assert first.stdout.split() == [COMMIT, "True"], first.stderr
+        pattern = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", pattern)
+        watch = Watch(lambda share, words: told.append(words))
+        (first,) = Diffusers("someone/small").generate(asked(), watch)
+        assert first.provenance.maker_version == COMMIT
+        assert any("Downloading the model" in each for each in told)
+        assert difference(here.image, first.image).is_none
+        assert fetched
         assert not [
             each for each in fetched if each.endswith((".ckpt", ".bin", ".fp16.safetensors"))
         ]
-        fetched.clear()
-    # The hub is gone: what was downloaded serves.
-    second = from_hub(address, tmp_path / "home", "someone/small", image)
+    # The hub is gone: what was downloaded serves another process.
+    image = tmp_path / "made.png"
+    second = from_hub(address, home, "someone/small", image)
     assert second.stdout.split() == [COMMIT, "False"], second.stderr
     with Image.open(image) as made_there:
         assert difference(here.image, made_there).is_none

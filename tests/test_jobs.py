@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from app.tables.door import now
 from app.tables.queue import MAX_ATTEMPTS
 from clpips.errors import StudyError
 
@@ -57,6 +58,76 @@ def test_one_eager_person_does_not_keep_the_others_waiting(floor: Floor) -> None
     job = floor.store.claim("w", ["generate"])
     assert job is not None and job.payload["round_id"] == first.id
     assert floor.store.waiting_ahead(third.id) == 1
+
+
+def drawn(floor: Floor, monkeypatch: pytest.MonkeyPatch, at: float) -> int:
+    """Let the next round be drawn, ``at`` seconds from now, and be ranked; whose it was."""
+    with monkeypatch.context() as later:
+        set_clock(later, at)
+        job = floor.store.claim("w", ["generate"])
+        assert job is not None and job.participant_id is not None
+        board = floor.make(floor.store.round(job.payload["round_id"]))
+        floor.store.finish_job(job.id, "w", {})
+    person = floor.store.participant(job.participant_id)
+    floor.send(person, floor.submission(board))
+    return person.id
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, at: float) -> None:
+    """Let the queue's clock stand ``at`` seconds from now."""
+
+    def shifted(*, seconds: float = 0.0) -> str:
+        return now(seconds=at + seconds)
+
+    for module in ("queue", "jobs"):
+        monkeypatch.setattr(f"app.tables.{module}.now", shifted)
+
+
+def test_of_people_who_ask_at_once_the_last_is_first_the_next_time(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = floor.study(targets=1, max_rounds=9)
+    people = [floor.person(study) for _ in range(4)]
+    orders = []
+    for wave in range(2):
+        set_clock(monkeypatch, wave * 40.0)
+        for person in people:
+            floor.ask(person)
+        orders.append([drawn(floor, monkeypatch, wave * 40.0 + 8 * turn) for turn in range(4)])
+    first = [person.id for person in people]
+    assert orders == [first, first[::-1]]
+
+
+def test_who_comes_new_to_a_crowd_is_not_put_behind_it(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = floor.study(targets=1, max_rounds=9)
+    crowd = [floor.person(study) for _ in range(3)]
+    for person in crowd:
+        floor.ask(person)
+    for turn in range(3):
+        drawn(floor, monkeypatch, 30.0 + turn)
+    newcomer = floor.person(study)
+    set_clock(monkeypatch, 100.0)
+    for person in [*crowd[:2], newcomer, crowd[2]]:
+        floor.ask(person)
+    order = [drawn(floor, monkeypatch, 101.0 + turn) for turn in range(4)]
+    assert order == [each.id for each in (newcomer, *reversed(crowd))]
+
+
+def test_a_long_wait_goes_before_any_credit(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = floor.study(targets=1, max_rounds=9)
+    unlucky, quick = floor.person(study), floor.person(study)
+    floor.ask(unlucky)
+    drawn(floor, monkeypatch, 20.0)
+    set_clock(monkeypatch, 0.0)
+    floor.ask(quick)
+    drawn(floor, monkeypatch, 0.0)
+    set_clock(monkeypatch, 100.0)
+    floor.ask(quick)
+    set_clock(monkeypatch, 115.0)  # more than half of the 20 s that the other once waited
+    floor.ask(unlucky)
+    assert drawn(floor, monkeypatch, 116.0) == quick.id
 
 
 def test_a_dead_workers_job_is_taken_back_and_the_dead_one_can_no_longer_end_it(

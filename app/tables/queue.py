@@ -12,7 +12,10 @@ from app.tables.door import Row, first, insert, now, number, rows
 from clpips.types import Job, JobKind, Study
 
 MAX_ATTEMPTS = 3
-RECENT_SECONDS = 60.0
+LATELY_SECONDS = 3600.0
+JUST_NOW_SECONDS = 60.0
+WAITED_SHARE = 0.5  # of the last wait; with more, more people are overtaken and none waits less
+DRAWN_SECONDS = 1.0
 
 
 def insert_job(
@@ -70,22 +73,37 @@ def ask_for_calibration(db: Database, study: Study) -> None:
 def queued_in_order(db: Database, kinds: Sequence[JobKind], *, limit: int = -1) -> list[int]:
     """Ids of queued jobs, the next one first.
 
-    Kinds come in the order given. Among generate jobs the participant who has had the fewest
-    lately goes first, so one eager person cannot keep the others waiting; then the oldest.
+    Kinds come in the order given, the oldest job of a kind first. A generate job counts as
+    asked for a little earlier when its participant waited long for the last one (a newcomer
+    counts like the one here who waited longest), and as asked for later for each that was drawn
+    for them just now. So of people who all ask at once it is not always the same who waits
+    longest, one eager person cannot keep the others waiting, and nobody is overtaken for ever.
     """
     sql = """
-        SELECT job.id FROM job JOIN json_each(?1) AS wanted ON wanted.value = job.kind
-        WHERE job.state = 'queued'
-        ORDER BY wanted.key,
-            CASE WHEN job.kind = 'generate' THEN (
-                SELECT count(*) FROM job AS other
-                WHERE other.participant_id = job.participant_id AND other.kind = 'generate'
-                    AND other.started_at IS NOT NULL
-                    AND (other.state = 'running' OR other.started_at > ?2)
-            ) ELSE 0 END,
-            job.id
-        LIMIT ?3"""
-    found = rows(db, sql, [json.dumps(list(kinds)), now(seconds=-RECENT_SECONDS), limit])
+        WITH waiting AS (
+            SELECT job.id, job.kind, wanted.key AS urgency,
+                unixepoch(job.created_at, 'subsec') AS asked,
+                (SELECT unixepoch(before.started_at, 'subsec')
+                        - unixepoch(before.created_at, 'subsec')
+                    FROM job AS before
+                    WHERE before.participant_id = job.participant_id
+                        AND before.kind = 'generate' AND before.started_at > ?2
+                    ORDER BY before.started_at DESC LIMIT 1) AS waited,
+                (SELECT count(*) FROM job AS before
+                    WHERE before.participant_id = job.participant_id
+                        AND before.kind = 'generate' AND before.started_at > ?3) AS drawn
+            FROM job JOIN json_each(?1) AS wanted ON wanted.value = job.kind
+            WHERE job.state = 'queued')
+        SELECT id FROM waiting
+        ORDER BY urgency,
+            CASE WHEN kind = 'generate'
+                THEN asked - ?4 * coalesce(waited, max(waited) OVER (), 0.0) + ?5 * drawn
+                ELSE 0.0 END,
+            id
+        LIMIT ?6"""
+    lately, just_now = now(seconds=-LATELY_SECONDS), now(seconds=-JUST_NOW_SECONDS)
+    wanted = json.dumps(list(kinds))
+    found = rows(db, sql, [wanted, lately, just_now, WAITED_SHARE, DRAWN_SECONDS, limit])
     return [row["id"] for row in found]
 
 

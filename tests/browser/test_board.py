@@ -1,10 +1,7 @@
 """The ranking board in a real browser, against a fake server with faults on demand."""
 
 import itertools
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,21 +12,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from running import free_port
 
 pytestmark = pytest.mark.browser
 
 HARNESS = Path(__file__).parent / "harness"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LATE = "Not saved yet – keep this page open; retrying…"
 
 people = itertools.count(1)
@@ -40,9 +28,7 @@ people = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = {
         "server.headless": "true",
         "server.port": str(port),
@@ -50,6 +36,7 @@ def server() -> Iterator[str]:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
+        "runner.postScriptGC": "false",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(HARNESS / "serve.py"), *flags]
@@ -64,14 +51,6 @@ def server() -> Iterator[str]:
                 time.sleep(0.2)
         yield url
         process.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +72,11 @@ def desk(window: BrowserContext) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def own(browser: Browser, server: str) -> Iterator[BrowserContext]:
-    """A window of its own, for tests that cut the network."""
-    context = browser.new_context(base_url=server, reduced_motion="reduce")
-    yield context
-    context.close()
+def cut(desk: BrowserContext) -> Iterator[BrowserContext]:
+    """The same window for tests that cut the network; afterwards it is whole again."""
+    yield desk
+    desk.set_offline(False)
+    desk.unroute_all()
 
 
 class Board:
@@ -134,6 +113,8 @@ class Board:
         self.page.get_by_label("Ask").blur()
         expect(self.part("frame")).not_to_have_attribute("data-round", last)
         expect(self.page.get_by_text("Person:")).to_have_text(f"Person: {self.who}")
+        # A reload asks for this person, too.
+        self.page.evaluate("query => history.replaceState(null, '', `/?${query}`)", self.query)
 
     def _console(self, message: Any) -> None:
         # A refused connection is the browser's own remark on the fault that the test made.
@@ -419,8 +400,9 @@ def test_the_closer_look_flips_and_ranks(desk: BrowserContext) -> None:
     board.done()
 
 
-def test_every_permutation_of_four_is_stored_as_submitted(own: BrowserContext) -> None:
-    board = Board(own, next=1)
+def test_every_permutation_of_four_is_stored_as_submitted(browser: Browser, server: str) -> None:
+    context = browser.new_context(base_url=server, reduced_motion="reduce")
+    board = Board(context, next=1)
     board.page.clock.install()
     permutations = list(itertools.permutations((1, 2, 3, 4)))
     for number, ranks in enumerate(permutations):
@@ -434,6 +416,7 @@ def test_every_permutation_of_four_is_stored_as_submitted(own: BrowserContext) -
     for number, ranks in enumerate(permutations):
         assert board.stored(number) == sorted((1, 2, 3, 4), key=lambda i: ranks[i - 1])
     board.done()
+    context.close()
 
 
 # --- submitting -------------------------------------------------------------------------------
@@ -483,45 +466,46 @@ def test_only_the_servers_own_word_empties_the_outbox(desk: BrowserContext, faul
     board.done()
 
 
-def test_a_ranking_submitted_offline_is_saved_when_the_network_returns(own: BrowserContext) -> None:
-    board = Board(own).ready()
-    own.set_offline(True)
+def test_a_ranking_submitted_offline_is_saved_when_the_network_returns(cut: BrowserContext) -> None:
+    board = Board(cut).ready()
+    cut.set_offline(True)
     board.rank_all_and_submit()
     expect(board.part("verdict")).to_have_text(LATE)
-    own.set_offline(False)
+    cut.set_offline(False)
     board.saved()
     assert board.stored() == [2, 4, 1, 3]
     board.heard("saved")
     board.done()
 
 
-def test_a_tab_closed_while_offline_saves_when_it_is_opened_again(own: BrowserContext) -> None:
-    board = Board(own).ready()
-    own.set_offline(True)
+def test_a_tab_closed_while_offline_saves_when_it_is_opened_again(cut: BrowserContext) -> None:
+    board = Board(cut).ready()
+    cut.set_offline(True)
     board.rank_all_and_submit()
     expect(board.part("verdict")).to_have_text(LATE)
     board.page.close()
-    own.set_offline(False)
-    again = Board(own, board.who)
+    cut.set_offline(False)
+    again = Board(cut, board.who)
     again.saved()
     assert again.stored() == [2, 4, 1, 3]
     assert len(again.rounds()[0]["attempts"]) == 1
     again.done()
 
 
-def test_a_page_without_a_board_sends_what_is_left_and_counts_it(own: BrowserContext) -> None:
-    board = Board(own).ready()
-    own.set_offline(True)
+def test_a_page_without_a_board_sends_what_is_left_and_counts_it(cut: BrowserContext) -> None:
+    board = Board(cut).ready()
+    cut.set_offline(True)
     board.rank_all_and_submit()
     expect(board.part("verdict")).to_have_text(LATE)
     board.page.close()
-    own.set_offline(False)
+    cut.set_offline(False)
     board.faults("500", "500", "500")
-    last = Board(own, board.who, thanks=1)
+    last = Board(cut, board.who, thanks=1)
     expect(last.page.get_by_text("Still unsent: 1")).to_be_visible(timeout=20_000)
     expect(last.page.get_by_text("Still unsent: 0")).to_be_visible(timeout=20_000)
     assert len(last.rounds()[0]["history"]) == 1
     last.done()
+    last.page.close()  # it has no board for the next person
 
 
 def test_a_refusal_empties_the_outbox_and_is_told(desk: BrowserContext) -> None:
@@ -556,18 +540,18 @@ def test_a_refused_change_is_told_and_the_earlier_ranking_stands(desk: BrowserCo
 
 
 def test_a_replaced_link_says_where_the_ranking_goes_and_the_new_one_sends_it(
-    own: BrowserContext,
+    cut: BrowserContext,
 ) -> None:
-    board = Board(own).ready()
+    board = Board(cut).ready()
     board.faults("replaced", "replaced")
     board.rank_all_and_submit()
     expect(board.part("verdict")).to_contain_text("Open the newest link in this browser")
     assert board.posts[0]["uuid"] in (board.outbox() or "")
-    board.page.wait_for_timeout(3_000)
+    board.page.wait_for_timeout(1_500)  # after any other answer it is tried three times by then
     assert len(board.posts) == 1, "it is tried again too often"
     board.page.close(run_before_unload=False)
     board.faults()
-    again = Board(own, board.who)
+    again = Board(cut, board.who)
     again.saved()
     assert again.stored() == [2, 4, 1, 3]
     again.done()
@@ -699,19 +683,19 @@ def test_a_change_of_mind_about_how_sure_is_an_edit(desk: BrowserContext) -> Non
     board.done()
 
 
-def test_how_sure_survives_a_reload_and_a_cut_line(own: BrowserContext) -> None:
-    board = Board(own, sure=1).ready()
+def test_how_sure_survives_a_reload_and_a_cut_line(cut: BrowserContext) -> None:
+    board = Board(cut, sure=1).ready()
     board.click(1, 3, 0)
     board.page.get_by_label("Fairly sure").check()
     board.page.reload()
     board.ready()
     expect(board.page.get_by_label("Fairly sure")).to_be_checked()
     board.page.wait_for_timeout(1_000)
-    own.set_offline(True)
+    cut.set_offline(True)
     board.submit.click()
     expect(board.part("verdict")).to_have_text(LATE, timeout=12_000)
     assert '"confidence":0.5' in (board.outbox() or "")
-    own.set_offline(False)
+    cut.set_offline(False)
     board.saved()
     assert board.rounds()[0]["ranking"]["confidence"] == 0.5
     board.done()
@@ -728,7 +712,7 @@ def test_a_study_that_does_not_ask_shows_no_question(desk: BrowserContext) -> No
 
 
 def test_a_reload_keeps_the_draft(desk: BrowserContext) -> None:
-    board = Board(desk, fresh=True).ready()
+    board = Board(desk).ready()
     board.click(2, 1)
     board.page.reload()
     board.ready()
@@ -742,13 +726,13 @@ def test_a_reload_keeps_the_draft(desk: BrowserContext) -> None:
     board.done()
 
 
-def test_a_board_with_a_missing_image_waits_for_it(own: BrowserContext) -> None:
+def test_a_board_with_a_missing_image_waits_for_it(cut: BrowserContext) -> None:
     failures = itertools.count()
-    own.route(
+    cut.route(
         "**/img/*.png",
         lambda route: route.abort() if next(failures) < 6 else route.continue_(),
     )
-    board = Board(own)
+    board = Board(cut)
     expect(board.part("missing")).to_have_text("The images are still loading", timeout=20_000)
     board.ready()
     board.click(0, 1, 2)
@@ -783,11 +767,10 @@ def test_python_hears_that_there_will_be_no_images(
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_any_phase(browser: Browser, server: str, color_scheme: Any) -> None:
-    context = browser.new_context(
-        base_url=server, color_scheme=color_scheme, reduced_motion="reduce"
-    )
-    board = Board(context, seconds=2, sure=1)
+def test_axe_finds_nothing_in_any_phase(desk: BrowserContext, color_scheme: Any) -> None:
+    board = Board(desk, seconds=2, sure=1)
+    board.page.emulate_media(color_scheme=color_scheme, reduced_motion="reduce")
+    expect(board.page.locator(".stApp")).to_have_css("color-scheme", color_scheme)
 
     def check() -> None:
         found = Axe().run(board.page, context=".stBidiComponent").response["violations"]
@@ -807,5 +790,5 @@ def test_axe_finds_nothing_in_any_phase(browser: Browser, server: str, color_sch
     board.saved()
     board.page.wait_for_timeout(600)
     check()
+    board.page.emulate_media(color_scheme="light", reduced_motion="reduce")
     board.done()
-    context.close()

@@ -84,8 +84,8 @@ def generate(page: Page, words: str) -> list[str]:
     page.get_by_label("Your description").fill(words)
     press(page, "Generate")
     page.wait_for_selector("[data-phase=ranking]", timeout=60_000)
-    expect(page.locator(".tile .pick img")).to_have_count(4)
-    page.wait_for_timeout(1200)  # a person looks first, and the page has settled by then
+    expect(page.locator(".tile:not(.loading) .pick img")).to_have_count(4)
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
     return [shown.get_attribute("src") for shown in page.locator(".tile .pick img").all()]
 
 

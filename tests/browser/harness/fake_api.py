@@ -1,5 +1,6 @@
 """A study server in memory, with the rules of the real one and with faults on demand."""
 
+import functools
 import hashlib
 import io
 import time
@@ -32,6 +33,7 @@ PICTURES: dict[str, bytes] = {}
 FAULTS: dict[str, list[str]] = {}  # token → what goes wrong with its next submissions
 
 
+@functools.cache
 def picture(seed: int) -> str:
     """Draw a small landscape and return its name."""
     image = Image.new("RGB", (384, 384), PALETTE[(seed * 3 + 1) % len(PALETTE)])
