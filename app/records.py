@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from clpips.types import (
     Backbone,
+    Guidance,
     Participant,
     Provenance,
     Round,
@@ -165,6 +166,34 @@ class Duel:
     message: str
 
 
+class ArmImage(NamedTuple):
+    """One image: the arm that made it, in how many seconds, and its rank if there is one."""
+
+    arm: str
+    seconds: float
+    rank: int | None
+
+
+class ArmBoard(NamedTuple):
+    """The images of one round whose maker was drawn at random, and whose round it is."""
+
+    participant: str
+    images: tuple[ArmImage, ...]
+
+
+class GuidanceCount(NamedTuple):
+    """How far those are who are shown one metric, or none, between rounds.
+
+    ``rounds`` are ranked ones, on the ``targets`` that are finished.
+    """
+
+    guidance: Guidance
+    began: int
+    completed: int
+    targets: int
+    rounds: int
+
+
 class CalibrationBoard(NamedTuple):
     """A target and the images that everybody ranks against it: hash and provenance of each."""
 
@@ -247,10 +276,15 @@ def submission_payload(submission: Submission) -> dict[str, Any]:
 
 
 __all__ = [
+    "ArmBoard",
+    "ArmImage",
     "Attempt",
     "CalibrationBoard",
+    "Duel",
     "Export",
     "Fit",
+    "GuidanceCount",
+    "Guide",
     "ParticipantProgress",
     "Phase",
     "RankedRound",

@@ -7,6 +7,7 @@ returns. Any thread of any process on this machine may use one; each call opens 
 
 from __future__ import annotations
 
+from app.tables.arms import Arms
 from app.tables.boards import Boards
 from app.tables.bundles import Bundles
 from app.tables.calibration import Calibrations
@@ -33,6 +34,7 @@ class Store(
     Previews,
     Boards,
     Duels,
+    Arms,
     Guides,
     Calibrations,
     Submissions,

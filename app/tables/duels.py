@@ -15,6 +15,8 @@ SIDE = "duel"
 """The option of a candidate's provenance that says which metric prefers it."""
 PLACE = "duel_place"
 """The option that says at which place of the two orders they first differ."""
+ALIKE = "both metrics put these images in the same order"
+"""Why a duel failed that could not be shown."""
 
 
 class Duels(Door):

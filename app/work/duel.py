@@ -14,7 +14,7 @@ import numpy as np
 
 from app.steps import part
 from app.store import Store
-from app.tables.duels import PLACE, SIDE
+from app.tables.duels import ALIKE, PLACE, SIDE
 from app.work.current import current_metric, distances, stock_weights
 from clpips.errors import StudyError
 from clpips.makers import kind_of
@@ -23,7 +23,6 @@ from clpips.watch import Watch
 
 LEAST_MADE = 8
 """So many images are made for a duel, or as many as for a round of the study if that is more."""
-ALIKE = "both metrics put these images in the same order"
 
 Made = Sequence[tuple[str, Provenance]]
 

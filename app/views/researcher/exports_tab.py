@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.records import Export, Fit
 from app.store import Store
-from app.views.researcher import jobs
+from app.views.researcher import duels_report, jobs
 from app.views.researcher.addresses import download_address
 from app.views.researcher.markup import Column, Html, heading, join, link, quiet, show, table
 from app.views.researcher.report_words import offered, standing
@@ -105,6 +105,7 @@ def draw(store: Store, study: Study) -> None:
             _offer(store, study, offer, recent, fit=fit)
         lpips_lines(store, fit)
     _group(store, study, "The rankings", RANKINGS, recent, CSV_HELP)
+    duels_report.offer(store, study)
     _group(store, study, "The rankings for other tools", LAYOUTS, recent, LAYOUTS_HELP)
     if any(one.participant_id is not None for one in fits):
         _group(store, study, "For the paper", PAPER, recent, PAPER_HELP)

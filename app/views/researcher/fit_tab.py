@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store import Store
-from app.views.researcher import everybody, jobs, report
+from app.views.researcher import duels_report, everybody, jobs, report
 from app.views.researcher.markup import quiet, show
 from app.views.researcher.whose import Whose, choose
 from app.views.researcher.words import plural
@@ -13,7 +13,7 @@ from clpips.types import Job, Study
 
 
 def draw(store: Store, study: Study) -> None:
-    """The choice, the button or its progress, then the report."""
+    """The choice, the button or its progress, the report, then what blind pairs say."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         whose = choose(store, study)
@@ -40,6 +40,7 @@ def draw(store: Store, study: Study) -> None:
         skipped(job)
     st.space("small")
     _report(store, study, whose, n)
+    duels_report.draw(store, study)
 
 
 def ask(store: Store, study: Study, whose: Whose) -> Job:

@@ -10,7 +10,7 @@ import streamlit as st
 from app import charts, session
 from app.records import ParticipantProgress, Wait
 from app.store import Store
-from app.views.researcher import invitations, jobs
+from app.views.researcher import arms_report, invitations, jobs
 from app.views.researcher.live import redrawn
 from app.views.researcher.markup import (
     Column,
@@ -43,6 +43,7 @@ def draw(store: Store, study: Study) -> None:
     if job is not None and jobs.is_open(job):
         jobs.follow(job, doing="Simulating participants")
     live(study.id)
+    arms_report.draw(store, study)
     st.space("small")
     if study.simulated:
         show(quiet("The participants of this study are simulated, so there is nobody to invite."))

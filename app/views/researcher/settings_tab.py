@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.records import CalibrationBoard
 from app.store import Store
+from app.views.researcher import settings_words
 from app.views.researcher.markup import Column, Html, heading, image, join, quiet, show, table
 from app.views.researcher.study_form import NETWORKS
 from app.views.researcher.words import moment, plural
-from clpips.types import Study, StudySettings, Target
+from clpips.types import MakerArm, Study, Target
+
+ARMS = (Column("Name", head=True), Column("Made by"), Column("Settings"))
 
 
 def draw(store: Store, study: Study) -> None:
@@ -20,16 +25,20 @@ def draw(store: Store, study: Study) -> None:
         ("Candidates a round", str(settings.candidates)),
         ("Rounds a target", f"{settings.min_rounds} to {settings.max_rounds}"),
         ("Image size", f"{settings.image_size} × {settings.image_size} pixels"),
-        ("Images made by", settings.maker),
+        ("Images made by", settings_words.ways(settings)),
         ("Network under the metric", NETWORKS.get(settings.backbone, settings.backbone)),
         ("Hidden repeats", _count(settings.repeats, "board")),
         ("Shared boards", _shared(store, study)),
         ("Asks how sure people are", "yes" if settings.ask_confidence else "no"),
-        ("Images shown", _choice(settings)),
+        ("Images shown", settings_words.choice(settings)),
+        ("Shown between rounds", settings_words.guidance(settings.guidance)),
+        ("Blind pairs at the end", settings_words.duels(settings.duels)),
         ("Participants", "simulated" if study.simulated else "people"),
         ("Join code", study.join_code),
     )
     show(table((Column("Setting", head=True), Column("Value")), facts))
+    if settings.arms:
+        show(heading(f"Ways of making images ({len(settings.arms)})"), arms_table(settings.arms))
     targets = store.targets(study.id)
     show(heading(f"Targets ({len(targets)})"), target_gallery(targets))
     boards = store.calibration(study.id)
@@ -42,6 +51,15 @@ def draw(store: Store, study: Study) -> None:
         st.text(settings.instructions)
     st.divider()
     _archive(store, study)
+
+
+def arms_table(arms: Sequence[MakerArm]) -> Html:
+    """Every way of making images: its name in reports, its maker, and the maker's settings."""
+    rows = [
+        (arm.name, settings_words.made_by(arm.maker), settings_words.options(arm.options))
+        for arm in arms
+    ]
+    return table(ARMS, rows)
 
 
 def target_gallery(targets: tuple[Target, ...]) -> Html:
@@ -72,13 +90,6 @@ def _shared(store: Store, study: Study) -> str:
 
 def _count(count: int, word: str) -> str:
     return plural(count, word) if count else "none"
-
-
-def _choice(settings: StudySettings) -> str:
-    shown, drawn = settings.candidates, settings.made_per_round
-    if settings.choice == "informative":
-        return f"the {shown} most telling of {drawn} drawn"
-    return "all that are drawn" if shown == drawn else f"any {shown} of {drawn} drawn"
 
 
 def _archive(store: Store, study: Study) -> None:

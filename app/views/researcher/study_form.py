@@ -12,14 +12,15 @@ from app import session
 from app.pools import add_pool
 from app.store import Store
 from app.uploads import FORMATS, target_picture
-from app.views.researcher import maker_fields
+from app.views.researcher import advanced_fields, arm_fields, maker_fields
 from app.views.researcher.addresses import study_address
+from app.views.researcher.arm_fields import ArmAnswers, SeveralAnswers
 from app.views.researcher.maker_fields import MakerAnswers
 from app.views.researcher.markup import link, show
 from app.views.researcher.words import plural
 from clpips.errors import ClpipsError, GenerationError, ImageError, InputError, StudyError
 from clpips.generation.scenes.targets import SIDE, SampleTarget, sample_targets
-from clpips.types import MAX_EXTRA, SPACES, Study, StudySettings
+from clpips.types import SPACES, MakerArm, Study, StudySettings
 
 MADE = "study_form.made"
 NETWORKS = {
@@ -32,30 +33,25 @@ NETWORKS = {
 }
 SIZES = (256, 384, 512, 768, 1024)
 DEFAULTS = StudySettings()
-SUGGESTED_REPEATS = 1  # one more board a person is little, and over people says much
-# How many times as many images are drawn as shown.
-CHOICE_WORDS = {
-    1: "All that are drawn",
-    2: "The most telling half of them",
-    3: "The most telling third of them",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the form holds when it is sent."""
+    """What the form holds when it is sent; ``several`` where more than one way makes images."""
 
     title: str
     samples: Sequence[SampleTarget]
     uploads: Sequence[tuple[str, bytes]]
     settings: dict[str, Any]
     maker: MakerAnswers = maker_fields.SCENES
+    several: SeveralAnswers | None = None
 
 
 def draw(store: Store) -> None:
     """Draw the form; make the study when it is sent and nothing is wrong with it."""
     kind = maker_fields.choose_kind()
-    answers = _form(kind)
+    several = arm_fields.draw() if kind == maker_fields.SEVERAL else None
+    answers = _form(kind, several)
     if answers is None:
         return
     try:
@@ -93,14 +89,7 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     """
     if not answers.title.strip():
         raise StudyError("a study must have a title, got an empty one")
-    if answers.maker.missing:
-        raise GenerationError(answers.maker.missing)
-    settings = StudySettings(
-        **answers.settings,
-        maker=_maker_name(store, answers.maker),
-        maker_options=answers.maker.options,
-        writes_prompts=answers.maker.writes_prompts,
-    )
+    settings = StudySettings(**answers.settings, **_making(store, answers))
     targets: list[tuple[str, str]] = []
     refused: list[str] = []
     for sample in answers.samples:
@@ -121,14 +110,47 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     return store.add_study(answers.title, settings, targets), tuple(refused)
 
 
+def _making(store: Store, answers: Answers) -> dict[str, Any]:
+    """The settings that say what makes the images."""
+    if answers.several is not None:
+        arms = answers.several.arms
+        for each in arms:
+            _check_filled_in(each.maker, each.prefix)
+        return {
+            "arms": tuple(_arm(store, each) for each in arms),
+            "mixes_arms": answers.several.mixes,
+            "writes_prompts": any(each.maker.writes_prompts for each in arms),
+        }
+    _check_filled_in(answers.maker)
+    return {
+        "maker": _maker_name(store, answers.maker),
+        "maker_options": answers.maker.options,
+        "writes_prompts": answers.maker.writes_prompts,
+    }
+
+
+def _check_filled_in(maker: MakerAnswers, prefix: str = "") -> None:
+    if maker.missing:
+        raise GenerationError(prefix + maker.missing)
+
+
+def _arm(store: Store, answers: ArmAnswers) -> MakerArm:
+    try:
+        name = _maker_name(store, answers.maker)
+    except GenerationError as error:
+        raise GenerationError(f"{answers.prefix}{error}") from error
+    return MakerArm(answers.name, name, answers.maker.options)
+
+
 def _maker_name(store: Store, maker: MakerAnswers) -> str:
     """The name that the settings keep; an uploaded pool is checked and stored first."""
     return maker.name if maker.pool is None else add_pool(store, maker.pool)
 
 
-def _form(kind: str) -> Answers | None:
+def _form(kind: str, several: SeveralAnswers | None) -> Answers | None:
     with st.form("new-study", border=False, enter_to_submit=False):
-        maker = maker_fields.draw(kind)  # right below the choice of its kind
+        # Right below the choice of its kind; several are drawn above, each with its own kind.
+        maker = maker_fields.SCENES if several else maker_fields.draw(kind)
         title = st.text_input("Title", max_chars=200)
         samples = _sample_choice()
         uploads = st.file_uploader(
@@ -142,7 +164,7 @@ def _form(kind: str) -> Answers | None:
     if not sent:
         return None
     given = [(each.name, each.getvalue()) for each in uploads]
-    return Answers(title, samples, given, settings, maker)
+    return Answers(title, samples, given, settings, maker, several)
 
 
 def _sample_choice() -> Sequence[SampleTarget]:
@@ -185,7 +207,7 @@ def _settings_fields() -> dict[str, Any]:
         height=80,
     )
     with st.expander("Advanced"):
-        advanced = _advanced_fields(int(candidates))
+        advanced = advanced_fields.draw(int(candidates))
     return {
         "candidates": int(candidates),
         "min_rounds": int(least),
@@ -195,34 +217,4 @@ def _settings_fields() -> dict[str, Any]:
         "consent": consent.strip(),
         "instructions": instructions.strip(),
         **advanced,
-    }
-
-
-def _advanced_fields(candidates: int) -> dict[str, Any]:
-    left, right = st.columns(2, gap="large")
-    with left:
-        repeats = st.number_input("Hidden repeats", 0, MAX_EXTRA, SUGGESTED_REPEATS)
-        st.caption(
-            "So many of a person’s own boards come once more at the end, unannounced: "
-            "no metric can agree with somebody better than they agree with themself."
-        )
-        asks = st.toggle("Ask how sure people are", DEFAULTS.ask_confidence)
-        st.caption("An optional question below each ranking; the answers weigh in the fit.")
-    with right:
-        calibration = st.number_input("Shared boards", 0, MAX_EXTRA, DEFAULTS.calibration)
-        st.caption(
-            "So many boards at the end have the same images for everybody, drawn once: "
-            "only there can agreement between people be measured."
-        )
-        times = st.selectbox("Images shown", list(CHOICE_WORDS), format_func=CHOICE_WORDS.get)
-        st.caption(
-            "Showing the most telling of more images learns a person’s metric from fewer "
-            "rankings, but drawing takes longer."
-        )
-    return {
-        "repeats": int(repeats),
-        "calibration": int(calibration),
-        "ask_confidence": bool(asks),
-        "choice": "random" if times == 1 else "informative",
-        "made_per_round": times * candidates,
     }
