@@ -105,6 +105,17 @@ class Wait(NamedTuple):
     making: float
 
 
+class Cost(NamedTuple):
+    """What images cost: ``amount`` in ``currency`` for so many of them.
+
+    ``currency`` and ``amount`` are ``None`` for those whose cost nobody knows.
+    """
+
+    currency: str | None
+    amount: float | None
+    images: int
+
+
 class CalibrationBoard(NamedTuple):
     """A target and the images that everybody ranks against it: hash and provenance of each."""
 
