@@ -2,8 +2,9 @@
 
 In it: ``manifest.json`` (SHA-256 and size of each file), ``study.sqlite`` (the study's rows,
 without links, passwords and other studies), ``rankings.csv`` (the rankings that stand, for
-``clpips evaluate``), ``images/<SHA-256>.png`` and ``weights/``. The same rankings, difference
-vectors and metrics come out again, so every number does.
+``clpips evaluate``), ``images/<SHA-256>.png``, ``weights/`` and, where the study's images come
+from an uploaded pool, ``pools/<SHA-256>.zip``. The same rankings, difference vectors and metrics
+come out again, so every number does, and the study can go on there.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from app.manifest import (
     IMAGE,
     MANIFEST,
     PLAIN,
+    POOL,
     RANKINGS,
     Manifest,
     Member,
     check_archive,
 )
+from app.pools import check_travelled, uploaded
 from app.ranking_table import ranking_rows, write_csv
 from app.settings import Settings
 from app.steps import part
@@ -89,7 +92,8 @@ def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | No
     """
     with _unpacked(store, Path(path), watch) as (manifest, folder):
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
-        _take_in(rehearsal, manifest, folder, part(watch, 0.4, 0.3), title=title)
+        known = _take_in(rehearsal, manifest, folder, part(watch, 0.4, 0.3), title=title)
+        _check_maker(known.settings.maker, manifest)
         # From here on there is no stopping half-way.
         to_the_end = Watch(progress=part(watch, 0.7, 0.3).progress)
         return _take_in(store, manifest, folder, to_the_end, title=title)
@@ -117,6 +121,12 @@ def _pack(
         metrics[store.stored_path(fit.metric_path)] = name if there else None
         if there:
             contents[name] = fit.metric_path
+    pool = uploaded(store.study(study_id).settings.maker)
+    lost: tuple[str, ...] = ()
+    if pool is not None and (there := store.settings.data_dir / pool).is_file():
+        contents[pool] = there
+    elif pool is not None:
+        lost = (pool,)
     files = {}
     with zipfile.ZipFile(unfinished, "w") as archive:
         for number, (name, source) in enumerate(contents.items()):
@@ -129,7 +139,7 @@ def _pack(
             "fits": len(metrics),
         }
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        manifest = Manifest(created, store.study(study_id).title, files, metrics, counts)
+        manifest = Manifest(created, store.study(study_id).title, files, metrics, counts, lost)
         info = _info(MANIFEST)
         archive.writestr(info, manifest.to_json())
     return manifest
@@ -205,12 +215,24 @@ def _unpack(archive: zipfile.ZipFile, name: str, member: Member, place: Path) ->
             left -= len(block)
             digest.update(block)
             file.write(block)
-    image = IMAGE.fullmatch(name)
-    named = image.group(1) if image else member.sha256
+    image, pool = IMAGE.fullmatch(name), POOL.fullmatch(name)
+    by_content = image or pool
+    named = by_content.group(1) if by_content else member.sha256
     if left != 0 or digest.hexdigest() != member.sha256 or digest.hexdigest() != named:
         raise StudyError(f"a bundle's files must be as they were packed, {name!r} was changed")
     if image:
         _check_image(place, image.group(2))
+    if pool:
+        check_travelled(place)
+
+
+def _check_maker(maker: str, manifest: Manifest) -> None:
+    """A study that draws from an uploaded pool must bring it, unless it was lost before."""
+    pool = uploaded(maker)
+    if pool is not None and pool not in manifest.files and pool not in manifest.lost:
+        raise StudyError(f"a bundle must hold its study's pool, but {pool!r} is missing")
+    for other in set(manifest.pools) - {pool}:
+        raise StudyError(f"a bundle must hold only a study's files, got {other!r}")
 
 
 def _check_image(place: Path, ending: str) -> None:
@@ -239,7 +261,7 @@ def _size(place: Path, wanted: str) -> tuple[int, int]:
 def _take_in(
     store: Store, manifest: Manifest, folder: Path, watch: Watch, *, title: str | None
 ) -> Study:
-    """Add verified files and rows to a store; on an error its weights folder is as it was."""
+    """Add verified files and rows to a store; on an error its folders are as they were."""
     images = [name for name in manifest.files if IMAGE.fullmatch(name)]
     for number, name in enumerate(images):
         watch.report(number / len(images), "Taking in the images…")
@@ -255,6 +277,11 @@ def _take_in(
             moved[old] = str(place.absolute())
             if packed is not None:
                 write_whole(place, partial(_copy, folder / packed))
+                placed.append(place)
+        for pool in manifest.pools:
+            place = store.settings.data_dir / pool
+            if not place.exists():  # else it is here already: its name is its content's
+                write_whole(place, partial(_copy, folder / pool))
                 placed.append(place)
         return store.import_study(folder / DATABASE, title=title, metric_paths=moved)
     except BaseException:

@@ -12,12 +12,13 @@ from typing import Any
 from clpips.errors import StudyError
 
 FORMAT = "clpips-study-bundle"
-VERSION = 1
+VERSION = 2  # of a bundle with a pool; one without is as it was in version 1
 MANIFEST = "manifest.json"
 DATABASE = "study.sqlite"
 RANKINGS = "rankings.csv"  # for people and the command line; opening reads the database
 PLAIN = (DATABASE, RANKINGS)
 IMAGE = re.compile(r"images/([0-9a-f]{64})\.(png|jpg|webp)")
+POOL = re.compile(r"pools/([0-9a-f]{64})\.zip")
 WEIGHTS = re.compile(r"weights/[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.safetensors")
 
 MAX_FILES = 200_000
@@ -46,6 +47,7 @@ class Manifest:
         files: every other file by its name in the bundle.
         metrics: for each fit's path in the data folder it came from, the name in the bundle;
             ``None`` where that file was lost before.
+        lost: files of the study that were gone when it was packed; it opens without them.
         counts: participants, rankings, images and fits, for people who look inside.
     """
 
@@ -54,17 +56,24 @@ class Manifest:
     files: Mapping[str, Member]
     metrics: Mapping[str, str | None]
     counts: Mapping[str, int]
+    lost: tuple[str, ...] = ()
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The names in the bundle of the uploaded pools in it."""
+        return tuple(name for name in self.files if POOL.fullmatch(name))
 
     def to_json(self) -> str:
         """The text of ``manifest.json``."""
         files = {name: {"sha256": f.sha256, "size": f.size} for name, f in self.files.items()}
         document = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": VERSION if self.pools else 1,
             "created": self.created,
             "study": self.study,
             "counts": dict(self.counts),
             "metrics": dict(self.metrics),
+            "lost": list(self.lost),
             "files": files,
         }
         return json.dumps(document, indent=1, ensure_ascii=False)
@@ -88,7 +97,7 @@ def check_archive(archive: zipfile.ZipFile) -> Manifest:
         raise StudyError(f"a bundle must hold {MANIFEST}, got a zip file without it")
     manifest = _parsed(archive.read(MANIFEST))
     for name in manifest.files:
-        if name not in PLAIN and not IMAGE.fullmatch(name) and not WEIGHTS.fullmatch(name):
+        if name not in PLAIN and not any(kind.fullmatch(name) for kind in (IMAGE, POOL, WEIGHTS)):
             raise StudyError(f"a bundle must hold only a study's files, got {name!r}")
     for name in sorted({*names, DATABASE} ^ {*manifest.files, MANIFEST}):
         there = "missing" if name in manifest.files or name == DATABASE else "not in its manifest"
@@ -120,9 +129,9 @@ def _parsed(text: bytes) -> Manifest:
         document: Any = json.loads(text)
         if document["format"] != FORMAT:
             raise StudyError(f"a bundle's format must be {FORMAT!r}, got {document['format']!r}")
-        if document["version"] != VERSION:
+        if document["version"] not in range(1, VERSION + 1):
             raise StudyError(
-                f"a bundle's version must be {VERSION}, got {document['version']!r}: "
+                f"a bundle's version must be at most {VERSION}, got {document['version']!r}: "
                 "please update the program"
             )
         manifest = Manifest(
@@ -137,6 +146,7 @@ def _parsed(text: bytes) -> Manifest:
                 for old, new in document["metrics"].items()
             },
             counts={str(name): int(count) for name, count in document["counts"].items()},
+            lost=tuple(str(name) for name in document.get("lost", ())),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StudyError("a bundle's manifest must be whole, got a damaged one") from error

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from app.manifest import POOL
 from app.store import Store
 from app.tables.files import write_whole
-from clpips.errors import GenerationError
+from clpips.errors import GenerationError, StudyError
 from clpips.generation.pool import read_pool
 from clpips.makers import kind_of
 
@@ -36,6 +37,24 @@ def add_pool(store: Store, data: bytes) -> str:
     if not final.exists():
         write_whole(final, checked)
     return f"pool:{FOLDER}/{name}"
+
+
+def uploaded(name: str) -> str | None:
+    """The path in the data folder of a maker's uploaded pool; ``None`` for any other maker."""
+    kind, _, rest = name.partition(":")
+    return rest if kind == "pool" and POOL.fullmatch(rest) else None
+
+
+def check_travelled(pool: Path) -> None:
+    """Check a pool that came in a study bundle as if it were uploaded.
+
+    Raises:
+        StudyError: the archive breaks a rule.
+    """
+    try:
+        read_pool(pool)
+    except GenerationError as error:
+        raise StudyError(f"a bundle's pool must be one that can be used: {error}") from error
 
 
 def maker_here(store: Store, name: str) -> str:

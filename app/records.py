@@ -194,6 +194,17 @@ class GuidanceCount(NamedTuple):
     rounds: int
 
 
+class Cost(NamedTuple):
+    """What images cost: ``amount`` in ``currency`` for so many of them.
+
+    ``currency`` and ``amount`` are ``None`` for those whose cost nobody knows.
+    """
+
+    currency: str | None
+    amount: float | None
+    images: int
+
+
 class CalibrationBoard(NamedTuple):
     """A target and the images that everybody ranks against it: hash and provenance of each."""
 

@@ -1,20 +1,27 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import scene
 from PIL import Image
-from staged import add_vectors, empty_study, end, job, ranked_study
+from staged import add_vectors, empty_study, end, job, person, ranked_study
 
 from app import manifest as manifest_module
 from app.bundle import open_bundle, write_bundle
+from app.pools import add_pool
+from app.settings import Settings
 from app.store import Store
 from app.work import fit
+from app.worker import Worker
 from clpips.errors import Cancelled, StudyError
 from clpips.metric import CLPIPS
 from clpips.rankings import read_rankings
@@ -204,7 +211,7 @@ def lie_about_the_format(files: Files) -> None:
 
 
 def come_from_the_future(files: Files) -> None:
-    relisted(files, lambda listing: listing.update(version=2))
+    relisted(files, lambda listing: listing.update(version=3))
 
 
 @pytest.mark.parametrize(
@@ -287,3 +294,122 @@ def test_what_is_no_zip_file_is_refused(store: Store, whole: Path, tmp_path: Pat
         open_bundle(store, path, Watch())
     with pytest.raises(StudyError, match="must be a file"):
         open_bundle(store, tmp_path / "nowhere.zip", Watch())
+
+
+# --- studies that draw from a pool ---------------------------------------------------------------
+
+
+@cache  # a zip file holds when it was made
+def pool_archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(5):
+            picture = io.BytesIO()
+            scene(number, 64).save(picture, "PNG")
+            archive.writestr(f"{number}.png", picture.getvalue())
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def with_pool(store: Store) -> Study:
+    return empty_study(store, maker=add_pool(store, pool_archive()))
+
+
+def pool_of(files: Files) -> str:
+    return next(name for name in files if name.startswith("pools/"))
+
+
+def pools_in(store: Store) -> list[str]:
+    return [path.name for path in (store.settings.data_dir / "pools").glob("**/*")]
+
+
+def test_a_study_travels_with_its_pool_and_draws_from_it_there(
+    store: Store, with_pool: Study, tmp_path: Path
+) -> None:
+    bundle = packed(store, with_pool, tmp_path)
+    shutil.rmtree(store.settings.data_dir)  # the machine it came from is gone
+    worker = Worker(Settings(data_dir=tmp_path / "elsewhere"))
+    there = open_bundle(worker.store, bundle, Watch())
+    somebody = person(worker.store, there)
+    trial = worker.store.standing(somebody.id).trial
+    assert trial is not None
+    asked = worker.store.request_round(somebody.id, trial.id, "a house", request_id="one")
+    assert worker.do_next(["generate"])
+    drawn = worker.store.round(asked.id).candidates
+    assert [each.provenance.maker for each in drawn] == ["pool"] * 4
+    again = packed(worker.store, there, tmp_path / "elsewhere")
+    assert packed_pool(again) == packed_pool(bundle) == pool_archive()
+
+
+def packed_pool(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(pool_of(dict.fromkeys(archive.namelist(), b"")))
+
+
+def test_a_pool_that_is_here_already_is_kept_once(
+    store: Store, with_pool: Study, tmp_path: Path
+) -> None:
+    before = pools_in(store)
+    open_bundle(store, packed(store, with_pool, tmp_path), Watch())
+    assert pools_in(store) == before
+
+
+def test_a_bundle_with_a_pool_asks_older_programs_to_update(
+    store: Store, study: Study, with_pool: Study, tmp_path: Path
+) -> None:
+    for each, version in ((study, 1), (with_pool, 2)):
+        with zipfile.ZipFile(packed(store, each, tmp_path)) as archive:
+            assert json.loads(archive.read("manifest.json"))["version"] == version
+
+
+def test_a_pool_that_was_lost_before_leaves_the_study_readable(
+    store: Store, with_pool: Study, tmp_path: Path
+) -> None:
+    shutil.rmtree(store.settings.data_dir / "pools")
+    bundle = packed(store, with_pool, tmp_path)
+    there = open_bundle(Store(tmp_path / "elsewhere"), bundle, Watch())
+    assert there.settings.maker == with_pool.settings.maker
+
+
+def bend_pool(files: Files) -> None:
+    name = pool_of(files)
+    files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
+
+
+def put_nonsense_for_the_pool(files: Files) -> None:
+    del files[pool_of(files)]
+    files[f"pools/{hashlib.sha256(b'nonsense').hexdigest()}.zip"] = b"nonsense"
+
+
+def add_another_pool(files: Files) -> None:
+    other = pool_archive() + b" "  # zip files may end with a remark's rest
+    files[f"pools/{hashlib.sha256(other).hexdigest()}.zip"] = other
+
+
+@pytest.mark.parametrize(
+    ("change", "relist", "sentence"),
+    [
+        (bend_pool, False, "was changed"),
+        (bend_pool, True, "was changed"),  # a pool's name is its hash
+        (lambda f: f.pop(pool_of(f)), False, "is missing"),
+        (lambda f: f.pop(pool_of(f)), True, "must hold its study's pool"),
+        (put_nonsense_for_the_pool, True, "pool must be one that can be used"),
+        (lambda f: f.update({"pools/../x.zip": b"x"}), True, "only a study's files"),
+        (add_another_pool, True, "only a study's files"),
+    ],
+)
+def test_a_pool_that_was_changed_or_taken_out_is_refused_and_changes_nothing(
+    store: Store,
+    with_pool: Study,
+    tmp_path: Path,
+    change: Callable[[Files], None],
+    relist: bool,
+    sentence: str,
+) -> None:
+    changed = tmp_path / "changed.zip"
+    repacked(packed(store, with_pool, tmp_path), changed, change, relist=relist)
+    other = Store(tmp_path / "elsewhere")
+    before = snapshot(other)
+    with pytest.raises(StudyError, match=sentence):
+        open_bundle(other, changed, Watch())
+    assert snapshot(other) == before

@@ -236,9 +236,9 @@ def test_long_words_above_the_board_are_cut_and_can_be_read_in_full(
     assert '<p class="under cut" title="Your words: “a &quot;red&quot; ball' in drawn
 
 
-@pytest.mark.parametrize("ending", ["failed", "cancelled"])
+@pytest.mark.parametrize(("ending", "action"), [("failed", "Try again"), ("cancelled", "Generate")])
 def test_after_a_setback_the_words_are_still_there(
-    floor: Floor, person: Participant, ending: str
+    floor: Floor, person: Participant, ending: str, action: str
 ) -> None:
     asked = floor.ask(person, "a small red boat")
     if ending == "failed":
@@ -249,7 +249,7 @@ def test_after_a_setback_the_words_are_still_there(
     assert page.text_area[0].value == "a small red boat"
     assert "still here" in text_of(page)
     assert ("the disk is full" in text_of(page)) == (ending == "failed")
-    press(page, "Generate")
+    press(page, action)
     assert floor.store.standing(person.id).phase == "generating"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from app.records import ParticipantProgress, RankedRound, StudyTally, Wait
+from app.records import Cost, ParticipantProgress, RankedRound, StudyTally, Wait
 from app.tables.door import Door, rows
 from app.tables.people import read_participants, read_trials
 from app.tables.round_rows import read_rounds
@@ -104,6 +104,26 @@ class Overview(Door):
                 Wait(max(row["queued"], 0.0), row["making"]) for row in rows(db, sql, [study_id])
             )
 
+    def costs(self, study_id: int) -> tuple[Cost, ...]:
+        """What the images of a study cost so far, by currency; last those of unknown cost.
+
+        Counted is what was made for its boards, shown or not, as far as the store knows: an image
+        that informative choice left out counts at its round's price. A hidden repeat makes
+        nothing anew, and calibration images count once, not for each person. Not counted are
+        images of rounds that failed or were cancelled, and whatever a service charges for
+        attempts without an image; a study that was opened from a bundle has no record of the
+        images that were not shown.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+            return tuple(
+                Cost(row["currency"], row["amount"], row["images"])
+                for row in rows(db, _COSTS, [study_id])
+            )
+
     def ranking_moments(
         self, study_id: int, *, participant_id: int | None = None
     ) -> tuple[str, ...]:
@@ -135,6 +155,26 @@ _TALLIES = """
     LEFT JOIN round ON round.trial_id = trial.id
     LEFT JOIN submission ON submission.round_id = round.id
     GROUP BY study.id"""
+
+# One request has one price, so a board's shown images tell that of the others.
+_COSTS = """
+    WITH drawn (board, provenance, made) AS (
+        SELECT 'round ' || round.id, candidate.provenance,
+            json_array_length(job.result, '$.choice.images')
+        FROM candidate JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+            JOIN target ON target.id = target_id LEFT JOIN job ON job.id = job_id
+        WHERE target.study_id = ?1 AND round.kind = 'own'
+        UNION ALL
+        SELECT 'calibration ' || calibration.id, calibration.provenance, 1
+        FROM calibration JOIN target ON target.id = target_id WHERE study_id = ?1
+    ), priced AS (
+        SELECT max(count(*), coalesce(max(made), 0)) AS images,
+            max(json_extract(provenance, '$.options.service.cost')) AS price,
+            max(json_extract(provenance, '$.options.service.currency')) AS currency
+        FROM drawn GROUP BY board
+    )
+    SELECT currency, sum(price * images) AS amount, sum(images) AS images
+    FROM priced GROUP BY currency ORDER BY currency IS NULL, currency"""
 
 
 def read_ranked_rounds(

@@ -42,7 +42,11 @@ class RunningApp:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except TimeoutError:  # then nobody leaves the block, and it would run on for ever
+            self.stop()
+            raise
         return self
 
     def __exit__(

@@ -55,7 +55,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.form_submit_button(
-                "Generate",
+                _action(standing.setback),
                 type="primary",
                 on_click=_generate,
                 # Named when the form is drawn: a double click or a second tab asks for one round.
@@ -134,6 +134,11 @@ def _ask(
         session.tell(session.sentence(error))
         return
     session.back_to_ranking()
+
+
+def _action(setback: Round | None) -> str:
+    """What the button says: after a failure it is plain that the same words may be sent again."""
+    return "Try again" if setback is not None and setback.state == "failed" else "Generate"
 
 
 def _setback(standing: Standing) -> None:

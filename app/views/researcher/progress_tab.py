@@ -8,7 +8,7 @@ from statistics import median
 import streamlit as st
 
 from app import charts, session
-from app.records import ParticipantProgress, Wait
+from app.records import Cost, ParticipantProgress, Wait
 from app.store import Store
 from app.views.researcher import arms_report, invitations, jobs
 from app.views.researcher.live import redrawn
@@ -61,7 +61,7 @@ def live(study_id: int) -> None:
         if not store.study(study_id).simulated:
             st.info("Nobody has joined yet. Share the join link below, or make personal links.")
         return
-    show(totals(people), waiting(store.waits(study_id)))
+    show(totals(people), waiting(store.waits(study_id)), spent(store.costs(study_id)))
     columns, has_last_part = COLUMNS, any(person.boards for person in people)
     if has_last_part:
         columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
@@ -95,6 +95,25 @@ def waiting(waits: Sequence[Wait]) -> Html:
         f"Waiting for images: {median(whole):.1f} s in the median, {max(whole):.1f} s at most; "
         f"of that in the queue {median(queued):.1f} s and {max(queued):.1f} s"
     )
+
+
+def spent(costs: Sequence[Cost]) -> Html:
+    """What the images cost; nothing where no image has a cost."""
+    known = [
+        f"{_money(each.amount)} {each.currency} for {each.images:,}"
+        for each in costs
+        if each.amount is not None
+    ]
+    unknown = sum(each.images for each in costs if each.amount is None)
+    if not known:
+        return Html("")
+    rest = f"; what {unknown:,} more cost is unknown" if unknown else ""
+    return quiet(f"Images made, shown or not: {', '.join(known)}{rest}")
+
+
+def _money(amount: float) -> str:
+    """Two decimals, and more for small sums, since an image may cost a fraction of a cent."""
+    return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"
 
 
 def joining(store: Store, study: Study) -> None:
