@@ -123,8 +123,8 @@ def _pack(
             contents[name] = fit.metric_path
     pool = uploaded(store.study(study_id).settings.maker)
     lost: tuple[str, ...] = ()
-    if pool is not None and (there := store.settings.data_dir / pool).is_file():
-        contents[pool] = there
+    if pool is not None and (kept := store.settings.data_dir / pool).is_file():
+        contents[pool] = kept
     elif pool is not None:
         lost = (pool,)
     files = {}
