@@ -93,7 +93,7 @@ def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | No
     with _unpacked(store, Path(path), watch) as (manifest, folder):
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
         known = _take_in(rehearsal, manifest, folder, part(watch, 0.4, 0.3), title=title)
-        _check_maker(known.settings.maker, manifest)
+        _check_pools(known, manifest)
         # From here on there is no stopping half-way.
         to_the_end = Watch(progress=part(watch, 0.7, 0.3).progress)
         return _take_in(store, manifest, folder, to_the_end, title=title)
@@ -121,12 +121,9 @@ def _pack(
         metrics[store.stored_path(fit.metric_path)] = name if there else None
         if there:
             contents[name] = fit.metric_path
-    pool = uploaded(store.study(study_id).settings.maker)
-    lost: tuple[str, ...] = ()
-    if pool is not None and (kept := store.settings.data_dir / pool).is_file():
-        contents[pool] = kept
-    elif pool is not None:
-        lost = (pool,)
+    pools = {name: store.settings.data_dir / name for name in _pools(store.study(study_id))}
+    contents |= {name: place for name, place in pools.items() if place.is_file()}
+    lost = tuple(name for name, place in pools.items() if not place.is_file())
     files = {}
     with zipfile.ZipFile(unfinished, "w") as archive:
         for number, (name, source) in enumerate(contents.items()):
@@ -226,12 +223,19 @@ def _unpack(archive: zipfile.ZipFile, name: str, member: Member, place: Path) ->
         check_travelled(place)
 
 
-def _check_maker(maker: str, manifest: Manifest) -> None:
-    """A study that draws from an uploaded pool must bring it, unless it was lost before."""
-    pool = uploaded(maker)
-    if pool is not None and pool not in manifest.files and pool not in manifest.lost:
-        raise StudyError(f"a bundle must hold its study's pool, but {pool!r} is missing")
-    for other in set(manifest.pools) - {pool}:
+def _pools(study: Study) -> list[str]:
+    """The uploaded pools that a study draws from, each once."""
+    named = [uploaded(maker) for maker in study.settings.makers]
+    return [name for name in dict.fromkeys(named) if name is not None]
+
+
+def _check_pools(study: Study, manifest: Manifest) -> None:
+    """A study that draws from uploaded pools must bring them, unless they were lost before."""
+    pools = _pools(study)
+    for name in pools:
+        if name not in manifest.files and name not in manifest.lost:
+            raise StudyError(f"a bundle must hold its study's pool, but {name!r} is missing")
+    for other in set(manifest.pools) - set(pools):
         raise StudyError(f"a bundle must hold only a study's files, got {other!r}")
 
 

@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any
@@ -27,6 +28,7 @@ from app.settings import Settings
 from app.store import Store
 from app.work.jobwatch import LEASE_SECONDS, JobWatch
 from clpips.errors import Cancelled, ClpipsError
+from clpips.makers import kind_of
 from clpips.types import Job, JobKind
 from clpips.watch import Watch
 
@@ -42,6 +44,8 @@ TROUBLE_SECONDS = 2.0
 LEASES_SECONDS = 1.0
 SEEN_SECONDS = 5.0
 STOP_SECONDS = 4.0
+PREPARE_SECONDS = 5.0  # between two looks at which makers the open studies have
+SLOW_TO_START = frozenset({"diffusers", "tiny"})
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 NICENESS = 10
 LOG_BYTES = 2_000_000
@@ -65,6 +69,7 @@ class Worker:
         self.stopping = threading.Event()
         self._running: set[JobWatch] = set()
         self._lock = threading.Lock()
+        self._prepared, self._look_again = False, 0.0
 
     def run(self) -> bool:
         """Work until :meth:`stop`, then put back what is unfinished.
@@ -139,7 +144,25 @@ class Worker:
                 self.stopping.wait(TROUBLE_SECONDS)
                 continue
             if not busy:
+                if "generate" in kinds:
+                    self._prepare()
                 self.stopping.wait(IDLE_SECONDS)
+
+    def _prepare(self) -> None:
+        """While nobody waits: import what diffusion models need, if an open study has one.
+
+        It takes longer than many images do. Weights are left until they are asked for: they may
+        have to be downloaded, and fill the memory.
+        """
+        if self._prepared or time.monotonic() < self._look_again:
+            return
+        self._look_again = time.monotonic() + PREPARE_SECONDS
+        studies = [each for each in self.store.studies() if each.is_open]
+        kinds = {kind_of(maker) for each in studies for maker in each.settings.makers}
+        if kinds & SLOW_TO_START:
+            self._prepared = True
+            importlib.import_module("clpips.generation.loaded")
+            log.info("ready for diffusion models")
 
     def _keep_leases(self) -> None:
         """Tell the store that this worker lives and that its jobs are still being done."""

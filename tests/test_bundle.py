@@ -25,7 +25,7 @@ from app.worker import Worker
 from clpips.errors import Cancelled, StudyError
 from clpips.metric import CLPIPS
 from clpips.rankings import read_rankings
-from clpips.types import Study
+from clpips.types import MakerArm, Study
 from clpips.watch import Watch
 
 Files = dict[str, bytes]
@@ -413,3 +413,14 @@ def test_a_pool_that_was_changed_or_taken_out_is_refused_and_changes_nothing(
     with pytest.raises(StudyError, match=sentence):
         open_bundle(other, changed, Watch())
     assert snapshot(other) == before
+
+
+def test_a_study_of_arms_travels_with_every_pool(store: Store, tmp_path: Path) -> None:
+    first = add_pool(store, pool_archive())
+    second = add_pool(store, pool_archive() + b" ")
+    arms = (MakerArm("drawn", "scenes"), MakerArm("one", first), MakerArm("two", second))
+    bundle = packed(store, empty_study(store, arms=arms), tmp_path)
+    elsewhere = Store(tmp_path / "elsewhere")
+    there = open_bundle(elsewhere, bundle, Watch())
+    assert there.settings.arms == arms
+    assert sorted(pools_in(elsewhere)) == sorted(pools_in(store)) and len(pools_in(store)) == 2

@@ -329,3 +329,24 @@ def test_every_kind_of_job_has_a_loop_and_words_for_when_it_breaks() -> None:
     assert kinds == sorted(get_args(JobKind))
     for kind in kinds:
         assert "because of an unexpected fault" in worker_module.broken(kind, OSError())
+
+
+@pytest.mark.parametrize(("maker", "is_prepared"), [("scenes", False), ("tiny", True)])
+def test_an_idle_worker_prepares_for_the_models_of_open_studies(
+    store: Store, monkeypatch: pytest.MonkeyPatch, maker: str, is_prepared: bool
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(worker_module.importlib, "import_module", imported.append)
+    worker = Worker(store.settings)
+    closed = empty_study(store, maker="diffusers:somebody/some-model")
+    store.set_study_open(closed.id, False)
+    worker._prepare()
+    assert imported == []
+    empty_study(store, maker=maker)
+    worker._prepare()  # it looks again only after a while
+    assert imported == []
+    worker._look_again = 0.0
+    worker._prepare()
+    worker._look_again = 0.0
+    worker._prepare()
+    assert imported == (["clpips.generation.loaded"] if is_prepared else [])
