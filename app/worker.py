@@ -207,6 +207,7 @@ def broken(kind: JobKind, error: Exception) -> str:
     what = {
         "generate": "The images could not be drawn",
         "regenerate": "The images could not be made again",
+        "guide": "The images could not be measured",
         "vectors": "The images could not be compared",
         "fit": "The metric could not be fitted",
         "compare": "The metrics could not be compared",
