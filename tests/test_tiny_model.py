@@ -1,4 +1,4 @@
-"""The small diffusion model that comes with the project: what is in its folder, and what it does."""
+"""The small diffusion model that comes with the project: what is in its folder, what it does."""
 
 from __future__ import annotations
 
