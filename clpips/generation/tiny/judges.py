@@ -24,7 +24,7 @@ from clpips.watch import Watch
 PICTURES = 16_000
 CHOICES = 20
 READ_AT_ONCE = 64
-CLIP = Course("judge-clip", steps=1000, rate=1e-3, seed=11)
+CLIP = Course("judge-clip", steps=600, rate=1e-3, seed=11)
 READER = Course("judge-reader", steps=2500, rate=1e-3, seed=12)
 
 
