@@ -130,9 +130,9 @@ def start_from(trial_id: int, number: int, candidate_id: int | None) -> None:
     st.session_state[f"start-of-{trial_id}-{number}"] = candidate_id
 
 
-def start_of(trial_id: int, number: int) -> int | None:
-    """The candidate that one round's images are to start from."""
-    chosen: int | None = st.session_state.get(f"start-of-{trial_id}-{number}")
+def start_of(trial_id: int, number: int, *, default: int | None) -> int | None:
+    """The candidate that one round's images are to start from, before a choice the default."""
+    chosen: int | None = st.session_state.get(f"start-of-{trial_id}-{number}", default)
     return chosen
 
 

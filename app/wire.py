@@ -39,6 +39,7 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
         "state": one.state,
         "progress": one.progress,
         "message": message,
+        "can_cancel": one.kind != "duel",  # nobody would be asked for it again
         "waiting_ahead": store.waiting_ahead(one.id) if making else 0,
         "preview": _data_address(store.preview(one.id)) if making else "",
         "candidates": [

@@ -111,6 +111,11 @@ class StudySettings:
             object.__setattr__(self, "maker_options", arms[0].options)
         elif self.mixes_arms:
             raise StudyError("boards can mix arms only where a study has arms")
+        if self.mixes_arms and self.choice != "random":
+            raise StudyError(
+                "boards that mix ways of making images must show all that are drawn: a metric that "
+                "chooses among them would favour one of the ways"
+            )
 
     @property
     def makers(self) -> tuple[str, ...]:

@@ -410,3 +410,52 @@ def test_a_duel_that_cannot_be_made_is_left_behind(store: Store) -> None:
     assert store.next_board(one.who.id, standing.round.id).completed_at is not None
     assert [each.winner for each in store.duels(one.study.id)] == [None, None]
     assert [each.state for each in store.duels(one.study.id)] == ["failed", "cancelled"]
+
+
+# --- what a participant must not be told -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"arms": ARMS},
+        {"arms": ARMS, "mixes_arms": True},
+        {"choice": "nearest", "made_per_round": 8},
+        {"choice": "informative", "made_per_round": 8},
+    ],
+)
+def test_progress_tells_nothing_of_arms_or_selections(
+    store: Store, settings: dict[str, object]
+) -> None:
+    one = somebody(store, **settings)
+    trial = store.standing(one.who.id).trial
+    assert trial is not None
+    store.request_round(one.who.id, trial.id, "a hat", request_id="one")
+    job = store.claim("test", ["generate"])
+    assert job is not None
+    told: list[str] = []
+    seen: list[object] = []
+    generate.run(store, job, Watch(lambda _, words: told.append(words), preview=seen.append))
+    assert set(told) == {generate.HUSHED} and seen == []
+
+
+def test_boards_that_mix_arms_show_all_that_is_drawn() -> None:
+    with pytest.raises(StudyError, match="would favour one of the ways"):
+        StudySettings(arms=ARMS, mixes_arms=True, choice="nearest", made_per_round=8)
+
+
+def test_duels_are_no_rankings_to_learn_from_and_cannot_be_cancelled_by_a_slip(
+    store: Store,
+) -> None:
+    from app.wire import round_to_json
+
+    one = somebody(store, duels=1, min_rounds=2, max_rounds=2, candidates=6)
+    one.finish_targets()
+    standing = store.standing(one.who.id)
+    assert standing.round is not None
+    assert round_to_json(store, standing.round)["can_cancel"] is False
+    before = store.ranking_moments(one.study.id)
+    one.work()
+    one.rank(store.round(standing.round.id))
+    assert store.ranking_moments(one.study.id) == before
+    assert len(before) == len(store.study_rankings(one.study.id)) == 4

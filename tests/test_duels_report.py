@@ -92,7 +92,7 @@ def test_pairs_without_an_answer_are_told_by_their_reason(store: Store) -> None:
     assert (
         "2 pairs could not be shown because both metrics put the images in the same order" in told
     )
-    assert "2 pairs failed otherwise: 2 × no paint." in told
+    assert "2 pairs could not be shown: 2 × no paint." in told
     assert "1 pair without an answer yet." in told  # Ben's second
     assert told in report(study)
 

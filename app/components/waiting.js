@@ -43,9 +43,10 @@ async function cancelRound(id, board) {
 }
 
 function paintMaking(board) {
-  const { making, message, bar, skeletons } = board.parts;
+  const { making, message, bar, skeletons, cancel } = board.parts;
   if (making.hidden) return;
   const { round, data } = board;
+  cancel.hidden = round.can_cancel === false;
   const percent = Math.round(100 * Math.min(1, Math.max(0, round.progress ?? 0)));
   const ahead = round.waiting_ahead ?? 0;
   const people = ahead === 1 ? "1 person" : `${ahead} people`;

@@ -127,11 +127,12 @@ class Overview(Door):
     def ranking_moments(
         self, study_id: int, *, participant_id: int | None = None
     ) -> tuple[str, ...]:
-        """When each ranking that stands was submitted, earliest first."""
+        """When each ranking that stands was submitted, earliest first; duels are left out."""
         sql = """SELECT max(submission.submitted_at) AS at FROM submission
                  JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
                  JOIN participant ON participant.id = participant_id
                  WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
+                     AND round.kind != 'duel'
                  GROUP BY round.id ORDER BY at"""
         with self._read() as db:
             return tuple(row["at"] for row in rows(db, sql, [study_id, participant_id]))

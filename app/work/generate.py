@@ -23,6 +23,7 @@ from clpips.types import Job, Provenance, Round
 from clpips.watch import Watch
 
 DEFAULT_STRENGTH = 0.6
+HUSHED = "Drawing your images…"
 DRAWING_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
 
 
@@ -66,9 +67,11 @@ def _board(
     store: Store, job: Job, asked: Round, watch: Watch
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
     """A round's images to show, and what the job's result says about their choice."""
+    choice = None if asked.kind == "duel" else _choice(store, job, asked)
+    if asked.kind == "duel" or choice is not None or job.payload.get("arms"):
+        watch = _hushed(watch)
     if asked.kind == "duel":
         return _duel(store, job, asked, watch)
-    choice = _choice(store, job, asked)
     count = job.payload["count"] if choice is None else choice.study.settings.made_per_round
     share = 1.0 if choice is None else DRAWING_SHARE
     made = _made(store, job.payload, asked, count, part(watch, 0.0, share))
@@ -76,6 +79,15 @@ def _board(
         return made, {}
     shown, record = choose(store, choice, made, part(watch, share, 1 - share))
     return shown, {"choice": record}
+
+
+def _hushed(watch: Watch) -> Watch:
+    """Progress without words of its own and without previews.
+
+    Counts of images or steps, and pictures that emerge one after the other, would tell which arm
+    makes which image, or that more are made than shown.
+    """
+    return Watch(lambda share, words: watch.progress(share, HUSHED), watch.cancelled)
 
 
 def _duel(

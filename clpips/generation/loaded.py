@@ -27,6 +27,7 @@ class Loaded:
         self.dtype = DTYPES[dtype]
         for library in (diffusers, transformers):
             library.utils.logging.disable_progress_bar()
+            library.utils.logging.set_verbosity_error()  # a cut prompt would go to the log whole
         try:
             self.pipeline: Any = AutoPipelineForText2Image.from_pretrained(
                 str(source.folder),

@@ -11,6 +11,8 @@ _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 def unread_words(pipeline: Any, prompt: str) -> tuple[str, ...]:
     """The words behind the last token that a pipeline reads, in order, each once.
 
+    A word that also stands before it is read.
+
     Stable Diffusion reads 77 tokens; what comes after them changes nothing. Pipelines that read
     with another tokenizer than CLIP's take long prompts: nothing is unread there.
     """
@@ -25,5 +27,6 @@ def unread_words(pipeline: Any, prompt: str) -> tuple[str, ...]:
     if len(ends) <= limit:
         return ()
     read_to = ends[limit - 2]  # the last place is taken by the mark of the end
-    words = [each.group() for each in _WORD.finditer(prompt) if each.end() > read_to]
-    return tuple(dict.fromkeys(words))
+    words = [(each.group(), each.end() > read_to) for each in _WORD.finditer(prompt)]
+    read = {word.lower() for word, is_late in words if not is_late}
+    return tuple(dict.fromkeys(w for w, is_late in words if is_late and w.lower() not in read))

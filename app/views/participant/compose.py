@@ -71,10 +71,31 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
                 st.form_submit_button(
                     "Back to the ranking", type="tertiary", on_click=session.back_to_ranking
                 )
-    _not_understood(standing.ranked_rounds)
+    _leave(standing, trial)
+    if not standing.study.settings.arms:  # words that one maker alone does not know would tell it
+        _not_understood(standing.ranked_rounds)
     if set(standing.study.settings.makers) == {"scenes"}:
         _hints()
     _history(standing.ranked_rounds)
+
+
+def _leave(standing: Standing, trial: Trial) -> None:
+    """After a drawing that failed or was cancelled: the way on, where enough is ranked."""
+    if standing.round is None and standing.can_finish_trial:
+        st.button(
+            "I am done with this target",
+            key=f"leave-{trial.id}",
+            on_click=finish,
+            args=(standing.participant.id, trial.id),
+        )
+
+
+def finish(participant_id: int, trial_id: int) -> None:
+    """Leave a target behind, or say why not."""
+    try:
+        session.open_store().finish_trial(participant_id, trial_id)
+    except StudyError as error:
+        session.tell(session.sentence(error))
 
 
 def _without_words(standing: Standing, trial: Trial, number: int) -> None:
@@ -99,6 +120,7 @@ def _without_words(standing: Standing, trial: Trial, number: int) -> None:
             NO_PROMPT,
         ),
     )
+    _leave(standing, trial)
 
 
 def _generate(

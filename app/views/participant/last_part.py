@@ -14,8 +14,9 @@ from app.wire import image_address, round_to_json
 from clpips.errors import StudyError
 
 DUEL = 2  # images of a pair
+PAIR = "Which of the two looks more like the target?"
 _HEADINGS = {
-    "generating": "Two more pictures are being drawn",
+    "generating": "More pictures are being drawn",
     "ranking": "Which looks most like the target?",
     "ranked": "Your ranking",
 }
@@ -48,9 +49,9 @@ def draw(standing: Standing, token: str) -> None:
             _onward(standing, current.id)
             return
         is_drawn = standing.phase == "ranking" and current.kind != "duel"
-        look.heading(
-            _HEADINGS.get(standing.phase, ""), under=_EXPLAINED if is_drawn else "", level=2
-        )
+        is_pair = current.kind == "duel" and standing.phase == "ranking"
+        words = PAIR if is_pair else _HEADINGS.get(standing.phase, "")
+        look.heading(words, under=_EXPLAINED if is_drawn else "", level=2)
         board(
             round_to_json(session.open_store(), current),
             who=session.outbox_name(standing.participant),

@@ -21,7 +21,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
     makers = standing.study.settings.makers
     if not images or not all(can_start_from_image(maker) for maker in makers):
         return
-    chosen = _chosen(images, session.start_of(trial.id, number))
+    chosen = _start(standing, trial, number)
     if chosen is not None:
         _show_chosen(chosen, trial, number)
         return
@@ -48,7 +48,7 @@ def strength(trial_id: int, number: int) -> float:
 
 def chosen_candidate(standing: Standing, trial: Trial, number: int) -> int | None:
     """The candidate to start from; ``None`` to start from nothing."""
-    chosen = _chosen(_images(standing), session.start_of(trial.id, number))
+    chosen = _start(standing, trial, number)
     return None if chosen is None else chosen.id
 
 
@@ -61,8 +61,12 @@ def _images(standing: Standing) -> list[Candidate]:
     return found
 
 
-def _chosen(images: list[Candidate], candidate_id: int | None) -> Candidate | None:
-    return next((each for each in images if each.id == candidate_id), None)
+def _start(standing: Standing, trial: Trial, number: int) -> Candidate | None:
+    """What was chosen; after a failed or cancelled drawing, what that one was to start from."""
+    images, lost = _images(standing), standing.setback
+    before = next((each.id for each in images if lost and each.image == lost.start), None)
+    wanted = session.start_of(trial.id, number, default=before)
+    return next((each for each in images if each.id == wanted), None)
 
 
 def _show_chosen(chosen: Candidate, trial: Trial, number: int) -> None:

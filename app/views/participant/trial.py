@@ -11,7 +11,6 @@ from app.views import look
 from app.views.participant import beside, compose
 from app.views.participant.progress import segments, what_comes_last
 from app.wire import image_address, round_to_json
-from clpips.errors import StudyError
 from clpips.types import Round, Trial
 
 _HEADINGS = {
@@ -91,19 +90,12 @@ def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
             type="secondary" if standing.can_request_round else "primary",
             key=f"done-{trial.id}-{number}",
             disabled=not standing.can_finish_trial,
-            on_click=_finish,
+            on_click=compose.finish,
             args=(standing.participant.id, trial.id),
         )
     is_last = standing.done_trials == len(standing.trials) - 1
     after = what_comes_last(standing) if is_last else ""
     look.note(f"{_what_remains(standing)} {after}".strip())
-
-
-def _finish(participant_id: int, trial_id: int) -> None:
-    try:
-        session.open_store().finish_trial(participant_id, trial_id)
-    except StudyError as error:
-        session.tell(session.sentence(error))
 
 
 def _what_remains(standing: Standing) -> str:

@@ -136,7 +136,7 @@ def lost(duels: Sequence[Duel]) -> str:
         "same order."
         if alike
         else "",
-        f"{plural(len(ended) - alike, 'pair')} failed otherwise: "
+        f"{plural(len(ended) - alike, 'pair')} could not be shown: "
         + "; ".join(f"{count} × {why}" for why, count in reasons.most_common())
         + "."
         if reasons

@@ -24,7 +24,7 @@ def draw(store: Store, study: Study) -> None:
         ("Made", moment(study.created_at)),
         ("Candidates a round", str(settings.candidates)),
         ("Rounds a target", f"{settings.min_rounds} to {settings.max_rounds}"),
-        ("Image size", f"{settings.image_size} × {settings.image_size} pixels"),
+        ("Image size", settings_words.image_size(settings)),
         ("Images made by", settings_words.ways(settings)),
         ("Network under the metric", NETWORKS.get(settings.backbone, settings.backbone)),
         ("Hidden repeats", _count(settings.repeats, "board")),

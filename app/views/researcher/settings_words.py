@@ -34,6 +34,15 @@ def options(given: Mapping[str, Any]) -> str:
     return ", ".join(told) or AS_IT_COMES
 
 
+def image_size(settings: StudySettings) -> str:
+    """How large images are; some makers have a size of their own."""
+    asked = f"{settings.image_size} × {settings.image_size} pixels"
+    own = settings.maker_options.get("native_size") or kind_of(settings.maker) == "tiny"
+    if any(arm.options.get("native_size") or kind_of(arm.maker) == "tiny" for arm in settings.arms):
+        own = True
+    return f"{asked}; models draw in their own size, tiny in 64 × 64" if own else asked
+
+
 def ways(settings: StudySettings) -> str:
     """What makes the images, in one line."""
     if not settings.arms:
