@@ -190,7 +190,6 @@ def test_the_progress_tab_compares_only_what_a_study_compares(store: Store) -> N
 def test_the_settings_tab_tells_what_a_study_compares(store: Store) -> None:
     study = arms_study(
         store,
-        mixes_arms=True,
         guidance=("none", "personal"),
         duels=3,
         choice="nearest",
@@ -198,7 +197,7 @@ def test_the_settings_tab_tells_what_a_study_compares(store: Store) -> None:
     )
     text = page_of(study, "Settings")
     for words in (
-        "2 ways, see below; every board mixes images of all",
+        "2 ways, see below; each round is made by one of them, in random turns",
         "Built-in small diffusion model",
         "steps 5, guidance 3",
         "one of these by chance: No metric, Their personal metric",
