@@ -223,3 +223,14 @@ def test_the_settings_tab_of_a_plain_study_stays_plain(store: Store) -> None:
 )
 def test_makers_are_called_as_in_the_form(maker: str, words: str) -> None:
     assert settings_words.made_by(maker) == words
+
+
+def test_the_list_of_participants_says_what_each_is_shown(store: Store) -> None:
+    compared = empty_study(store, guidance=("stock", "personal"))
+    for _ in range(2):
+        person(store, compared)
+    store.add_participant(compared.id)  # has not begun, so nothing is drawn for them yet
+    text = page_of(compared, "Progress").split("Metrics shown between rounds")[0]
+    assert "Shown between rounds" in text
+    assert text.count("Stock LPIPS") == text.count("Their personal metric") == 1
+    assert "Shown between rounds" not in page_of(empty_study(store), "Progress")

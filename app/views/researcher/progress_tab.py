@@ -11,6 +11,7 @@ from app import charts, session
 from app.records import Cost, ParticipantProgress, Wait
 from app.store import Store
 from app.views.researcher import arms_report, invitations, jobs
+from app.views.researcher.advanced_fields import GUIDANCE_WORDS
 from app.views.researcher.live import redrawn
 from app.views.researcher.markup import (
     Column,
@@ -24,8 +25,8 @@ from app.views.researcher.markup import (
     table,
 )
 from app.views.researcher.studies import join_link
-from app.views.researcher.words import PHASES, ago, plural
-from clpips.types import Study
+from app.views.researcher.words import MISSING, PHASES, ago, plural
+from clpips.types import Participant, Study
 
 COLUMNS = (
     Column("Participant", head=True),
@@ -65,7 +66,12 @@ def live(study_id: int) -> None:
     columns, has_last_part = COLUMNS, any(person.boards for person in people)
     if has_last_part:
         columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
-    show(table(columns, [_row(person, has_last_part=has_last_part) for person in people]))
+    rows = [_row(person, has_last_part=has_last_part) for person in people]
+    if len(store.study(study_id).settings.guidance) > 1:
+        columns = (*columns, Column("Shown between rounds"))
+        told = [_guidance(person.participant) for person in people]
+        rows = [(*row, words) for row, words in zip(rows, told, strict=True)]
+    show(table(columns, rows))
     moments = store.ranking_moments(study_id)
     if charts.is_worth_a_line(moments):
         st.space("small")
@@ -131,6 +137,11 @@ def joining(store: Store, study: Study) -> None:
     if right.button("Open the study", width="stretch"):
         store.set_study_open(study.id, True)
         st.rerun()
+
+
+def _guidance(participant: Participant) -> str:
+    """Which metric somebody is shown, once it is drawn."""
+    return MISSING if participant.started_at is None else GUIDANCE_WORDS[participant.guidance]
 
 
 def _row(person: ParticipantProgress, *, has_last_part: bool) -> tuple[str, ...]:
