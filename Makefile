@@ -13,9 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 run: weights ## start the app and its worker; Ctrl-C stops both
 	$(BIN)/python -m app
 
-# Two processes: while a browser waits in one, the other computes. The browser's tests come first.
+# Three processes: while browsers wait in two, the third computes. The browser's tests come first.
 test: weights chromium ## run every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed ## lint, types, import contracts, docs
 	$(BIN)/ruff check .

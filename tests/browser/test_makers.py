@@ -25,7 +25,7 @@ from app.records import RankedRound
 from app.settings import Settings
 from app.store import Store
 from app.views.researcher.maker_fields import ABOUT, KINDS, TINY
-from clpips.makers import NO_PROMPT
+from clpips.makers import NO_PROMPT, kind_of
 from clpips.types import Candidate, Study, StudySettings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -168,7 +168,7 @@ def test_a_study_with_this_maker_is_made_in_the_form_and_ranked(
     assert list(drawn) == shown
     assert ranked.round.prompt == case.prompt
     for each in drawn.values():
-        assert (each.provenance.maker, each.provenance.prompt) == (kind, case.prompt)
+        assert (kind_of(each.provenance.maker), each.provenance.prompt) == (kind, case.prompt)
         case.check(each, stage)
     assert ranked.round.ranking is not None
     assert [drawn[shown[index]].id for index in (2, 0, 3, 1)] == list(ranked.round.ranking.order)
