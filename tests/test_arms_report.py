@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from signed_in import signed_in_store, study_page
 from staged import empty_study, person, picture
-from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from app.records import ArmBoard, ArmImage, GuidanceCount
-from app.session import RESEARCHER_COOKIE
 from app.store import Store
 from app.views.researcher import settings_words
 from app.views.researcher.arms_report import beats, guidance_rows, maker_rows
@@ -26,18 +24,7 @@ _pictures, _clicks = itertools.count(70_000), itertools.count(1)
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("CLPIPS_DATA", str(tmp_path / "data"))
-    made = Store(tmp_path / "data")
-    made.add_session("a-secret-of-the-researcher", datetime.now(UTC) + timedelta(hours=1))
-    jar = {RESEARCHER_COOKIE: "a-secret-of-the-researcher"}
-    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
-    return made
-
-
-def study_page() -> None:
-    from app.views.researcher.study import page
-
-    page()
+    return signed_in_store(tmp_path, monkeypatch)
 
 
 def page_of(study: Study, tab: str) -> str:

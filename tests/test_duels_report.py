@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from judged import judge, judged_study
+from signed_in import signed_in_store, study_page
 from staged import empty_study, person, rank_once
-from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from app.session import RESEARCHER_COOKIE
 from app.store import Store
 from app.views.researcher import duels_report
 from app.views.researcher.duels_report import TITLE, counting, duels_csv, found_in, lost
@@ -22,18 +20,7 @@ from clpips.types import Study
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("CLPIPS_DATA", str(tmp_path / "data"))
-    made = Store(tmp_path / "data")
-    made.add_session("a-secret-of-the-researcher", datetime.now(UTC) + timedelta(hours=1))
-    jar = {RESEARCHER_COOKIE: "a-secret-of-the-researcher"}
-    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
-    return made
-
-
-def study_page() -> None:
-    from app.views.researcher.study import page
-
-    page()
+    return signed_in_store(tmp_path, monkeypatch)
 
 
 def report(study: Study, tab: str = "Fit & report") -> str:

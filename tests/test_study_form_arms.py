@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pictures import scene
-from streamlit.runtime.context import ContextProxy
+from signed_in import signed_in_store
 from streamlit.testing.v1 import AppTest
 
-from app.session import RESEARCHER_COOKIE
 from app.store import Store
 from app.views.researcher import advanced_fields, maker_fields
 from app.views.researcher.arm_fields import ArmAnswers, SeveralAnswers
@@ -25,13 +23,8 @@ from clpips.types import MakerArm, Study
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("CLPIPS_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(maker_fields, "TINY", tmp_path)  # the form offers it where it is there
-    made = Store(tmp_path / "data")
-    made.add_session("a-secret-of-the-researcher", datetime.now(UTC) + timedelta(hours=1))
-    jar = {RESEARCHER_COOKIE: "a-secret-of-the-researcher"}
-    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
-    return made
+    return signed_in_store(tmp_path, monkeypatch)
 
 
 def studies_page() -> None:

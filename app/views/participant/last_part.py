@@ -48,10 +48,10 @@ def draw(standing: Standing, token: str) -> None:
             look.heading("One set less", under=_LOST[current.state], level=2)
             _onward(standing, current.id)
             return
-        is_drawn = standing.phase == "ranking" and current.kind != "duel"
-        is_pair = current.kind == "duel" and standing.phase == "ranking"
-        words = PAIR if is_pair else _HEADINGS.get(standing.phase, "")
-        look.heading(words, under=_EXPLAINED if is_drawn else "", level=2)
+        words, under = _HEADINGS.get(standing.phase, ""), ""
+        if standing.phase == "ranking":
+            words, under = (PAIR, "") if current.kind == "duel" else (words, _EXPLAINED)
+        look.heading(words, under=under, level=2)
         board(
             round_to_json(session.open_store(), current),
             who=session.outbox_name(standing.participant),
