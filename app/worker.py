@@ -69,7 +69,8 @@ class Worker:
         self.stopping = threading.Event()
         self._running: set[JobWatch] = set()
         self._lock = threading.Lock()
-        self._prepared, self._look_again = False, 0.0
+        self._preparing: threading.Thread | None = None
+        self._look_again = 0.0
 
     def run(self) -> bool:
         """Work until :meth:`stop`, then put back what is unfinished.
@@ -92,6 +93,8 @@ class Worker:
         for thread in threads:
             thread.join(STOP_SECONDS / len(threads))
         log.info("%s ends, %d jobs put back", self.name, self.store.release(self.name))
+        if self._preparing is not None:
+            threads.append(self._preparing)
         return not any(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
@@ -154,15 +157,15 @@ class Worker:
         It takes longer than many images do. Weights are left until they are asked for: they may
         have to be downloaded, and fill the memory.
         """
-        if self._prepared or time.monotonic() < self._look_again:
+        if self._preparing is not None or time.monotonic() < self._look_again:
             return
         self._look_again = time.monotonic() + PREPARE_SECONDS
         studies = [each for each in self.store.studies() if each.is_open]
         kinds = {kind_of(maker) for each in studies for maker in each.settings.makers}
         if kinds & SLOW_TO_START:
-            self._prepared = True
-            importlib.import_module("clpips.generation.loaded")
-            log.info("ready for diffusion models")
+            # Beside the loop: it can take a minute, and other makers need nothing of it.
+            self._preparing = threading.Thread(target=_ready_for_diffusion, daemon=True)
+            self._preparing.start()
 
     def _keep_leases(self) -> None:
         """Tell the store that this worker lives and that its jobs are still being done."""
@@ -194,6 +197,15 @@ def is_gone(worker: str) -> bool:
     except PermissionError:  # somebody else's, but there
         return False
     return False
+
+
+def _ready_for_diffusion() -> None:
+    try:
+        importlib.import_module("clpips.generation.loaded")
+    except Exception:  # the job that needs it will say what is wrong
+        log.exception("diffusion models could not be prepared")
+    else:
+        log.info("ready for diffusion models")
 
 
 def work_of(kind: JobKind) -> Work:

@@ -349,4 +349,18 @@ def test_an_idle_worker_prepares_for_the_models_of_open_studies(
     worker._prepare()
     worker._look_again = 0.0
     worker._prepare()
+    if worker._preparing is not None:
+        worker._preparing.join(10)
     assert imported == (["clpips.generation.loaded"] if is_prepared else [])
+
+
+def test_the_loop_goes_on_while_the_worker_prepares(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = threading.Event()
+    monkeypatch.setattr(worker_module, "_ready_for_diffusion", lambda: ready.wait(30))
+    empty_study(store, maker="tiny")
+    started = time.monotonic()
+    Worker(store.settings)._prepare()
+    assert time.monotonic() - started < 10
+    ready.set()
