@@ -24,7 +24,7 @@ from test_participant import DESK, PHONE, Visitor
 from app.records import RankedRound
 from app.settings import Settings
 from app.store import Store
-from app.views.researcher.maker_fields import ABOUT, KINDS, TINY
+from app.views.researcher.maker_fields import ABOUT, KINDS
 from clpips.makers import NO_PROMPT, kind_of
 from clpips.types import Candidate, Study, StudySettings
 
@@ -146,12 +146,9 @@ CASES = {
     "pool": Case(fill_pool, from_the_pool, NO_PROMPT),
     "tiny": Case(fill_tiny, two_steps),
 }
-NO_TINY = pytest.mark.skipif(not TINY.is_dir(), reason=f"{TINY} is not made yet")
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=NO_TINY if kind == "tiny" else ()) for kind in CASES]
-)
+@pytest.mark.parametrize("kind", CASES)
 def test_a_study_with_this_maker_is_made_in_the_form_and_ranked(
     stage: Stage, researcher: Page, participant: Visitor, kind: str
 ) -> None:
