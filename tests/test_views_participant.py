@@ -174,14 +174,19 @@ def test_an_empty_prompt_is_one_sentence_and_asks_for_nothing(
     assert floor.store.standing(person.id).rounds == ()
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [("a ball\0", "plain text"), ("a ball " * 300, "at most 2000 characters, got 2099")],
+)
 def test_an_impossible_prompt_is_one_sentence_and_the_text_is_kept(
-    floor: Floor, person: Participant
+    floor: Floor, person: Participant, words: str, problem: str
 ) -> None:
     page = visit(p=TOKEN)
-    page.text_area[0].set_value("a ball\0")
+    page.text_area[0].set_value(words)
     press(page, "Generate")
-    assert "plain text" in page.warning[0].value
-    assert page.text_area[0].value == "a ball\0"
+    assert problem in page.warning[0].value
+    assert page.text_area[0].value == words
+    assert floor.store.standing(person.id).rounds == ()
 
 
 def test_characters_that_work_unseen_are_left_out_of_a_prompt() -> None:

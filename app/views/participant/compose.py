@@ -14,7 +14,6 @@ from app.views import look
 from app.views.participant import guidance, starting_image
 from app.views.participant.beside import nearest
 from clpips.errors import StudyError
-from clpips.generation.protocol import MAX_PROMPT
 from clpips.makers import NO_PROMPT
 from clpips.types import Round, Trial
 
@@ -50,7 +49,6 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
             "Your description",
             key=key,
             height=124,
-            max_chars=MAX_PROMPT,
             placeholder=_EXAMPLE,
         )
         with st.container(horizontal=True, vertical_alignment="center"):
