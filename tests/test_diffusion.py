@@ -203,6 +203,7 @@ def test_withheld_images_never_enter_silently(maker: Diffusers, withholding: Any
         ({"scheduler": "magic"}, "scheduler must be one of ddim"),
         ({"dtype": "int8"}, "dtype must be one of auto"),
         ({"negative_prompt": 3}, "negative_prompt must be a text"),
+        ({"negative_prompt": "a" * 2001}, "at most 2000 characters, got 2001"),
         ({"cfg": 3}, "an option of a diffusers model must be one of steps"),
     ],
 )

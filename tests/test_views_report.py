@@ -5,19 +5,17 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import compared
 import pytest
 import staged
+from signed_in import signed_in_store, study_page
 from staged import add_vectors, empty_study, job, person, rank_once, ranked_study
-from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from app.records import Fit
-from app.session import RESEARCHER_COOKIE
 from app.store import Store
 from app.views.researcher import report_words, words
 from app.views.researcher.markup import MORE
@@ -29,25 +27,10 @@ from clpips.watch import Watch
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("CLPIPS_DATA", str(tmp_path / "data"))
     # The same rankings whatever ran before: where a difference of rounded numbers would not agree
     # with them, the report shows one digit more.
     monkeypatch.setattr(staged, "_clicks", itertools.count(1))
-    return Store(tmp_path / "data")
-
-
-@pytest.fixture(autouse=True)
-def signed_in(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser's cookies, which Streamlit's test runner does not have."""
-    jar = {RESEARCHER_COOKIE: "a-secret-of-the-researcher"}
-    monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
-    store.add_session(jar[RESEARCHER_COOKIE], datetime.now(UTC) + timedelta(hours=1))
-
-
-def study_page() -> None:
-    from app.views.researcher.study import page
-
-    page()
+    return signed_in_store(tmp_path, monkeypatch)
 
 
 def opened(study: Study, whose: str = "Ada 1", tab: str = "Fit & report") -> AppTest:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
+from signed_in import study_page
 from sqlite_utils.utils import sqlite3
 from staged import add_vectors, empty_study, job, person, rank_once, ranked_study
 from streamlit.runtime.context import ContextProxy
@@ -54,12 +55,6 @@ def signed_in(store: Store, cookies: dict[str, str]) -> None:
 
 def studies_page() -> None:
     from app.views.researcher.studies import page
-
-    page()
-
-
-def study_page() -> None:
-    from app.views.researcher.study import page
 
     page()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from signed_in import study_page
 from staged import add_vectors, empty_study, job, ranked_study
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
@@ -42,12 +43,6 @@ def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def signed_in(store: Store, cookies: dict[str, str]) -> None:
     store.add_session("a-secret-of-the-researcher", datetime.now(UTC) + timedelta(hours=1))
     cookies[RESEARCHER_COOKIE] = "a-secret-of-the-researcher"
-
-
-def study_page() -> None:
-    from app.views.researcher.study import page
-
-    page()
 
 
 def selftest() -> None:

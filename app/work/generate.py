@@ -67,11 +67,11 @@ def _board(
     store: Store, job: Job, asked: Round, watch: Watch
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
     """A round's images to show, and what the job's result says about their choice."""
-    choice = None if asked.kind == "duel" else _choice(store, job, asked)
-    if asked.kind == "duel" or choice is not None or job.payload.get("arms"):
-        watch = _hushed(watch)
     if asked.kind == "duel":
-        return _duel(store, job, asked, watch)
+        return _duel(store, job, asked, _hushed(watch))
+    choice = _choice(store, job, asked)
+    if choice is not None or job.payload.get("arms"):
+        watch = _hushed(watch)
     count = job.payload["count"] if choice is None else choice.study.settings.made_per_round
     share = 1.0 if choice is None else DRAWING_SHARE
     made = _made(store, job.payload, asked, count, part(watch, 0.0, share))

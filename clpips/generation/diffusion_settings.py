@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from clpips.errors import GenerationError
+from clpips.generation.protocol import MAX_PROMPT
 
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -62,8 +63,13 @@ class DiffusionSettings:
             raise GenerationError(f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}")
         for name in ("negative_prompt", "revision"):
             value = getattr(self, name)
-            if not isinstance(value, str | None) or len(value or "") > 2000:
-                raise GenerationError(f"{name} must be a text of at most 2000 characters")
+            if not isinstance(value, str | None):
+                raise GenerationError(f"{name} must be a text, got {value!r}")
+            if len(value or "") > MAX_PROMPT:
+                raise GenerationError(
+                    f"{name} must be a text of at most {MAX_PROMPT} characters, "
+                    f"got {len(value or '')}"
+                )
 
     @classmethod
     def of(cls, options: Mapping[str, Any], default: DiffusionSettings) -> DiffusionSettings:

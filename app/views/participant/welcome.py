@@ -36,8 +36,8 @@ def draw() -> None:
 
 def size_of(store: Store, study: Study) -> str:
     """How much a study asks for, in words."""
-    targets, rounds = len(store.targets(study.id)), study.settings.min_rounds
     settings = study.settings
+    targets, rounds = len(store.targets(study.id)), settings.min_rounds
     boards = settings.repeats + settings.calibration + settings.duels
     last = f" · then up to {boards} {'set' if boards == 1 else 'sets'} to rank" if boards else ""
     return (

@@ -120,9 +120,7 @@ def _diffusers(prefix: str) -> MakerAnswers:
         format_func=lambda name: name or AS_IT_COMES.capitalize(),
         key=_key(prefix, "scheduler"),
     )
-    negative = st.text_input(
-        "Negative prompt (optional)", max_chars=2000, key=_key(prefix, "negative")
-    )
+    negative = st.text_input("Negative prompt (optional)", key=_key(prefix, "negative"))
     native = st.toggle("Make images at the model’s own size", True, key=_key(prefix, "native"))
     options: dict[str, Any] = {"steps": int(steps), "native_size": bool(native)}
     if guidance is not None:

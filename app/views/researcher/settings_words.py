@@ -37,9 +37,11 @@ def options(given: Mapping[str, Any]) -> str:
 def image_size(settings: StudySettings) -> str:
     """How large images are; some makers have a size of their own."""
     asked = f"{settings.image_size} × {settings.image_size} pixels"
-    own = settings.maker_options.get("native_size") or kind_of(settings.maker) == "tiny"
-    if any(arm.options.get("native_size") or kind_of(arm.maker) == "tiny" for arm in settings.arms):
-        own = True
+    makers = (
+        (settings.maker, settings.maker_options),
+        *((a.maker, a.options) for a in settings.arms),
+    )
+    own = any(kind_of(maker) == "tiny" or given.get("native_size") for maker, given in makers)
     return f"{asked}; models draw in their own size, tiny in 64 × 64" if own else asked
 
 
