@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from clpips.errors import Cancelled
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.protocol import Request
 from clpips.generation.scenes.grammar import parse
+from clpips.generation.tiny import lessons, shapes
 from clpips.generation.tiny import make as making
 from clpips.generation.tiny import pictures as pictures_module
 from clpips.generation.tiny.assemble import assemble
@@ -68,7 +71,7 @@ def line() -> nn.Module:
 
 
 def taught(model: nn.Module, folder: Path, course: Course, watch: Watch = Watch()) -> None:  # noqa: B008 # frozen
-    def loss(chance: torch.Generator) -> torch.Tensor:
+    def loss(chance: torch.Generator, _: int) -> torch.Tensor:
         x = torch.randn(16, 2, generator=chance)
         wrong: torch.Tensor = ((model(x) - x.sum(dim=1, keepdim=True)) ** 2).mean()
         return wrong
@@ -107,6 +110,55 @@ def test_a_course_learns_and_logs_its_losses(
     rows = [json.loads(row) for row in (tmp_path / "line.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(10, 601, 10))
     assert rows[-1]["loss"] < 0.05 * rows[0]["loss"]
+
+
+def test_a_tokenizer_numbers_the_same_words_the_same() -> None:
+    texts = [each.text for each in captions(1, 200)]
+    first, *others = (shapes.tokenizer_of(texts) for _ in range(4))
+    assert all(each.get_vocab() == first.get_vocab() for each in others)
+    assert first.tokenize("a red ball, flat") == [
+        "a</w>",
+        "red</w>",
+        "ball</w>",
+        ",</w>",
+        "flat</w>",
+    ]
+
+
+def test_later_steps_of_the_denoiser_heed_the_noisiest_images_as_much_as_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures_module, "SHARD", 4)
+    seen = drawn("model", 4, tmp_path, Watch())
+    tokenizer = shapes.tokenizer_of(seen.texts)
+    told: list[lessons.Loss] = []
+    monkeypatch.setattr(lessons, "train", lambda _models, loss, *_rest: told.append(loss))
+    blank = torch.zeros(4, shapes.LATENT_CHANNELS, shapes.LATENT_SIDE, shapes.LATENT_SIDE)
+    times: list[torch.Tensor] = []
+
+    class Silent(nn.Module):
+        def forward(self, noisy: torch.Tensor, at: torch.Tensor, _words: torch.Tensor) -> Any:
+            times.append(at)
+            return SimpleNamespace(sample=torch.zeros_like(noisy))
+
+    lessons.teach_denoiser(
+        Silent(),  # type: ignore[arg-type] # what a UNet that knows nothing would say
+        shapes.scheduler(),
+        making.text_encoder_of(shapes.clip(tokenizer)),
+        tokenizer,
+        seen,
+        lessons.Latents(blank, blank, 1.0),
+        Syllabus().denoiser,
+        tmp_path,
+        Watch(),
+    )
+    early, late = (
+        float(told[0](torch.Generator().manual_seed(1), step)) for step in (0, lessons.DETAIL_STEPS)
+    )
+    # Without an image in it, the velocity is √ᾱ · noise.
+    signal = shapes.scheduler().alphas_cumprod[times[-1]]
+    assert late == pytest.approx(float(signal.mean()), rel=0.02)
+    assert early > 1.3 * late  # the detail is where little noise is
 
 
 def test_the_whole_way_ends_in_a_folder_that_diffusers_runs(

@@ -15,6 +15,7 @@ from clpips.generation.tiny import shapes
 from clpips.generation.tiny.captions import COLOURS, KINDS
 from clpips.generation.tiny.make import Parts, Syllabus
 from clpips.generation.tiny.pictures import SIDE
+from clpips.generation.tiny.training import LOG_EVERY
 
 HALF = torch.float16
 
@@ -30,7 +31,7 @@ def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path
     """
     parts.autoencoder.register_to_config(scaling_factor=parts.scale)
     pipeline = StableDiffusionPipeline(
-        vae=parts.autoencoder.to(HALF),
+        vae=parts.autoencoder.to(HALF, memory_format=torch.contiguous_format),
         text_encoder=parts.text_encoder.to(HALF),
         tokenizer=parts.tokenizer,
         unet=parts.denoiser.to(HALF, memory_format=torch.contiguous_format),
@@ -60,15 +61,15 @@ def _processor() -> CLIPImageProcessor:
 def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, object]:
     """How the model was made, for people and programs."""
     losses = {}
-    for course in (syllabus.clip, syllabus.autoencoder, syllabus.denoiser):
+    for course in syllabus.courses:
         log = (trained_in / f"{course.name}.jsonl").read_text(encoding="utf-8")
         rows = [json.loads(line) for line in log.splitlines()]
         losses[course.name] = {
             **asdict(course),
             "first_loss": rows[0]["loss"],
             "last_loss": rows[-1]["loss"],
-            "hours": round(sum(row["seconds"] for row in rows) / 3600, 2),
-            "hours_at_its_fastest": round(_fastest(rows, course.steps) / 3600, 2),
+            "core_hours": round(sum(row["seconds"] * row["threads"] for row in rows) / 3600, 2),
+            "core_hours_at_its_fastest": round(_fastest(rows, course.steps) / 3600, 2),
         }
     models = {"clip": parts.clip, "autoencoder": parts.autoencoder, "denoiser": parts.denoiser}
     return {
@@ -83,12 +84,9 @@ def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, obj
 
 
 def _fastest(rows: list[dict[str, float]], steps: int) -> float:
-    """Seconds of all steps at the pace of the fastest logged stretch."""
-    ends = [0.0, *(row["step"] for row in rows)]
-    pace = min(
-        row["seconds"] / (row["step"] - begin) for begin, row in zip(ends, rows, strict=False)
-    )
-    return steps * pace
+    """Seconds of one core for all steps, at the pace of the fastest whole stretch in the log."""
+    whole = [row for row in rows if row["steps"] >= min(LOG_EVERY, steps)]
+    return steps * min(row["seconds"] * row["threads"] / row["steps"] for row in whole)
 
 
 def _card(name: str, record: dict[str, object]) -> str:
@@ -112,8 +110,8 @@ its pictures are small and plain.
   {len(COLOURS)} colours ({", ".join(COLOURS)}), with places, lights, sizes, sides, counts and
   styles. Other words are not understood.
 - **How**: `python -m clpips.generation.tiny train`, seeded and resumable; steps, rates, seeds and
-  losses are in `tiny/training.json`, with the hours that passed on two cores beside other work, and
-  the hours that the same steps take at the fastest pace logged.
+  losses are in `tiny/training.json`, with the hours of one core that passed beside other work, and
+  those that the same steps take at the fastest pace logged; two cores halve them.
 - **Limits**: it was taught nothing but these words. It has no safety checker; there is nothing
   unsafe in what it was taught.
 - **Licence**: that of the project, BSD-2-Clause.

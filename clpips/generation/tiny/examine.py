@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
+from diffusers import AutoencoderKL
 
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.protocol import Request
 from clpips.generation.tiny.captions import Caption
 from clpips.generation.tiny.judges import Verdict, judge, judges
+from clpips.generation.tiny.lessons import tensor
 from clpips.generation.tiny.make import Syllabus
 from clpips.generation.tiny.maker import SETTINGS
 from clpips.generation.tiny.pictures import SIDE, Array, drawn, questions, rendered
@@ -27,15 +30,18 @@ def examine(work: Path, models: Path, watch: Watch) -> dict[str, Verdict]:
 
     Returns:
         ``tiny``, the model's pictures; ``scenes``, the renderer's for the same captions: the
-        ceiling; ``shuffled``, the model's beside other captions: the floor.
+        ceiling; ``autoencoder``, those as the model's autoencoder gives them back: the ceiling of
+        a perfect denoiser; ``shuffled``, the model's beside other captions: the floor.
     """
     by = judges(work, watch)
     asked = questions(QUESTIONS, drawn("model", Syllabus().pictures, work / "pictures", watch))
     made = _made(models, asked, watch)
     elsewhere = np.roll(made, 7 * QUESTIONS // 20, axis=0)
+    scenes = rendered(asked).pixels
     return {
         "tiny": judge(by, made, asked),
-        "scenes": judge(by, rendered(asked).pixels, asked),
+        "scenes": judge(by, scenes, asked),
+        "autoencoder": judge(by, _given_back(models, scenes), asked),
         "shuffled": judge(by, elsewhere, asked),
     }
 
@@ -49,3 +55,13 @@ def _made(models: Path, asked: tuple[Caption, ...], watch: Watch) -> Array:
         (made,) = maker.generate(Request(each.text, number, 1, SIDE, SIDE))
         pixels.append(np.asarray(made.image))
     return np.stack(pixels)
+
+
+@torch.no_grad()
+def _given_back(models: Path, pixels: Array) -> Array:
+    """(n, 64, 64, 3) through the autoencoder and back."""
+    model = AutoencoderKL.from_pretrained(models / "tiny", subfolder="vae", dtype=torch.float32)
+    back = model.decode(model.encode(tensor(pixels)).latent_dist.mean).sample
+    bytes_ = ((back.clamp(-1, 1) + 1) * 127.5).round().byte()
+    found: Array = bytes_.permute(0, 2, 3, 1).numpy()
+    return found

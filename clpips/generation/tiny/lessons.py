@@ -19,13 +19,19 @@ from clpips.generation.tiny.training import Chance, Course, train
 from clpips.metric import CLPIPS
 from clpips.watch import Watch
 
-KL_SHARE = 1e-5
+KL_SHARE = 1e-6
 LPIPS_SHARE = 0.5
+LPIPS_PICTURES = 2
+"""How many of a batch are compared by LPIPS, which takes as long as the rest of a step."""
 UNCONDITIONED = 0.1
 """Share of captions that are replaced by nothing, for classifier-free guidance."""
 SNR_LIMIT = 5.0
+DETAIL_STEPS = 2600
+"""How many steps weigh detail; later ones weigh all noises alike. The words matter most where
+there is the most noise, which the weights for detail hardly count: with them alone, kinds are
+learnt late."""
 
-PAIRS_AT_ONCE, PICTURES_AT_ONCE, LATENTS_AT_ONCE = 128, 16, 64
+PAIRS_AT_ONCE, PICTURES_AT_ONCE, LATENTS_AT_ONCE = 128, 8, 64
 
 
 def tensor(pixels: Array) -> torch.Tensor:
@@ -57,7 +63,7 @@ def teach_clip(
     """Tell which caption belongs to which picture (Radford et al. 2021, section 2.3)."""
     ids = tokens(tokenizer, seen.texts)
 
-    def loss(chance: Chance) -> torch.Tensor:
+    def loss(chance: Chance, _: int) -> torch.Tensor:
         rows = torch.randint(len(ids), (PAIRS_AT_ONCE,), generator=chance)
         pixels = tensor(seen.pixels[rows.numpy()])
         found = model(input_ids=ids[rows], pixel_values=pixels, return_loss=True).loss
@@ -70,19 +76,29 @@ def teach_autoencoder(
     model: AutoencoderKL, seen: Pictures, course: Course, folder: Path, watch: Watch
 ) -> None:
     """Give pictures back: |difference| + ½ LPIPS + a little KL (Rombach et al. 2022, app. G)."""
-    perceptual = _lpips()
+    apart = _Apart()
 
-    def loss(chance: Chance) -> torch.Tensor:
+    def loss(chance: Chance, _: int) -> torch.Tensor:
         rows = torch.randint(len(seen.pixels), (PICTURES_AT_ONCE,), generator=chance)
         pixels = tensor(seen.pixels[rows.numpy()])
         hidden = model.encode(pixels).latent_dist
         back = model.decode(hidden.sample(generator=chance)).sample
-        apart = perceptual(back, pixels).mean()
-        wrong = functional.l1_loss(back, pixels)
-        total: torch.Tensor = wrong + LPIPS_SHARE * apart + KL_SHARE * hidden.kl().mean()
+        total: torch.Tensor = apart(back, pixels) + KL_SHARE * hidden.kl().mean()
         return total
 
     train([model], loss, course, folder, watch)
+
+
+class _Apart:
+    """How far pictures are from what they should be: |difference| + ½ LPIPS of some of them."""
+
+    def __init__(self) -> None:
+        self.perceptual = _lpips()
+
+    def __call__(self, back: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+        some = self.perceptual(back[:LPIPS_PICTURES], pixels[:LPIPS_PICTURES]).mean()
+        total: torch.Tensor = functional.l1_loss(back, pixels) + LPIPS_SHARE * some
+        return total
 
 
 def _lpips() -> nn.Module:
@@ -101,13 +117,18 @@ class Latents:
     """What the autoencoder makes of the pictures.
 
     Args:
-        mean, spread: (pictures, 8, 8, 8) of each picture's normal distribution.
+        mean, spread: (pictures, 4, 16, 16) of each picture's normal distribution.
         scale: 1 / standard deviation over all, the pipeline's ``scaling_factor``.
     """
 
     mean: torch.Tensor
     spread: torch.Tensor
     scale: float
+
+    def sample(self, rows: torch.Tensor, chance: Chance) -> torch.Tensor:
+        """(rows, 4, 16, 16) drawn from some pictures' distributions, not scaled."""
+        draw = torch.randn(self.mean[rows].shape, generator=chance)
+        return self.mean[rows] + self.spread[rows] * draw
 
 
 @torch.no_grad()
@@ -136,29 +157,39 @@ def teach_denoiser(
 ) -> None:
     """Tell the velocity from noisy latents and a caption (Salimans and Ho 2022).
 
-    Steps are weighted by min(SNR, 5) / (SNR + 1), as Hang et al. (2023) do for velocities; one
-    caption in ten is left out.
+    The first steps of the course are weighted by min(SNR, 5) / (SNR + 1), as Hang et al. (2023) do
+    for velocities, the later ones not at all; one caption in ten is left out.
     """
-    ids, nothing = tokens(tokenizer, seen.texts), tokens(tokenizer, [""])
+    read = _read(text_encoder, tokens(tokenizer, seen.texts), watch)
+    nothing = _read(text_encoder, tokens(tokenizer, [""]), watch)
     signal = scheduler.alphas_cumprod
     ratio = signal / (1 - signal)
     weights = ratio.clamp(max=SNR_LIMIT) / (ratio + 1)
     weights = weights.clamp(min=0.02)
 
-    def loss(chance: Chance) -> torch.Tensor:
-        rows = torch.randint(len(ids), (LATENTS_AT_ONCE,), generator=chance)
-        draw = torch.randn(latents.mean[rows].shape, generator=chance)
-        clean = (latents.mean[rows] + latents.spread[rows] * draw) * latents.scale
+    def loss(chance: Chance, step: int) -> torch.Tensor:
+        rows = torch.randint(len(read), (LATENTS_AT_ONCE,), generator=chance)
+        clean = latents.sample(rows, chance) * latents.scale
         noise = torch.randn(clean.shape, generator=chance)
         times = torch.randint(len(signal), (len(rows),), generator=chance)
-        blank = torch.rand(len(rows), 1, generator=chance) < UNCONDITIONED
-        with torch.no_grad():
-            words = text_encoder(torch.where(blank, nothing, ids[rows])).last_hidden_state
+        blank = torch.rand(len(rows), 1, 1, generator=chance) < UNCONDITIONED
+        words = torch.where(blank, nothing, read[rows]).float()
         noisy = scheduler.add_noise(clean, noise, times)
         wanted = scheduler.get_velocity(clean, noise, times)
         found = model(noisy, times, words).sample
         errors = ((found - wanted) ** 2).mean(dim=(1, 2, 3))
-        total: torch.Tensor = (weights[times] * errors).sum() / weights[times].sum()
+        heed = weights[times] if step < DETAIL_STEPS else torch.ones_like(errors)
+        total: torch.Tensor = (heed * errors).sum() / heed.sum()
         return total
 
     train([model], loss, course, folder, watch)
+
+
+@torch.no_grad()
+def _read(text_encoder: CLIPTextModel, ids: torch.Tensor, watch: Watch) -> torch.Tensor:
+    """(texts, 32) token numbers → (texts, 32, width): what the denoiser is told; 16 bits each."""
+    found = []
+    for start in range(0, len(ids), 512):
+        watch.report(start / len(ids), "Reading the captions")
+        found.append(text_encoder(ids[start : start + 512]).last_hidden_state.half())
+    return torch.cat(found)

@@ -20,9 +20,9 @@ from clpips.generation.tiny.pictures import drawn
 from clpips.generation.tiny.training import Course
 from clpips.watch import Watch
 
-AUTOENCODER = Course("autoencoder", steps=2500, rate=2e-3, seed=1)
+AUTOENCODER = Course("autoencoder", steps=6000, rate=2e-3, seed=1, decay=0.995)
 CLIP = Course("clip", steps=1800, rate=1e-3, seed=2)
-DENOISER = Course("denoiser", steps=5000, rate=1e-3, seed=3, decay=0.999)
+DENOISER = Course("denoiser", steps=9000, rate=1e-3, seed=3, decay=0.999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Syllabus:
     autoencoder: Course = AUTOENCODER
     clip: Course = CLIP
     denoiser: Course = DENOISER
+
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """All of them, in their order."""
+        return (self.clip, self.autoencoder, self.denoiser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def make(folder: Path, syllabus: Syllabus, watch: Watch) -> Parts:
     torch.manual_seed(syllabus.clip.seed)
     clip = shapes.clip(tokenizer)
     torch.manual_seed(syllabus.autoencoder.seed)
-    autoencoder = shapes.autoencoder()
+    autoencoder = shapes.autoencoder().to(memory_format=torch.channels_last)
     torch.manual_seed(syllabus.denoiser.seed)
     denoiser = shapes.denoiser().to(memory_format=torch.channels_last)
     teach_clip(clip, tokenizer, seen, syllabus.clip, folder, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -13,16 +14,27 @@ from clpips.generation.tiny.pictures import SIDE
 TOKENS = 32
 """Longest prompt in tokens, the marks of begin and end included; what is longer is cut off."""
 WORDS = 1024
+END = "</w>"
+"""What the tokenizer writes behind the last letter of a word."""
 WIDTH = 128
-LATENT_SIDE = 8
-LATENT_CHANNELS = 8
+LATENT_SIDE = 16
+LATENT_CHANNELS = 4
 
 
 def tokenizer_of(texts: Sequence[str]) -> CLIPTokenizer:
-    """A byte-pair tokenizer of the words in some captions; any other text is spelt in pieces."""
-    tokenizer = CLIPTokenizer().train_new_from_iterator(
+    """A byte-pair tokenizer of the words in some captions; any other text is spelt in pieces.
+
+    The library numbers the letters that end words differently each time; here they are sorted, so
+    that a training that goes on in another process reads the same numbers.
+    """
+    learnt = CLIPTokenizer().train_new_from_iterator(
         [*texts, *COLOURS, *KINDS], vocab_size=WORDS, show_progress=False
     )
+    model = json.loads(learnt.backend_tokenizer.to_str())["model"]
+    vocabulary: dict[str, int] = model["vocab"]
+    last = sorted(token for token in vocabulary if len(token.removesuffix(END)) == 1 != len(token))
+    vocabulary |= zip(last, sorted(vocabulary[token] for token in last), strict=True)
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[tuple(pair) for pair in model["merges"]])
     tokenizer.model_max_length = TOKENS
     return tokenizer
 
@@ -52,11 +64,11 @@ def clip(tokenizer: CLIPTokenizer) -> CLIPModel:
 
 
 def autoencoder() -> AutoencoderKL:
-    """64 × 64 pixels ↔ 8 × 8 latents of 8 channels, untrained."""
+    """64 × 64 pixels ↔ 16 × 16 latents of 4 channels, untrained."""
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(16, 32, 48, 64),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 24, 48),
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=8,
@@ -66,14 +78,14 @@ def autoencoder() -> AutoencoderKL:
 
 def denoiser() -> UNet2DConditionModel:
     """The network that takes noise out of latents, told a prompt; untrained."""
-    widths = (96, 128)
+    widths = (32, 96, 128)
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        down_block_types=("CrossAttnDownBlock2D",) * len(widths),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         mid_block_type="UNetMidBlock2DCrossAttn",
-        up_block_types=("CrossAttnUpBlock2D",) * len(widths),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         block_out_channels=widths,
         layers_per_block=1,
         cross_attention_dim=WIDTH,

@@ -20,7 +20,7 @@ LOG_EVERY = 50
 WARM_UP = 200
 
 Chance = torch.Generator
-Loss = Callable[[Chance], torch.Tensor]
+Loss = Callable[[Chance, int], torch.Tensor]
 Parts = dict[str, nn.Module | torch.optim.Optimizer]
 
 
@@ -55,7 +55,7 @@ def train(
 
     Args:
         models: what is trained; in the end they hold the averaged weights, if any.
-        loss_of: draws a batch and gives its loss.
+        loss_of: draws the batch of a step, counted from 0, and gives its loss.
         course: how.
         folder: of the state and the log.
         watch: progress and cancel; what was learnt up to the last save stays.
@@ -71,7 +71,7 @@ def train(
     while step < course.steps:
         for group in optimizer.param_groups:
             group["lr"] = course.rate_at(step)
-        loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step))
+        loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step), step)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
         optimizer.step()
@@ -82,7 +82,13 @@ def train(
         losses.append(loss.item())
         if step % LOG_EVERY == 0 or step == course.steps:
             took, begun = time.monotonic() - begun, time.monotonic()
-            row = {"step": step, "loss": sum(losses) / len(losses), "seconds": round(took, 1)}
+            row = {
+                "step": step,
+                "steps": len(losses),
+                "loss": sum(losses) / len(losses),
+                "seconds": round(took, 1),
+                "threads": torch.get_num_threads(),
+            }
             with (folder / f"{course.name}.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps(row) + "\n")
             losses = []
