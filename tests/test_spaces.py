@@ -167,7 +167,9 @@ def test_the_efficientnet_blocks_equal_the_network_written_out(wide, size) -> No
 
 
 def test_the_efficientnet_logits_equal_the_package_where_it_is_installed(wide) -> None:
-    package = pytest.importorskip("efficientnet_lite_pytorch")
+    package = pytest.importorskip(
+        "efficientnet_lite_pytorch", reason="a package that the tests do not install"
+    )
     path = str(efficientnet.weights_file())
     model = package.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
     image = smooth(1, (224, 224))[None]

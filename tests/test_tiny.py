@@ -17,7 +17,7 @@ from clpips.errors import Cancelled
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.protocol import Request
 from clpips.generation.scenes.grammar import parse
-from clpips.generation.tiny import lessons, shapes
+from clpips.generation.tiny import examine, lessons, shapes
 from clpips.generation.tiny import make as making
 from clpips.generation.tiny import pictures as pictures_module
 from clpips.generation.tiny.assemble import assemble
@@ -173,6 +173,9 @@ def test_the_whole_way_ends_in_a_folder_that_diffusers_runs(
     maker = Diffusers(str(tmp_path / "models" / "tiny"))
     (made,) = maker.generate(Request("a red ball", 1, 1, 64, 64, {"steps": 2}))
     assert made.image.size == (64, 64)
+    shown = rendered(captions(1, 2)).pixels
+    back = examine._given_back(tmp_path / "models", shown)
+    assert (back.shape, back.dtype) == (shown.shape, shown.dtype)
     assert "not understood" in (tmp_path / "models" / "tiny" / "README.md").read_text()
 
 

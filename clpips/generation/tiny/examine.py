@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from diffusers.image_processor import VaeImageProcessor
 
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.protocol import Request
@@ -62,6 +63,4 @@ def _given_back(models: Path, pixels: Array) -> Array:
     """(n, 64, 64, 3) through the autoencoder and back."""
     model = AutoencoderKL.from_pretrained(models / "tiny", subfolder="vae", dtype=torch.float32)
     back = model.decode(model.encode(tensor(pixels)).latent_dist.mean).sample
-    bytes_ = ((back.clamp(-1, 1) + 1) * 127.5).round().byte()
-    found: Array = bytes_.permute(0, 2, 3, 1).numpy()
-    return found
+    return np.stack([np.asarray(each) for each in VaeImageProcessor().postprocess(back)])

@@ -76,29 +76,19 @@ def teach_autoencoder(
     model: AutoencoderKL, seen: Pictures, course: Course, folder: Path, watch: Watch
 ) -> None:
     """Give pictures back: |difference| + ½ LPIPS + a little KL (Rombach et al. 2022, app. G)."""
-    apart = _Apart()
+    perceptual = _lpips()
 
     def loss(chance: Chance, _: int) -> torch.Tensor:
         rows = torch.randint(len(seen.pixels), (PICTURES_AT_ONCE,), generator=chance)
         pixels = tensor(seen.pixels[rows.numpy()])
         hidden = model.encode(pixels).latent_dist
         back = model.decode(hidden.sample(generator=chance)).sample
-        total: torch.Tensor = apart(back, pixels) + KL_SHARE * hidden.kl().mean()
+        apart = perceptual(back[:LPIPS_PICTURES], pixels[:LPIPS_PICTURES]).mean()
+        wrong = functional.l1_loss(back, pixels)
+        total: torch.Tensor = wrong + LPIPS_SHARE * apart + KL_SHARE * hidden.kl().mean()
         return total
 
     train([model], loss, course, folder, watch)
-
-
-class _Apart:
-    """How far pictures are from what they should be: |difference| + ½ LPIPS of some of them."""
-
-    def __init__(self) -> None:
-        self.perceptual = _lpips()
-
-    def __call__(self, back: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
-        some = self.perceptual(back[:LPIPS_PICTURES], pixels[:LPIPS_PICTURES]).mean()
-        total: torch.Tensor = functional.l1_loss(back, pixels) + LPIPS_SHARE * some
-        return total
 
 
 def _lpips() -> nn.Module:
