@@ -23,8 +23,9 @@ from clpips.generation.tiny import pictures as pictures_module
 from clpips.generation.tiny.assemble import assemble
 from clpips.generation.tiny.captions import COLOURS, KINDS, caption, captions
 from clpips.generation.tiny.make import Syllabus
+from clpips.generation.tiny.optimizers import Optimizers
 from clpips.generation.tiny.pictures import drawn, questions, rendered
-from clpips.generation.tiny.training import Course, train
+from clpips.generation.tiny.training import Course, Loss, train
 from clpips.watch import Watch
 
 COURSE = Course("line", steps=60, rate=1e-2, seed=3)
@@ -79,11 +80,11 @@ def taught(model: nn.Module, folder: Path, course: Course, watch: Watch = Watch(
     train([model], loss, course, folder, watch)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.9])
+@pytest.mark.parametrize(("decay", "muon"), [(0.0, False), (0.9, False), (0.9, True)])
 def test_a_course_that_was_stopped_ends_as_if_it_had_not_been(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: float, muon: bool
 ) -> None:
-    course = replace(COURSE, decay=decay)
+    course = replace(COURSE, decay=decay, muon=muon)
     whole, stopped = line(), line()
     (tmp_path / "whole").mkdir()
     (tmp_path / "stopped").mkdir()
@@ -102,14 +103,15 @@ def test_a_course_that_was_stopped_ends_as_if_it_had_not_been(
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("muon", [False, True])
 def test_a_course_learns_and_logs_its_losses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, muon: bool
 ) -> None:
     monkeypatch.setattr("clpips.generation.tiny.training.LOG_EVERY", 10)
-    taught(line(), tmp_path, replace(COURSE, steps=600))
+    taught(line(), tmp_path, replace(COURSE, steps=600, muon=muon))
     rows = [json.loads(row) for row in (tmp_path / "line.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(10, 601, 10))
-    assert rows[-1]["loss"] < 0.05 * rows[0]["loss"]
+    assert rows[-1]["loss"] < 0.1 * rows[0]["loss"]
 
 
 def test_a_tokenizer_numbers_the_last_letters_of_words_in_their_order() -> None:
@@ -121,40 +123,91 @@ def test_a_tokenizer_numbers_the_last_letters_of_words_in_their_order() -> None:
     assert tokenizer.tokenize("a red ball") == ["a</w>", "red</w>", "ball</w>"]
 
 
-def test_later_steps_of_the_denoiser_heed_the_noisiest_images_as_much_as_any(
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_muon_moves_kernels_by_steps_of_one_size_in_all_directions(
+    layout: torch.memory_format,
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Conv2d(8, 8, 3).to(memory_format=layout)
+    kernel, bias = model.parameters()
+    before = kernel.detach().clone()
+    steep = torch.logspace(0, -1, 8).view(8, 1, 1, 1)
+    kernel.grad, bias.grad = steep * torch.randn_like(kernel), torch.ones_like(bias)
+    optimizers = Optimizers(model, 0.0, muon=True)
+    optimizers.set_rate(0.1)
+    optimizers.step()
+    wished, moved = kernel.grad.flatten(1), (kernel.detach() - before).flatten(1)
+    of_wished, of_moved = torch.linalg.svdvals(wished), torch.linalg.svdvals(moved)
+    assert of_wished[0] > 8 * of_wished[-1]
+    assert of_moved[0] < 2 * of_moved[-1]
+    assert float((moved * wished).sum()) < 0
+
+
+def test_a_rate_stays_level_before_it_falls() -> None:
+    course = Course("line", steps=1000, rate=1.0, seed=1, level=0.6)
+    assert [course.rate_at(step) for step in (199, 300, 599)] == [1.0, 1.0, 1.0]
+    assert course.rate_at(800) == pytest.approx(0.525)
+    assert course.rate_at(1000) == pytest.approx(0.05)
+
+
+def test_the_denoiser_heeds_all_noises_alike_and_things_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures_module, "SHARD", 4)
     seen = drawn("model", 4, tmp_path, Watch())
     tokenizer = shapes.tokenizer_of(seen.texts)
-    told: list[lessons.Loss] = []
+    told: list[Loss] = []
     monkeypatch.setattr(lessons, "train", lambda _models, loss, *_rest: told.append(loss))
     blank = torch.zeros(4, shapes.LATENT_CHANNELS, shapes.LATENT_SIDE, shapes.LATENT_SIDE)
+    things = torch.zeros(4, shapes.LATENT_SIDE, shapes.LATENT_SIDE)
+    things[:, :4] = 1
     times: list[torch.Tensor] = []
 
-    class Silent(nn.Module):
+    class Deaf(nn.Module):
+        """Knows everything but the things."""
+
         def forward(self, noisy: torch.Tensor, at: torch.Tensor, _words: torch.Tensor) -> Any:
             times.append(at)
-            return SimpleNamespace(sample=torch.zeros_like(noisy))
+            signal = shapes.scheduler().alphas_cumprod[at].view(-1, 1, 1, 1)
+            velocity = (signal / (1 - signal)).sqrt() * noisy
+            return SimpleNamespace(sample=velocity * (1 - things[0]))
 
     lessons.teach_denoiser(
-        Silent(),  # type: ignore[arg-type] # what a UNet that knows nothing would say
+        Deaf(),
         shapes.scheduler(),
         making.text_encoder_of(shapes.clip(tokenizer)),
         tokenizer,
         seen,
         lessons.Latents(blank, blank, 1.0),
+        things,
         Syllabus().denoiser,
         tmp_path,
         Watch(),
     )
-    early, late = (
-        float(told[0](torch.Generator().manual_seed(1), step)) for step in (0, lessons.DETAIL_STEPS)
-    )
-    # Without an image in it, the velocity is √ᾱ · noise.
+    wrong = float(told[0](torch.Generator().manual_seed(1), 0))
+    # Without an image in it, the velocity is √ᾱ · noise; a quarter of each is things.
     signal = shapes.scheduler().alphas_cumprod[times[-1]]
-    assert late == pytest.approx(float(signal.mean()), rel=0.02)
-    assert early > 1.3 * late  # the detail is where little noise is
+    weight = 1 + lessons.THINGS_SHARE
+    share = weight * 0.25 / (weight * 0.25 + 0.75)
+    assert wrong == pytest.approx(share * float(signal.mean()), rel=0.03)
+
+
+def test_covered_is_where_the_things_are() -> None:
+    where = pictures_module.covered("model", 60, 16, Watch()).astype(float)
+    assert where.shape == (60, 16, 16)
+    assert where.min() >= 0 and where.max() <= 1
+    alone = [number for number in range(60) if len(caption(number).things) == 1]
+    centre = {
+        side: np.mean(
+            [
+                where[n].mean(axis=0) @ range(16) / where[n].mean(axis=0).sum()
+                for n in alone
+                if f" on the {side}" in caption(n).text
+            ]
+        )
+        for side in ("left", "right")
+    }
+    assert centre["left"] + 3 < centre["right"]
 
 
 def test_the_whole_way_ends_in_a_folder_that_diffusers_runs(

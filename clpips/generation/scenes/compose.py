@@ -53,6 +53,19 @@ def compose(asked: Description, style: Style, seed: int, *, aspect: float) -> st
     return pen.svg()
 
 
+def extents(asked: Description, seed: int, *, aspect: float) -> list[tuple[float, ...]]:
+    """Where things stand in the picture that :func:`compose` makes of the same words and seed.
+
+    Returns:
+        left, top, right and bottom of every copy of every thing, as shares of the picture's height;
+        not their shadows, nor what carries them.
+    """
+    chance = Chance(seed)
+    placed = lay_out(settle_setting(asked, 1000 * aspect, chance), chance.at("layout"))
+    edges = ((c.x - c.wide / 2, c.y - c.size, c.x + c.wide / 2, c.y) for c in placed)
+    return [tuple(edge / 1000 for edge in each) for each in edges]
+
+
 def _draw_all(pen: Pen, setting: Setting, copies: list[Placed], style: Style) -> None:
     pen.outline = 0.0
     for copy in copies:

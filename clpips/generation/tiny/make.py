@@ -16,13 +16,13 @@ from clpips.generation.tiny.lessons import (
     teach_clip,
     teach_denoiser,
 )
-from clpips.generation.tiny.pictures import drawn
+from clpips.generation.tiny.pictures import covered, drawn
 from clpips.generation.tiny.training import Course
 from clpips.watch import Watch
 
 AUTOENCODER = Course("autoencoder", steps=6000, rate=2e-3, seed=1, decay=0.995)
 CLIP = Course("clip", steps=1800, rate=1e-3, seed=2)
-DENOISER = Course("denoiser", steps=9000, rate=1e-3, seed=3, decay=0.999)
+DENOISER = Course("denoiser", steps=7000, rate=1e-3, seed=3, decay=0.999, level=0.6, muon=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def make(folder: Path, syllabus: Syllabus, watch: Watch) -> Parts:
     teach_clip(clip, tokenizer, seen, syllabus.clip, folder, watch)
     teach_autoencoder(autoencoder, seen, syllabus.autoencoder, folder, watch)
     latents = latents_of(autoencoder, seen, watch)
+    things = covered("model", syllabus.pictures, shapes.LATENT_SIDE, watch)
     teach_denoiser(
         denoiser,
         shapes.scheduler(),
@@ -87,6 +88,7 @@ def make(folder: Path, syllabus: Syllabus, watch: Watch) -> Parts:
         tokenizer,
         seen,
         latents,
+        torch.from_numpy(things),
         syllabus.denoiser,
         folder,
         watch,

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from clpips.generation.scenes import draw
+from clpips.generation.scenes.compose import extents
+from clpips.generation.scenes.grammar import parse
 from clpips.generation.tiny.captions import Caption, caption, captions
 from clpips.watch import Watch
 
 SIDE = 64
 SHARD = 1000
+MARGIN = 0.02
+"""Around a thing's box, in heights of the picture: outlines, and what sticks out."""
 
 # Where the seeds of each set begin. Sets share no picture; ``judges`` and ``model`` share none
 # of the chance either, and the captions of ``questions`` stand in neither.
@@ -61,6 +65,31 @@ def drawn(name: str, count: int, folder: Path, watch: Watch) -> Pictures:
     first = FIRST[name]
     known = tuple(caption(first + number) for number in range(len(shards) * SHARD))
     return Pictures(np.concatenate(shards), known)
+
+
+def covered(name: str, count: int, side: int, watch: Watch) -> Array:
+    """Where the things are in the first ``count`` pictures of a set.
+
+    Returns:
+        (pictures, side, side) in [0, 1]: how much of each square a thing's box covers.
+    """
+    first, found = FIRST[name], []
+    for number in range(first, first + count):
+        if number % SHARD == 0:
+            watch.report((number - first) / count, "Finding the things in the pictures")
+        boxes = extents(parse(caption(number).prompt), number, aspect=1.0)
+        found.append(np.max([_cover(*each, side=side) for each in boxes], axis=0))
+    return np.stack(found).astype(np.float16)
+
+
+def _cover(left: float, top: float, right: float, bottom: float, *, side: int) -> Array:
+    """(side, side) share of each square of a picture that a box with a small margin covers."""
+    edges = np.arange(side + 1) / side
+
+    def along(low: float, high: float) -> Array:
+        return np.diff(np.clip(edges, low - MARGIN, high + MARGIN)) * side
+
+    return np.outer(along(top, bottom), along(left, right))
 
 
 def questions(count: int, seen: Pictures) -> tuple[Caption, ...]:

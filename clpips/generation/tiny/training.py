@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from clpips.generation.tiny.optimizers import Optimizers
 from clpips.watch import Watch
 
 SAVE_SECONDS = 120.0
@@ -21,7 +22,7 @@ WARM_UP = 200
 
 Chance = torch.Generator
 Loss = Callable[[Chance, int], torch.Tensor]
-Parts = dict[str, nn.Module | torch.optim.Optimizer]
+Parts = dict[str, nn.Module | Optimizers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class Course:
         name: of its files: ``<name>.pt``, the last state, and ``<name>.jsonl``, the losses.
         steps: how many in all.
         rate: AdamW's largest learning rate; it rises for 200 steps and falls as a cosine.
+        level: share of the steps before it begins to fall.
         seed: decides every draw; step ``n`` draws from a stream of its own.
         decay: of the average over the steps' weights that is kept in the end; 0 for none.
+        muon: whether matrices and kernels are moved by Muon.
     """
 
     name: str
@@ -41,10 +44,12 @@ class Course:
     rate: float
     seed: int
     decay: float = 0.0
+    level: float = 0.0
+    muon: bool = False
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, from 0."""
-        along = step / self.steps
+        along = max(0.0, step / self.steps - self.level) / (1 - self.level)
         return self.rate * min((step + 1) / WARM_UP, 0.05 + 0.475 * (1 + math.cos(math.pi * along)))
 
 
@@ -61,21 +66,20 @@ def train(
         watch: progress and cancel; what was learnt up to the last save stays.
     """
     together = nn.ModuleList(models).train()
-    optimizer = torch.optim.AdamW(together.parameters(), course.rate, betas=(0.9, 0.99))
-    parts: Parts = {"models": together, "optimizer": optimizer}
+    optimizers = Optimizers(together, course.rate, muon=course.muon)
+    parts: Parts = {"models": together, "optimizers": optimizers}
     average = AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(course.decay))  # type: ignore[no-untyped-call] # torch's own
     if course.decay:
         parts["average"] = average
     step = _resumed(parts, folder / f"{course.name}.pt")
     saved, begun, losses = time.monotonic(), time.monotonic(), list[float]()
     while step < course.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = course.rate_at(step)
+        optimizers.set_rate(course.rate_at(step))
         loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step), step)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+        optimizers.step()
+        together.zero_grad()
         if course.decay:
             average.update_parameters(together)
         step += 1
