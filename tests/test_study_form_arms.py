@@ -116,7 +116,7 @@ def test_ways_get_letters_fields_of_their_own_and_turns(store: Store) -> None:
     settings = only(store).settings
     assert settings.arms == (
         MakerArm("A", "scenes"),
-        MakerArm("B", "tiny", {"steps": 20, "guidance": 7.0}),
+        MakerArm("B", "tiny", {"steps": 20, "guidance": 5.0}),
     )
     assert settings.mixes_arms is False and settings.writes_prompts
 

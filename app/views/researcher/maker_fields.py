@@ -35,7 +35,7 @@ ABOUT: dict[str, str] = {
 }
 TINY = Path(__file__).resolve().parents[3] / "data" / "models" / "tiny"
 AS_IT_COMES = "as the model comes"
-DIFFUSERS_STEPS, TINY_STEPS, TINY_GUIDANCE = 30, 20, 7.0
+DIFFUSERS_STEPS, TINY_STEPS, TINY_GUIDANCE = 30, 20, 5.0
 
 
 class MakerAnswers(NamedTuple):

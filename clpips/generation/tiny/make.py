@@ -22,7 +22,7 @@ from clpips.watch import Watch
 
 AUTOENCODER = Course("autoencoder", steps=6000, rate=2e-3, seed=1, decay=0.995)
 CLIP = Course("clip", steps=1800, rate=1e-3, seed=2)
-DENOISER = Course("denoiser", steps=7000, rate=1e-3, seed=3, decay=0.999, level=0.6, muon=True)
+DENOISER = Course("denoiser", steps=5000, rate=1e-3, seed=3, decay=0.999, level=0.6, muon=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from clpips.generation.diffusion import Diffusers
 from clpips.generation.diffusion_settings import DiffusionSettings
 
 FOLDER = Path(__file__).resolve().parents[3] / "data" / "models" / "tiny"
-SETTINGS = DiffusionSettings(steps=20, guidance=7.0, native_size=True)
+SETTINGS = DiffusionSettings(steps=20, guidance=5.0, native_size=True)
 _WORD = re.compile(r"[^\W_]+")
 
 
