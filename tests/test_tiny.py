@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from clpips.errors import Cancelled
+from clpips.errors import Cancelled, InputError
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.protocol import Request
 from clpips.generation.scenes.grammar import parse
@@ -101,6 +101,14 @@ def test_a_course_that_was_stopped_ends_as_if_it_had_not_been(
     taught(resumed, tmp_path / "stopped", course)
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_state_of_another_course_is_refused_and_kept(tmp_path: Path) -> None:
+    torch.save({"step": 1, "models": line().state_dict()}, tmp_path / "line.pt")
+    before = (tmp_path / "line.pt").read_bytes()
+    with pytest.raises(InputError, match=r"line\.pt must hold the optimizers"):
+        taught(line(), tmp_path, COURSE)
+    assert (tmp_path / "line.pt").read_bytes() == before
 
 
 @pytest.mark.parametrize("muon", [False, True])

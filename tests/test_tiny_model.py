@@ -89,7 +89,7 @@ def test_the_thing_that_is_named_is_drawn(tiny: Tiny) -> None:
     texts = [f"a large red {kind} in a meadow" for kind in KINDS]
     pictures = [drawn_by(tiny, text, 1)[0].image for text in texts]
     share = found(pictures, texts)
-    assert share > 0.5, share  # of 24 kinds that differ in their shape alone; by chance 0.042
+    assert share > 0.6, share  # of 24 kinds that differ in their shape alone; by chance 0.042
 
 
 def test_its_clip_tells_which_caption_belongs_to_a_picture() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from clpips.errors import InputError
 from clpips.generation.tiny.assemble import assemble
 from clpips.generation.tiny.examine import examine
 from clpips.generation.tiny.make import Syllabus, make
@@ -40,4 +41,8 @@ def _tell(fraction: float, words: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {fraction:7.2%} {words}\n")
 
 
-main()
+try:
+    main()
+except InputError as wrong:
+    sys.stderr.write(f"{wrong}\n")
+    sys.exit(2)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from clpips.errors import InputError
 from clpips.generation.tiny.optimizers import Optimizers
 from clpips.watch import Watch
 
@@ -64,6 +65,10 @@ def train(
         course: how.
         folder: of the state and the log.
         watch: progress and cancel; what was learnt up to the last save stays.
+
+    Raises:
+        InputError: the folder's state is of another kind of course.
+        Cancelled: ``watch`` asked to stop.
     """
     together = nn.ModuleList(models).train()
     optimizers = Optimizers(together, course.rate, muon=course.muon)
@@ -117,6 +122,11 @@ def _resumed(parts: Parts, path: Path) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
+    if missing := [name for name in parts if name not in state]:
+        raise InputError(
+            f"{path} must hold the {missing[0]} of this course, got the state of another one: "
+            "move it away to begin again"
+        )
     for name, each in parts.items():
         each.load_state_dict(state[name])
     return int(state["step"])
