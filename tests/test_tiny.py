@@ -16,6 +16,8 @@ from torch import nn
 from clpips.errors import Cancelled, InputError
 from clpips.generation.diffusion import Diffusers
 from clpips.generation.protocol import Request
+from clpips.generation.scenes import draw
+from clpips.generation.scenes.compose import extents
 from clpips.generation.scenes.grammar import parse
 from clpips.generation.tiny import examine, lessons, shapes
 from clpips.generation.tiny import make as making
@@ -131,6 +133,16 @@ def test_a_tokenizer_numbers_the_last_letters_of_words_in_their_order() -> None:
     assert tokenizer.tokenize("a red ball") == ["a</w>", "red</w>", "ball</w>"]
 
 
+def test_muon_leaves_the_ends_of_the_network_to_adamw() -> None:
+    denoiser = shapes.denoiser().to(memory_format=torch.channels_last)
+    optimizers = Optimizers(denoiser, 1e-3, muon=True)
+    moved = {each.data_ptr() for each in optimizers._matrices}
+    left = {n for n, each in denoiser.named_parameters() if each.data_ptr() not in moved}
+    kernels = {n for n, each in denoiser.named_parameters() if n in left and each.ndim > 1}
+    ends = ("conv_in", "conv_out", "time_embedding.linear_1", "time_embedding.linear_2")
+    assert kernels == {f"{each}.weight" for each in ends}
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_muon_moves_kernels_by_steps_of_one_size_in_all_directions(
     layout: torch.memory_format,
@@ -216,6 +228,34 @@ def test_covered_is_where_the_things_are() -> None:
         for side in ("left", "right")
     }
     assert centre["left"] + 3 < centre["right"]
+
+
+def test_what_a_thing_changes_in_a_picture_lies_where_it_is_covered() -> None:
+    """The same place and light with another colour of the thing differ in the thing alone."""
+    number = next(
+        n
+        for n in range(200)
+        if caption(n).text.startswith(f"a {' '.join(reversed(caption(n).things[0]))} ")
+        and len(caption(n).things) == 1
+        and not caption(n).styled
+        and " on a plain" in caption(n).text
+    )
+    words = caption(number).text
+    colour = caption(number).things[0][1]
+    other = "green" if colour != "green" else "red"
+    flat = [
+        np.asarray(draw(f"{each}, flat style", number, width=64, height=64)).astype(float)
+        for each in (words, words.replace(colour, other, 1))
+    ]
+    changed = np.abs(flat[0] - flat[1]).sum(axis=2) > 60
+    box = extents(parse(words), number, aspect=1.0)[0]
+    rows, columns = np.nonzero(changed)
+    assert len(rows) > 20
+    inside = pictures_module._cover(*box, side=64)[rows, columns] > 0
+    assert inside.mean() > 0.95
+    low_left = pictures_module._cover(0.1, 0.6, 0.3, 0.9, side=10)
+    assert (np.argwhere(low_left > 0.99) == [[y, x] for y in (6, 7, 8) for x in (1, 2)]).all()
+    assert low_left.sum() == pytest.approx((0.3 + 0.04) * (0.2 + 0.04) * 100)
 
 
 def test_the_whole_way_ends_in_a_folder_that_diffusers_runs(

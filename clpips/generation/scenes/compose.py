@@ -35,10 +35,8 @@ _PLACES: dict[str, Callable[[Pen, Setting], None]] = {
 
 def compose(asked: Description, style: Style, seed: int, *, aspect: float) -> str:
     """The picture as SVG, 1000 units high and ``aspect`` times as wide."""
-    chance = Chance(seed)
-    setting = settle_setting(asked, 1000 * aspect, chance)
+    setting, placed = _settled(asked, seed, aspect)
     pen = Pen(setting.light, setting.width, hard=style.hard)
-    placed = lay_out(setting, chance.at("layout"))
     if setting.place not in SKYLESS:
         if setting.place != "space":
             draw_sky(pen, setting)
@@ -60,10 +58,15 @@ def extents(asked: Description, seed: int, *, aspect: float) -> list[tuple[float
         left, top, right and bottom of every copy of every thing, as shares of the picture's height;
         not their shadows, nor what carries them.
     """
-    chance = Chance(seed)
-    placed = lay_out(settle_setting(asked, 1000 * aspect, chance), chance.at("layout"))
+    _, placed = _settled(asked, seed, aspect)
     edges = ((c.x - c.wide / 2, c.y - c.size, c.x + c.wide / 2, c.y) for c in placed)
     return [tuple(edge / 1000 for edge in each) for each in edges]
+
+
+def _settled(asked: Description, seed: int, aspect: float) -> tuple[Setting, list[Placed]]:
+    chance = Chance(seed)
+    setting = settle_setting(asked, 1000 * aspect, chance)
+    return setting, lay_out(setting, chance.at("layout"))
 
 
 def _draw_all(pen: Pen, setting: Setting, copies: list[Placed], style: Style) -> None:

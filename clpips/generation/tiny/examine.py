@@ -23,7 +23,7 @@ QUESTIONS = 200
 
 
 def examine(work: Path, models: Path, watch: Watch) -> dict[str, Verdict]:
-    """Judge the pictures of 200 captions that are in no training set.
+    """Judge the pictures of 200 captions that the model was not taught.
 
     Args:
         work: folder of pictures and of the judges' states.

@@ -23,9 +23,12 @@ class Optimizers:
 
     Args:
         model: what is trained; its weights must not be moved to other memory afterwards.
-        rate: AdamW's learning rate; Muon's is twice that, scaled for each matrix such that both
-            make steps of one size (Liu et al. 2025).
+        rate: AdamW's learning rate; Muon's is twice that, of steps that are scaled for each matrix
+            to the size of AdamW's (Liu et al. 2025).
         muon: whether there is Muon.
+
+    Raises:
+        ValueError: a kernel cannot be seen as a matrix where it lies.
     """
 
     def __init__(self, model: nn.Module, rate: float, *, muon: bool) -> None:
@@ -34,6 +37,9 @@ class Optimizers:
             inner = muon and each.ndim > 1 and not any(end in name for end in ENDS)
             (self._kernels if inner else rest).append(each)
         self._matrices = [nn.Parameter(_in_rows(each.detach(), each)) for each in self._kernels]
+        shared = zip(self._matrices, self._kernels, strict=True)
+        if not all(matrix.data_ptr() == kernel.data_ptr() for matrix, kernel in shared):
+            raise ValueError("kernels must be contiguous or channels_last, got another layout")
         self._parts: dict[str, tuple[torch.optim.Optimizer, float]] = {
             "adamw": (torch.optim.AdamW(rest, rate, betas=(0.9, 0.99)), 1.0)
         }

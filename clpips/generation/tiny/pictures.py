@@ -20,7 +20,8 @@ MARGIN = 0.02
 """Around a thing's box, in heights of the picture: outlines, and what sticks out."""
 
 # Where the seeds of each set begin. Sets share no picture; ``judges`` and ``model`` share none
-# of the chance either, and the captions of ``questions`` stand in neither.
+# of the chance either. No caption of ``questions`` stands in ``model``; one in ten stands in
+# ``judges``, with another picture.
 FIRST = {"model": 0, "judges": 10_000_000, "questions": 20_000_000}
 
 Array = np.ndarray[Any, np.dtype[Any]]
