@@ -74,7 +74,7 @@ def line() -> nn.Module:
 
 
 def taught(model: nn.Module, folder: Path, course: Course, watch: Watch = Watch()) -> None:  # noqa: B008 # frozen
-    def loss(chance: torch.Generator, _: int) -> torch.Tensor:
+    def loss(chance: torch.Generator) -> torch.Tensor:
         x = torch.randn(16, 2, generator=chance)
         wrong: torch.Tensor = ((model(x) - x.sum(dim=1, keepdim=True)) ** 2).mean()
         return wrong
@@ -204,7 +204,7 @@ def test_the_denoiser_heeds_all_noises_alike_and_things_more(
         tmp_path,
         Watch(),
     )
-    wrong = float(told[0](torch.Generator().manual_seed(1), 0))
+    wrong = float(told[0](torch.Generator().manual_seed(1)))
     # Without an image in it, the velocity is √ᾱ · noise; a quarter of each is things.
     signal = shapes.scheduler().alphas_cumprod[times[-1]]
     weight = 1 + lessons.THINGS_SHARE

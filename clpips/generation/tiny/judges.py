@@ -105,7 +105,7 @@ def judges(folder: Path, watch: Watch) -> Judges:
 def _teach_reader(reader: Reader, seen: Pictures, folder: Path, watch: Watch) -> None:
     there, kinds, colours = _labels(seen.captions)
 
-    def loss(chance: Chance, _: int) -> torch.Tensor:
+    def loss(chance: Chance) -> torch.Tensor:
         rows = torch.randint(len(there), (READ_AT_ONCE,), generator=chance)
         which = torch.rand(kinds[rows].shape, generator=chance) * (colours[rows] >= 0)
         which = which.argmax(dim=1, keepdim=True)

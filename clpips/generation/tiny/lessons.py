@@ -60,7 +60,7 @@ def teach_clip(
     """Tell which caption belongs to which picture (Radford et al. 2021, section 2.3)."""
     ids = tokens(tokenizer, seen.texts)
 
-    def loss(chance: Chance, _: int) -> torch.Tensor:
+    def loss(chance: Chance) -> torch.Tensor:
         rows = torch.randint(len(ids), (PAIRS_AT_ONCE,), generator=chance)
         pixels = tensor(seen.pixels[rows.numpy()])
         found = model(input_ids=ids[rows], pixel_values=pixels, return_loss=True).loss
@@ -75,7 +75,7 @@ def teach_autoencoder(
     """Give pictures back: |difference| + ½ LPIPS + a little KL (Rombach et al. 2022, app. G)."""
     perceptual = _lpips()
 
-    def loss(chance: Chance, _: int) -> torch.Tensor:
+    def loss(chance: Chance) -> torch.Tensor:
         rows = torch.randint(len(seen.pixels), (PICTURES_AT_ONCE,), generator=chance)
         pixels = tensor(seen.pixels[rows.numpy()])
         hidden = model.encode(pixels).latent_dist
@@ -161,7 +161,7 @@ def teach_denoiser(
     nothing = _read(text_encoder, tokens(tokenizer, [""]), watch)
     signal = scheduler.alphas_cumprod
 
-    def loss(chance: Chance, _: int) -> torch.Tensor:
+    def loss(chance: Chance) -> torch.Tensor:
         rows = torch.randint(len(read), (LATENTS_AT_ONCE,), generator=chance)
         clean = latents.sample(rows, chance) * latents.scale
         noise = torch.randn(clean.shape, generator=chance)

@@ -22,7 +22,7 @@ LOG_EVERY = 50
 WARM_UP = 200
 
 Chance = torch.Generator
-Loss = Callable[[Chance, int], torch.Tensor]
+Loss = Callable[[Chance], torch.Tensor]
 Parts = dict[str, nn.Module | Optimizers]
 
 
@@ -61,7 +61,7 @@ def train(
 
     Args:
         models: what is trained; in the end they hold the averaged weights, if any.
-        loss_of: draws the batch of a step, counted from 0, and gives its loss.
+        loss_of: draws the batch of a step and gives its loss.
         course: how.
         folder: of the state and the log.
         watch: progress and cancel; what was learnt up to the last save stays.
@@ -80,7 +80,7 @@ def train(
     saved, begun, losses = time.monotonic(), time.monotonic(), list[float]()
     while step < course.steps:
         optimizers.set_rate(course.rate_at(step))
-        loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step), step)
+        loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step))
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(together.parameters(), 1.0)
         optimizers.step()
