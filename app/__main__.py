@@ -185,7 +185,7 @@ def port_error(settings: Settings) -> OSError | None:
 
 def check_password(settings: Settings) -> None:
     """Raise ``StudyError`` if others could reach a server that has no password yet."""
-    from app.passwords import check_password_is_set
+    from app.http.passwords import check_password_is_set
     from app.store import Store
 
     check_password_is_set(Store(replace(settings, data_dir=data_folder(settings))))

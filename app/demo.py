@@ -10,10 +10,11 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.pictures import add_target
+from app.files.images import add_target
 from app.store import Store
+from app.study.settings import StudySettings
+from app.study.types import Study
 from clpips.generation.scenes import SampleTarget, sample_targets
-from clpips.types import Study, StudySettings
 
 DEMO_TITLE = "Demo study"
 SIMULATED_TITLE = "Simulated study"

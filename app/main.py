@@ -6,7 +6,7 @@ import streamlit as st
 
 
 def _participant() -> None:
-    from app.views.participant.door import page
+    from app.views.participant.entry import page
 
     page()
 
@@ -24,7 +24,7 @@ def _study() -> None:
 
 
 def _selftest() -> None:
-    from app.views.researcher.selftest_page import page
+    from app.views.researcher.selftest import page
 
     page()
 

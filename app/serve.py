@@ -17,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from app.demo import prepare as prepare_demo
-from app.passwords import check_password_is_set
-from app.routes import ROUTES
-from app.routes.headers import SecurityHeaders
-from app.routes.hosts import LoopbackHosts
-from app.session import open_store
+from app.http import ROUTES
+from app.http.loopback_only import LoopbackHosts
+from app.http.passwords import check_password_is_set
+from app.http.security_headers import SecurityHeaders
+from app.store import open_store
 
 log = logging.getLogger(__name__)
 

@@ -8,33 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.settings import Settings
-from app.store import Store
+from app.settings import RESEARCHER_COOKIE, Settings
+from app.store import open_store
+from app.study.types import Participant
 from clpips.errors import ClpipsError
-from clpips.types import Participant
-
-RESEARCHER_COOKIE = "clpips_researcher"
-
-
-def settings() -> Settings:
-    """What the environment asks for."""
-    return Settings.from_environment()
-
-
-def open_store() -> Store:
-    """The store of the data folder that the environment names; cheap after the first time."""
-    return _store(settings())
-
-
-@lru_cache(maxsize=8)
-def _store(chosen: Settings) -> Store:
-    return Store(chosen)  # opens a connection per call, so threads may share it
-
 
 # --- participants -----------------------------------------------------------------------------
 
@@ -80,7 +61,7 @@ def _origin() -> str:
     here = urlsplit(st.context.url or "")
     if here.netloc:
         return f"{here.scheme}://{here.netloc}"
-    return f"http://{settings().address}:{settings().port}"
+    return f"http://{Settings.from_environment().address}:{Settings.from_environment().port}"
 
 
 # --- the prompt's draft -----------------------------------------------------------------------
@@ -182,7 +163,7 @@ def require_researcher() -> None:
     store = open_store()
     if token and store.session_valid(token):
         return
-    from app.views.signing_in import draw  # it draws with this module's help
+    from app.views.researcher.sign_in import draw  # it draws with this module's help
 
     draw(is_first_start=store.password_hash() is None)
     st.stop()

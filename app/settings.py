@@ -12,6 +12,8 @@ from clpips.errors import StudyError
 DEFAULT_DATA = Path("data/local")
 DEFAULT_PORT = 8501
 DEFAULT_ADDRESS = "127.0.0.1"
+RESEARCHER_COOKIE = "clpips_researcher"
+"""The cookie of a researcher who is signed in."""
 
 
 @dataclass(frozen=True, slots=True)

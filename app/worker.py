@@ -24,13 +24,13 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any
 
+from app.jobs.lease import LEASE_SECONDS, JobWatch
 from app.settings import Settings
 from app.store import Store
-from app.work.jobwatch import LEASE_SECONDS, JobWatch
+from app.study.types import Job, JobKind
 from clpips.errors import Cancelled, ClpipsError
-from clpips.makers import kind_of
-from clpips.types import Job, JobKind
-from clpips.watch import Watch
+from clpips.generation.names import kind_of
+from clpips.progress import Watch
 
 LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("generate", "regenerate"),
@@ -134,7 +134,7 @@ class Worker:
             self.store.finish_job(job.id, self.name, result)
             log.info("job %d (%s) is done", job.id, job.kind)
             if job.kind in ASKING_AGAIN:
-                importlib.import_module(f"app.work.{job.kind}").ask_again(
+                importlib.import_module(f"app.jobs.{job.kind}").ask_again(
                     self.store, job.payload["study_id"]
                 )
 
@@ -201,7 +201,7 @@ def is_gone(worker: str) -> bool:
 
 def _ready_for_diffusion() -> None:
     try:
-        importlib.import_module("clpips.generation.loaded")
+        importlib.import_module("clpips.generation.diffusion.pipeline")
     except Exception:  # the job that needs it will say what is wrong
         log.exception("diffusion models could not be prepared")
     else:
@@ -210,7 +210,7 @@ def _ready_for_diffusion() -> None:
 
 def work_of(kind: JobKind) -> Work:
     """The function that does one kind of job, imported when first needed."""
-    work: Work = importlib.import_module(f"app.work.{kind}").run
+    work: Work = importlib.import_module(f"app.jobs.{kind}").run
     return work
 
 

@@ -35,13 +35,13 @@ from calibration_people import Person, boards, fresh, make_table, planted, someb
 from calibration_shares import COVERED, Run, Share, spread, tell, total_of
 
 from clpips import CLPIPS
-from clpips.evaluation import fit_and_hold_out
-from clpips.forecast import forecast
-from clpips.learning_curve import learning_curve
-from clpips.observations import Observation
-from clpips.selection import Plan
-from clpips.watch import Watch
-from clpips.weights import stock_weights
+from clpips.evaluation.forecast import forecast
+from clpips.evaluation.held_out import fit_and_hold_out
+from clpips.evaluation.learning_curve import learning_curve
+from clpips.features.weights import stock_weights
+from clpips.metric.hyperparameters import Plan
+from clpips.metric.observations import Observation
+from clpips.progress import Watch
 
 NULL = (0.0, 0.05)
 POWER = (0.90, 1.0)

@@ -8,8 +8,8 @@ import numpy as np
 from calibration_people import IMAGES, Person, fresh, planted, spearmans, table
 from calibration_shares import COVERED, Run, Share, total_of
 
-from clpips.intervals import bootstrap_interval, gain_interval
-from clpips.weights import stock_weights
+from clpips.features.weights import stock_weights
+from clpips.stats.intervals import bootstrap_interval, gain_interval
 
 
 def latent(rho: float, differing: float) -> Callable[[int, np.random.Generator], np.ndarray]:

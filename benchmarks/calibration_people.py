@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from clpips.observations import Observation
+from clpips.features.architecture import spec_of
+from clpips.features.weights import stock_weights
+from clpips.metric.observations import Observation
 from clpips.types import Ranking
-from clpips.weights import spec_of, stock_weights
 
 TARGETS, CANDIDATES, IMAGES, SIDE = 40, 32, 8, 96
 
@@ -30,9 +31,9 @@ def make_table(path: Path, seed: int = 0) -> None:
     """Difference vectors of drawn scenes, (targets, candidates, channels), into a file."""
     import torch
 
-    from clpips.features import Network
+    from clpips.features.lpips import Network
     from clpips.generation.scenes import draw, image_seed, sample_targets
-    from clpips.images import load_image
+    from clpips.io.images import load_image
 
     samples, network, rows = sample_targets(), Network("alex"), []
     for target in range(TARGETS):

@@ -34,14 +34,14 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from clpips.choice import ChoiceSettings, Method, choose
-from clpips.features import Network
-from clpips.fitting import FitSettings, RankingFit
+from clpips.active.acquisition import ChoiceSettings, Method, choose
+from clpips.features.lpips import Network
 from clpips.generation.scenes import draw, image_seed, sample_targets
-from clpips.metric import CLPIPS
-from clpips.observations import Observation
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.fit import FitSettings, RankingFit
+from clpips.metric.observations import Observation
+from clpips.progress import Watch
 from clpips.types import Ranking
-from clpips.watch import Watch
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 

@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clpips.evaluation import HeldOut, fit_and_hold_out
+from clpips.evaluation.held_out import HeldOut, fit_and_hold_out
+from clpips.features.architecture import spec_of
 from clpips.generation.scenes import draw, image_seed, sample_targets
-from clpips.images import load_image
-from clpips.metric import CLPIPS
-from clpips.observations import Observation
+from clpips.io.images import load_image
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.observations import Observation
 from clpips.types import Ranking
-from clpips.weights import spec_of
 
 EPOCHS = 20
 LEARNING_RATE = 1e-4

@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/generating.py [--people 20] [--few 2] [--rounds 5] [--maker diffusers]``.
 
-Simulated participants speak Streamlit's own websocket protocol (``tests/people.py``). First they
-all press *Generate* at the same moment, round after round (waves); then each again as soon as
+Simulated participants speak Streamlit's own websocket protocol (``tests/support/people.py``). First
+they all press *Generate* at the same moment, round after round (waves); then each again as soon as
 they have ranked (freely); then so with one eager person who looks at nothing. Every click is
 timed until the page has answered, without the wait for images; every board from the click to the
 page that shows it. The same with few people in the same run gives the ratios.
@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tests" / "browser")]
 
 import numpy as np  # noqa: E402 # after the path is set
 from people import Person, Timings  # noqa: E402
@@ -35,7 +35,7 @@ from running import RunningApp  # noqa: E402
 from test_never_lost import add_picture  # noqa: E402
 
 from app.store import Store  # noqa: E402
-from clpips.types import StudySettings  # noqa: E402
+from app.study.settings import StudySettings  # noqa: E402
 
 ANSWERED, SHARE = 0.5, 2.0
 THINK = 2.0

@@ -2,10 +2,10 @@
 
 Run ``python benchmarks/load.py [--people 50] [--rounds 2] [--alone 5]``.
 
-Simulated participants speak Streamlit's own websocket protocol (``tests/people.py``), clicking
-through consent, prompts, generation, boards and the last page. Pages are timed with few people
-and with many in the same run, and the ratio is printed. Meanwhile another study's metrics are
-fitted again and again. At the end every acknowledged ranking is held against the store.
+Simulated participants speak Streamlit's own websocket protocol (``tests/support/people.py``),
+clicking through consent, prompts, generation, boards and the last page. Pages are timed with few
+people and with many in the same run, and the ratio is printed. Meanwhile another study's metrics
+are fitted again and again. At the end every acknowledged ranking is held against the store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tests" / "browser")]
 
 import numpy as np  # noqa: E402 # after the path is set
 from people import Timings  # noqa: E402

@@ -32,14 +32,14 @@ from pathlib import Path
 import numpy as np
 
 from clpips.errors import Cancelled
-from clpips.features import Vectors
-from clpips.fitting import FitSettings, RankingFit
-from clpips.metric import CLPIPS
-from clpips.observations import observe
-from clpips.pair_vectors import Pair
-from clpips.rankings import read_rankings
-from clpips.spaces import Block, Encoder, Space
-from clpips.watch import Watch
+from clpips.features.base import Block, Encoder, Space
+from clpips.features.batching import Pair
+from clpips.features.lpips import Vectors
+from clpips.io.rankings import read_rankings
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.fit import FitSettings, RankingFit
+from clpips.metric.observations import observe
+from clpips.progress import Watch
 
 STAGES = ("read", "observe", "fit")
 TARGETS, IMAGES, SHOWN, CHANNELS = 50, 40, 8, 1152

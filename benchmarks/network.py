@@ -21,7 +21,7 @@ import torch
 from interleaved import add_options, ratio, seconds
 from torch import nn
 
-from clpips.features import Network
+from clpips.features.lpips import Network
 
 CLAIM, CLAIMED_SIDE = 0.85, 256
 MATRIX_SIDES = (1024, 2048, 4096)
@@ -54,7 +54,7 @@ def convolution_operations(layers: list[nn.Module], side: int) -> int:
 
 def operations(network: Network, side: int) -> int:
     """As :func:`convolution_operations`, of a whole network."""
-    from clpips.features import empty_network
+    from clpips.features.architecture import empty_network
 
     features = empty_network(network.backbone)["features"]  # type: ignore[index]
     last = network.spec.taps[-1][1]

@@ -7,7 +7,7 @@ the candidates' passes and the weighting. Theirs is ``lpips.LPIPS(net)`` on the 
 as one batch with the target repeated, and one pair after the other, both without gradients. The
 same weights go into both and the distances must agree to 1e-6, or the run fails. Nothing is kept
 between rounds; *against a kept target* is a second call with the same target. *From files*:
-both begin with the PNG files, each read once by ``clpips.images.load_image``. The claim
+both begin with the PNG files, each read once by ``clpips.io.images.load_image``. The claim
 (``--check``) is 2.2 times the pairs per second of their batch, at 32 candidates.
 """
 
@@ -27,10 +27,10 @@ import torch
 from interleaved import add_options, ratio, seconds
 from torch import Tensor
 
+from clpips.features.weights import backbone_tensors
 from clpips.generation.scenes import draw, image_seed, sample_targets
-from clpips.images import load_image
-from clpips.metric import CLPIPS
-from clpips.weights import backbone_tensors
+from clpips.io.images import load_image
+from clpips.metric.clpips import CLPIPS
 
 CLAIM, CLAIMED_CANDIDATES = 2.2, 32
 

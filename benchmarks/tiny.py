@@ -16,8 +16,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 from interleaved import add_options, ratio, seconds
 
+from clpips.generation.diffusion.tiny import FOLDER, SETTINGS, Tiny
 from clpips.generation.protocol import Request
-from clpips.generation.tiny.maker import FOLDER, SETTINGS, Tiny
 
 PROMPT, COUNT, CLAIM = "a red ball on the beach", 4, 4.0
 

@@ -25,22 +25,22 @@ __all__ = [
 ]
 
 _HOME = {
-    "CLPIPS": "clpips.metric",
-    "Agreement": "clpips.agreement",
-    "Evaluation": "clpips.evaluation",
-    "HeldOut": "clpips.evaluation",
+    "CLPIPS": "clpips.metric.clpips",
+    "Agreement": "clpips.stats.agreement",
+    "Evaluation": "clpips.evaluation.held_out",
+    "HeldOut": "clpips.evaluation.held_out",
     "Ranking": "clpips.types",
-    "evaluate": "clpips.evaluation",
-    "held_out": "clpips.evaluation",
-    "read_rankings": "clpips.rankings",
-    "write_rankings": "clpips.rankings",
+    "evaluate": "clpips.evaluation.held_out",
+    "held_out": "clpips.evaluation.held_out",
+    "read_rankings": "clpips.io.rankings",
+    "write_rankings": "clpips.io.rankings",
 }
 
 if TYPE_CHECKING:
-    from clpips.agreement import Agreement
-    from clpips.evaluation import Evaluation, HeldOut, evaluate, held_out
-    from clpips.metric import CLPIPS
-    from clpips.rankings import read_rankings, write_rankings
+    from clpips.evaluation.held_out import Evaluation, HeldOut, evaluate, held_out
+    from clpips.io.rankings import read_rankings, write_rankings
+    from clpips.metric.clpips import CLPIPS
+    from clpips.stats.agreement import Agreement
     from clpips.types import Ranking
 
 

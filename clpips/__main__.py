@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from clpips import __version__
-from clpips.commands import export, selftest
+from clpips.cli import export, selftest
 from clpips.errors import ClpipsError, InputError
-from clpips.files import one_line
-from clpips.model_names import checked_space_name
-from clpips.types import BACKBONES, GRANULARITIES, SPACES
+from clpips.features.names import BACKBONES, SPACES, checked_space_name
+from clpips.io.atomic_files import one_line
+from clpips.types import GRANULARITIES
 
 _WHICH_BACKBONE = "by default that of the weights, alex for 'stock'"
 
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     try:
         # Imported late: --help and a wrong option should not wait for torch.
-        importlib.import_module(f"clpips.commands.{options.command}").run(options)
+        importlib.import_module(f"clpips.cli.{options.command}").run(options)
     except InputError as error:
         return _failed(error, 2)
     except (ClpipsError, OSError) as error:

@@ -1,99 +1,13 @@
-"""A store with a study in it, and one person half-way through, for every test that needs them."""
+"""Fixtures for every test: a store with a study, and a cache of its own."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from floor import Floor
 
 from app.store import Store
-from clpips.types import (
-    BoardRanking,
-    Participant,
-    Provenance,
-    Round,
-    Study,
-    StudySettings,
-    Submission,
-    SubmitResult,
-)
-
-_names = itertools.count(1)
-
-
-@dataclass
-class Floor:
-    """A store and the few moves that tests repeat."""
-
-    store: Store
-
-    def image(self, number: int) -> str:
-        return self.store.add_image(f"picture {number}".encode(), width=64, height=64)
-
-    def study(self, *, targets: int = 2, **settings: Any) -> Study:
-        chosen = [(f"target {number}", self.image(number)) for number in range(targets)]
-        return self.store.add_study("Shapes", StudySettings(**settings), chosen)
-
-    def person(self, study: Study) -> Participant:
-        person, _ = self.store.add_participant(study.id)
-        self.store.consent(person.id)
-        return self.store.start(person.id)
-
-    def ask(self, person: Participant, prompt: str = "a red ball") -> Round:
-        trial = self.store.standing(person.id).trial
-        assert trial is not None
-        return self.store.request_round(
-            person.id, trial.id, prompt, request_id=f"click-{next(_names)}"
-        )
-
-    def make(self, asked: Round, *, first_image: int = 1000, count: int = 4) -> Round:
-        """Do the worker's part of a round."""
-        made = []
-        for index in range(count):
-            image = self.image(first_image + 100 * asked.id + index)
-            made.append((image, Provenance("scenes", "1", asked.prompt, index, 64, 64)))
-        assert self.store.add_candidates(asked.id, made)
-        return self.store.round(asked.id)
-
-    def board(self, person: Participant) -> Round:
-        return self.make(self.ask(person))
-
-    def submission(
-        self,
-        board: Round,
-        order: tuple[int, ...] | None = None,
-        *,
-        uuid: str | None = None,
-        replaces: str | None = None,
-    ) -> Submission:
-        """A ranking of a board; ``order`` names shown places, nearest first."""
-        shown = tuple(candidate.id for candidate in board.candidates)
-        places = order or tuple(range(len(shown)))
-        return Submission(
-            uuid=uuid or f"submission-{next(_names)}",
-            round_id=board.id,
-            order=tuple(shown[place] for place in places),
-            ranks=tuple(range(1, len(shown) + 1)),
-            shown=shown,
-            replaces=replaces,
-            elapsed_ms=1234,
-            input={"drag": 1},
-        )
-
-    def rank(self, person: Participant, order: tuple[int, ...] | None = None) -> BoardRanking:
-        """A whole round: ask, make, submit."""
-        return self.send(person, self.submission(self.board(person), order)).ranking
-
-    def send(self, person: Participant, submission: Submission) -> SubmitResult:
-        return self.store.submit(person.id, submission)
-
-    def finish(self, person: Participant) -> Participant:
-        trial = self.store.standing(person.id).trial
-        assert trial is not None
-        return self.store.finish_trial(person.id, trial.id)
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def test_the_web_process_with_all_its_screens_loads_no_heavy_library() -> None:
 
 
 def test_the_hint_of_known_words_loads_no_heavy_library() -> None:
-    loaded = loaded_by("from clpips.generation.scenes.lexicon import vocabulary; vocabulary()")
+    loaded = loaded_by(
+        "from clpips.generation.scenes.language.lexicon import vocabulary; vocabulary()"
+    )
     assert not loaded & set(HEAVY)
 
 
@@ -49,8 +51,14 @@ def test_the_vocabulary_costs_no_torch_and_no_screen(module: str) -> None:
 
 def test_a_maker_that_is_not_opened_loads_nothing_of_its_own() -> None:
     loaded = loaded_by("import clpips, clpips.generation; from clpips import *")
-    assert not loaded & {"httpx", "httpx2", "httpcore2", "tenacity", "clpips.generation.service"}
-    assert {"httpx2", "tenacity"} <= loaded_by("import clpips.generation.service")
+    assert not loaded & {
+        "httpx",
+        "httpx2",
+        "httpcore2",
+        "tenacity",
+        "clpips.generation.openai_images",
+    }
+    assert {"httpx2", "tenacity"} <= loaded_by("import clpips.generation.openai_images")
 
 
 def test_this_check_can_fail() -> None:

@@ -21,7 +21,7 @@ _BOARD_SCRIPTS = (
     "outbox.js",
     "slots.js",
     "drag.js",
-    "look.js",
+    "lightbox.js",
     "waiting.js",
     "view.js",
     "keys.js",

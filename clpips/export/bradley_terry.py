@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from clpips.export.pictures import Pictures
+from clpips.export.image_names import Pictures
 from clpips.export.plan import Plan, csv_bytes, shared_names
-from clpips.export.votes import Triplet, Votes, triplets
+from clpips.export.triplets import Triplet, Votes, triplets
 
 COLUMNS = ("target", "item_i", "item_j", "wins_i")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from clpips.export.paper import (
+from clpips.export.methods_text import (
     Interval,
     MetricRow,
     PersonRow,

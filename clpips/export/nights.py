@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from clpips.export.pictures import Pictures
+from clpips.export.image_names import Pictures
 from clpips.export.plan import Plan, csv_bytes, shared_names
-from clpips.export.votes import Triplet, Votes, triplets
+from clpips.export.triplets import Triplet, Votes, triplets
 
 # DreamSim's reader takes columns by place (0, 2, 4, 5, 6) as well as by name.
 COLUMNS = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clpips.export.pictures import Pictures
+from clpips.export.image_names import Pictures
 
 # A spreadsheet would run a cell that begins so; participants write the prompts.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -21,7 +21,7 @@ def read_prompts(
     """The prompt of each ranking, where the file has a column ``prompt`` that tells it.
 
     Args:
-        path: a file that :func:`clpips.rankings.read_rankings` has read.
+        path: a file that :func:`clpips.io.rankings.read_rankings` has read.
         rankings: what it gave.
         image_dir: as it was given there.
     """

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from clpips.agreement import ICC_FORM, bootstrap_interval
 from clpips.errors import InputError
-from clpips.export.paper import (
+from clpips.export.methods_text import (
     PERSONAL,
     POOLED,
     STOCK,
@@ -27,14 +26,15 @@ from clpips.export.paper import (
     PersonRow,
     StudyNumbers,
 )
-from clpips.significance import corrected
-from clpips.types import BACKBONES
-from clpips.weights import spec_of
+from clpips.features.architecture import spec_of
+from clpips.features.names import BACKBONES
+from clpips.stats.agreement import ICC_FORM, bootstrap_interval
+from clpips.stats.permutation import corrected
 
 METRICS = {"stock": STOCK, "pooled": POOLED, "personal": PERSONAL}
 
 P_TEST = "one-sided sign flips of targets"
-"""How :class:`clpips.evaluation.HeldOut` tests its gain."""
+"""How :class:`clpips.evaluation.held_out.HeldOut` tests its gain."""
 
 
 def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -5,6 +5,6 @@ A maker is anything with ``name``, ``version`` and ``generate``. ``scenes`` is a
 """
 
 from clpips.generation.protocol import Generated, Maker, Request, open_maker
-from clpips.watch import Watch
+from clpips.progress import Watch
 
 __all__ = ["Generated", "Maker", "Request", "Watch", "open_maker"]

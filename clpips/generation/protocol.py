@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from clpips.errors import GenerationError
-from clpips.makers import check_maker_name
+from clpips.generation.names import check_maker_name
+from clpips.progress import Watch
 from clpips.types import Provenance
-from clpips.watch import Watch
 
 MAX_SIDE = 1024
 MAX_PROMPT = 2000
@@ -107,8 +107,8 @@ def open_maker(name: str) -> Maker:
 
 _MODULES = {
     "scenes": "scenes.maker",
-    "tiny": "tiny.maker",
-    "diffusers": "diffusion",
-    "http": "service",
+    "tiny": "diffusion.tiny",
+    "diffusers": "diffusion.maker",
+    "http": "openai_images",
     "pool": "pool",
 }

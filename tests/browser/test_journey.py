@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from running import RunningApp
 
 from clpips import CLPIPS
-from clpips.images import load_image
+from clpips.io.images import load_image
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 

@@ -21,12 +21,13 @@ from running import RunningApp
 from small_pipeline import save_small_pipeline
 from test_participant import DESK, PHONE, Visitor
 
-from app.records import RankedRound
 from app.settings import Settings
 from app.store import Store
-from app.views.researcher.maker_fields import ABOUT, KINDS
-from clpips.makers import NO_PROMPT, kind_of
-from clpips.types import Candidate, Study, StudySettings
+from app.study.records import RankedRound
+from app.study.settings import StudySettings
+from app.study.types import Candidate, Study
+from app.views.researcher.new_study.maker_fields import ABOUT, KINDS
+from clpips.generation.names import NO_PROMPT, kind_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

@@ -20,7 +20,8 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from running import RunningApp
 
 from app.store import Store
-from clpips.types import Provenance, StudySettings
+from app.study.settings import StudySettings
+from clpips.types import Provenance
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

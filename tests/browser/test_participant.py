@@ -13,7 +13,8 @@ from running import RunningApp
 
 from app.settings import Settings
 from app.store import Store
-from clpips.types import Study, StudySettings
+from app.study.settings import StudySettings
+from app.study.types import Study
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

@@ -12,7 +12,7 @@ from running import RunningApp
 from test_never_lost import add_picture
 
 from app.store import Store
-from clpips.types import StudySettings
+from app.study.settings import StudySettings
 
 
 def crowd(

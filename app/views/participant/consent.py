@@ -6,15 +6,16 @@ import streamlit as st
 
 from app import session
 from app.components.copyable import copyable
-from app.records import Standing
-from app.views import look
+from app.store import open_store
+from app.study.records import Standing
+from app.views.participant import layout
 
 
 def draw(standing: Standing, token: str) -> None:
     """Show what taking part means; agreeing is noted once."""
-    look.frame(standing.study.title)
-    look.heading("Before you begin")
-    look.paragraphs(standing.study.settings.consent)
+    layout.frame(standing.study.title)
+    layout.heading("Before you begin")
+    layout.paragraphs(standing.study.settings.consent)
     keep_link(token)
     st.button(
         "I agree, continue",
@@ -35,4 +36,4 @@ def keep_link(token: str) -> None:
 
 
 def _agree(participant_id: int) -> None:
-    session.open_store().consent(participant_id)
+    open_store().consent(participant_id)

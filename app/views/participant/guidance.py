@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app import session
-from app.records import Guide, Standing
-from app.views import look
-from clpips.types import Round
+from app.store import open_store
+from app.study.records import Guide, Standing
+from app.study.types import Round
+from app.views.participant import layout
 
 PATIENCE_SECONDS = 60.0
 """After so long nothing more is said: the worker is away, or could not measure."""
@@ -25,7 +25,7 @@ def draw(standing: Standing) -> None:
     ranked = standing.ranked_rounds
     if standing.participant.guidance == "none" or not ranked:
         return
-    found = session.open_store().show_guide(standing.participant.id, ranked[-1].id)
+    found = open_store().show_guide(standing.participant.id, ranked[-1].id)
     if found is not None:
         show(found, ranked)
     elif _waited(ranked[-1]) < PATIENCE_SECONDS:
@@ -34,11 +34,11 @@ def draw(standing: Standing) -> None:
 
 @st.fragment(run_every="2s")
 def _follow(participant_id: int, ranked: Sequence[Round]) -> None:
-    found = session.open_store().show_guide(participant_id, ranked[-1].id)
+    found = open_store().show_guide(participant_id, ranked[-1].id)
     if found is not None:
         show(found, ranked)
     elif _waited(ranked[-1]) < PATIENCE_SECONDS:
-        look.note("A computer is measuring your images…")
+        layout.note("A computer is measuring your images…")
 
 
 def show(guide: Guide, ranked: Sequence[Round]) -> None:
@@ -48,7 +48,7 @@ def show(guide: Guide, ranked: Sequence[Round]) -> None:
     if not shown:
         return
     items = "".join(
-        f"<li>{look.image(each.image, f'Image {place} by the measure')}"
+        f"<li>{layout.image(each.image, f'Image {place} by the measure')}"
         f'<i><b style="width:{100 * nearness(guide, each.image):.0f}%"></b></i></li>'
         for place, each in enumerate(sorted(shown, key=lambda one: away[one.image]), start=1)
     )

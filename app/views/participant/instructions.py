@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import session
-from app.records import Standing
-from app.views import look
+from app.store import open_store
+from app.study.records import Standing
+from app.views.participant import layout
+from app.views.participant.how_it_works import three_steps
 from app.views.participant.progress import what_comes_last
-from app.views.participant.steps import three_steps
 
 
 def draw(standing: Standing, token: str) -> None:
     """Explain the three steps; *Begin* is noted once."""
     settings = standing.study.settings
-    look.frame(standing.study.title)
-    look.heading("How it works")
+    layout.frame(standing.study.title)
+    layout.heading("How it works")
     three_steps()
-    look.paragraphs(settings.instructions)
+    layout.paragraphs(settings.instructions)
     targets = len(standing.trials)
     there_is = "There is 1 target" if targets == 1 else f"There are {targets} targets"
-    look.paragraphs(
+    layout.paragraphs(
         f"{there_is}. Each takes {_rounds(settings.min_rounds, settings.max_rounds)}: "
         "after ranking, change your words and let it draw again, so that the drawings come "
         "nearer to the target. There are no wrong answers; what counts is how it looks to you."
     )
-    look.paragraphs(what_comes_last(standing))
+    layout.paragraphs(what_comes_last(standing))
     st.button(
         "Begin", type="primary", key="begin", on_click=_begin, args=(standing.participant.id,)
     )
-    look.note("You may stop at any time. Your personal link brings you back to the same place.")
+    layout.note("You may stop at any time. Your personal link brings you back to the same place.")
 
 
 def _rounds(least: int, most: int) -> str:
@@ -39,4 +39,4 @@ def _rounds(least: int, most: int) -> str:
 
 
 def _begin(participant_id: int) -> None:
-    session.open_store().start(participant_id)
+    open_store().start(participant_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.records import Standing
+from app.study.records import Standing
 
 _MAX_SEGMENTS = 24
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app import session
-from app.records import Standing
-from app.views import look
-from clpips.makers import can_start_from_image
-from clpips.types import Candidate, Trial
+from app.study.records import Standing
+from app.study.types import Candidate, Trial
+from app.views.participant import layout
+from clpips.generation.names import can_start_from_image
 
 AMOUNTS: dict[str, float] = {"A little": 0.35, "Somewhat": 0.6, "A lot": 0.85}
 """How far images may leave the one that they start from: words and strength."""
@@ -26,7 +26,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
         _show_chosen(chosen, trial, number)
         return
     with st.expander("Start from one of your images"):
-        look.note("The next images then keep something of it.")
+        layout.note("The next images then keep something of it.")
         for first in range(0, len(images), IN_A_ROW):
             row = images[first : first + IN_A_ROW]
             for place, image in zip(st.columns(IN_A_ROW), row, strict=False):
@@ -90,4 +90,4 @@ def _show_chosen(chosen: Candidate, trial: Trial, number: int) -> None:
 
 
 def _picture(candidate: Candidate, alt: str) -> None:
-    st.html(f'<div class="startfrom">{look.image(candidate.image, alt)}</div>')
+    st.html(f'<div class="startfrom">{layout.image(candidate.image, alt)}</div>')

@@ -6,12 +6,12 @@ import streamlit as st
 
 from app import session
 from app.components.board import board
-from app.records import Standing
-from app.views import look
-from app.views.participant import beside, compose
+from app.http.payloads import image_address, round_to_json
+from app.store import open_store
+from app.study.records import Standing
+from app.study.types import Round, Trial
+from app.views.participant import layout, prompt_form, target_panel
 from app.views.participant.progress import segments, what_comes_last
-from app.wire import image_address, round_to_json
-from clpips.types import Round, Trial
 
 _HEADINGS = {
     "generating": "Drawing your pictures",
@@ -29,18 +29,18 @@ def draw(standing: Standing, token: str) -> None:
     writing = standing.round is None or (
         standing.phase == "ranked" and session.is_writing(trial.id, number)
     )
-    look.frame(standing.study.title, width="working")
+    layout.frame(standing.study.title, width="working")
     shown = number if writing or standing.round is None else standing.round.number
-    look.progress(
+    layout.progress(
         f"Target {trial.position + 1} of {len(standing.trials)} · Round {shown}",
         segments(standing),
     )
     left, right = st.columns([1, 2.15], gap="large")
     with left:
-        beside.draw(standing, with_best=writing, is_ranking=standing.phase == "ranking")
+        target_panel.draw(standing, with_best=writing, is_ranking=standing.phase == "ranking")
     with right:
         if writing or standing.round is None:
-            compose.draw(standing, trial, number)
+            prompt_form.draw(standing, trial, number)
         else:
             _board(standing, trial, standing.round, token)
 
@@ -48,9 +48,9 @@ def draw(standing: Standing, token: str) -> None:
 def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None:
     """The round from the first stroke to the stored ranking: one component, so it stays put."""
     words = f"Your words: “{current.prompt}”" if standing.study.settings.writes_prompts else ""
-    look.heading(_HEADINGS[standing.phase], under=words, level=2, is_long=True)
+    layout.heading(_HEADINGS[standing.phase], under=words, level=2, is_long=True)
     board(
-        round_to_json(session.open_store(), current),
+        round_to_json(open_store(), current),
         who=session.outbox_name(standing.participant),
         token=token,
         target_src=image_address(trial.target.image),
@@ -66,7 +66,7 @@ def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None
 
 def _was_measured(current: Round) -> bool:
     """Whether the person has read what a metric says of these images: their ranking stands then."""
-    guide = session.open_store().guide(current.id)
+    guide = open_store().guide(current.id)
     return guide is not None and guide.shown_at is not None
 
 
@@ -90,12 +90,12 @@ def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
             type="secondary" if standing.can_request_round else "primary",
             key=f"done-{trial.id}-{number}",
             disabled=not standing.can_finish_trial,
-            on_click=compose.finish,
+            on_click=prompt_form.finish,
             args=(standing.participant.id, trial.id),
         )
     is_last = standing.done_trials == len(standing.trials) - 1
     after = what_comes_last(standing) if is_last else ""
-    look.note(f"{_what_remains(standing)} {after}".strip())
+    layout.note(f"{_what_remains(standing)} {after}".strip())
 
 
 def _what_remains(standing: Standing) -> str:

@@ -7,27 +7,26 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from app import session
-from app.store import Store
-from app.views import look
-from clpips.types import Study
+from app.store import Store, open_store
+from app.study.types import Study
+from app.views.participant import layout
 
 
 def draw() -> None:
     """List the open studies; simulated ones have no people to wait for."""
-    look.frame("Describe, draw, rank")
-    look.heading(
+    layout.frame("Describe, draw, rank")
+    layout.heading(
         "Which picture looks more like it?",
         under="You describe a picture, a computer draws what you said, "
         "and you rank its drawings by how much they look like the original.",
     )
-    store = session.open_store()
+    store = open_store()
     studies = [study for study in store.studies() if study.is_open and not study.simulated]
     if studies:
         st.html(f'<ul class="cards">{"".join(_card(store, study) for study in studies)}</ul>')
     else:
         st.html('<p class="empty">No study is open at the moment. Please come back later.</p>')
-    look.note("Were you given a personal link? Open that one: it continues where you stopped.")
+    layout.note("Were you given a personal link? Open that one: it continues where you stopped.")
     st.html(
         '<p class="note">Are you running a study? '
         '<a href="/researcher" target="_self">To the researcher’s pages</a></p>'
@@ -50,5 +49,5 @@ def _card(store: Store, study: Study) -> str:
     address = f"/?join={quote(study.join_code, safe='')}"
     return (
         f"<li><div><h2>{escape(study.title)}</h2><p>{size_of(store, study)}</p></div>"
-        f"{look.link_button('Join', address, to=study.title)}</li>"
+        f"{layout.link_button('Join', address, to=study.title)}</li>"
     )

@@ -8,7 +8,8 @@ from typing import ParamSpec
 
 import streamlit as st
 
-from app import session
+from app.settings import RESEARCHER_COOKIE
+from app.store import open_store
 
 P = ParamSpec("P")
 
@@ -37,5 +38,5 @@ def redrawn(every: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
 
 def signed_in() -> bool:
     """Whether the browser's session is still one of the researcher's."""
-    token = st.context.cookies.get(session.RESEARCHER_COOKIE, "")
-    return bool(token) and session.open_store().session_valid(token)
+    token = st.context.cookies.get(RESEARCHER_COOKIE, "")
+    return bool(token) and open_store().session_valid(token)

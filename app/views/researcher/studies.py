@@ -7,15 +7,15 @@ import logging
 import streamlit as st
 
 from app import session
-from app.records import StudyTally
-from app.store import Store
-from app.views.researcher import bundle_form, study_form
-from app.views.researcher.addresses import study_address
-from app.views.researcher.jobs import worker_line
+from app.store import Store, open_store
+from app.study.records import StudyTally
+from app.study.types import Study
+from app.views.researcher.formatting import ago, plural
+from app.views.researcher.html import Html, badge, join, link, meter, quiet, show, styles
+from app.views.researcher.job_status import worker_line
 from app.views.researcher.live import redrawn
-from app.views.researcher.markup import Html, badge, join, link, meter, quiet, show, styles
-from app.views.researcher.words import ago, plural
-from clpips.types import Study
+from app.views.researcher.new_study import form, open_bundle
+from app.views.researcher.urls import study_address
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ SIGN_OUT = Html(
 def page() -> None:
     """Draw the page; who is not signed in sees the sign-in form only."""
     session.require_researcher()
-    store = session.open_store()
+    store = open_store()
     styles()
     title, out = st.columns([4, 1], vertical_alignment="center")
     with title:
@@ -37,11 +37,11 @@ def page() -> None:
         show(SIGN_OUT)
     studies_list()
     st.space("small")
-    study_form.made_notice(store)
+    form.made_notice(store)
     with st.expander("New study", icon=":material/add:"):
-        study_form.draw(store)
+        form.draw(store)
     with st.expander("Open a study bundle", icon=":material/folder_zip:"):
-        bundle_form.draw(store)
+        open_bundle.draw(store)
     archived(store)
     st.space("small")
     show(
@@ -55,7 +55,7 @@ def page() -> None:
 @redrawn("5s")
 def studies_list() -> None:
     """The worker's health and a card per study, drawn again every few seconds."""
-    store = session.open_store()
+    store = open_store()
     worker_line(store)
     studies = store.studies()
     if not studies:

@@ -7,19 +7,17 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import session
-from app.store import Store
-from app.views.researcher import (
-    exports_tab,
-    fit_tab,
-    progress_tab,
-    rankings_tab,
-    settings_tab,
-    why_tab,
-)
-from app.views.researcher.markup import Html, link, quiet, show, styles
+from app.store import Store, open_store
+from app.study.types import Study
+from app.views.researcher.explain import tab as why_tab
+from app.views.researcher.export import tab as exports_tab
+from app.views.researcher.html import Html, link, quiet, show, styles
+from app.views.researcher.progress import tab as progress_tab
+from app.views.researcher.rankings import tab as rankings_tab
+from app.views.researcher.report import tab as fit_tab
+from app.views.researcher.settings import tab as settings_tab
 from app.views.researcher.studies import state_badges
 from clpips.errors import StudyError
-from clpips.types import Study
 
 Draw = Callable[[Store, Study], None]
 TABS: dict[str, Draw] = {
@@ -35,7 +33,7 @@ TABS: dict[str, Draw] = {
 def page() -> None:
     """Draw the study that ``?study=`` names; who is not signed in sees the sign-in form only."""
     session.require_researcher()
-    store = session.open_store()
+    store = open_store()
     styles()
     show(quiet(link("← All studies", "/researcher")))
     study = chosen_study(store, st.query_params.get("study", ""))

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from clpips.errors import GenerationError
-from clpips.files import one_line
-from clpips.generation.pool.sources import shown
+from clpips.generation.pool.archive import shown
+from clpips.io.atomic_files import one_line
 
 FILE = "captions.csv"
 _HEADERS = (["image", "caption"], ["image", "caption", "target"])

@@ -13,16 +13,16 @@ from typing import Any
 from PIL import Image
 
 from clpips.errors import GenerationError
-from clpips.files import one_line
+from clpips.generation.names import NO_PROMPT
+from clpips.generation.pool.archive import Limits, opened_source
 from clpips.generation.pool.captions import likeness
-from clpips.generation.pool.reading import Pool, PoolImage, read_pool
-from clpips.generation.pool.sources import Limits, opened_source
+from clpips.generation.pool.index import Pool, PoolImage, read_pool
 from clpips.generation.protocol import Generated, Request
-from clpips.generation.scenes.chance import Chance
-from clpips.makers import NO_PROMPT
-from clpips.picture_files import MIN_SIDE
+from clpips.generation.seeds import Chance
+from clpips.io.atomic_files import one_line
+from clpips.io.image_files import MIN_SIDE
+from clpips.progress import Watch
 from clpips.types import Provenance
-from clpips.watch import Watch
 
 NAME = "pool"
 _KEPT = 4  # opened pools that are remembered

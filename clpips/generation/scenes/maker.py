@@ -11,12 +11,12 @@ from PIL import Image
 
 from clpips.errors import GenerationError
 from clpips.generation.protocol import Generated, Request
-from clpips.generation.scenes.chance import Chance, image_seed
-from clpips.generation.scenes.compose import compose
-from clpips.generation.scenes.grammar import parse
-from clpips.generation.scenes.style import finish, settle_style
+from clpips.generation.scenes.composition.compose import compose
+from clpips.generation.scenes.composition.style import finish, settle_style
+from clpips.generation.scenes.language.parser import parse
+from clpips.generation.seeds import Chance, image_seed
+from clpips.progress import Watch
 from clpips.types import Provenance
-from clpips.watch import Watch
 
 NAME = "scenes"
 VERSION = "1.0"

@@ -1,0 +1,1 @@
+"""Data in, chart out; no Streamlit."""

@@ -1,0 +1,1 @@
+"""Files that enter or leave the data folder."""

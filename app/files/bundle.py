@@ -1,0 +1,297 @@
+"""Study bundles: one ``.zip`` with everything of a study, which opens on another machine.
+
+In it: ``manifest.json`` (SHA-256 and size of each file), ``study.sqlite`` (the study's rows,
+without links, passwords and other studies), ``rankings.csv`` (the rankings that stand, for
+``clpips evaluate``), ``images/<SHA-256>.png``, ``weights/`` and, where the study's images come
+from an uploaded pool, ``pools/<SHA-256>.zip``. The same rankings, difference vectors and metrics
+come out again, so every number does, and the study can go on there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from app.files.manifest import (
+    DATABASE,
+    IMAGE,
+    MANIFEST,
+    PLAIN,
+    POOL,
+    RANKINGS,
+    Manifest,
+    Member,
+    check_archive,
+)
+from app.files.pools import check_travelled, uploaded
+from app.files.ranking_table import ranking_rows, write_csv
+from app.settings import Settings
+from app.store import Store
+from app.study.types import Study
+from clpips.errors import StudyError
+from clpips.io.atomic_files import write_whole
+from clpips.progress import Watch, part
+
+BLOCK = 1 << 20
+MAX_PIXELS = 50_000_000
+MEDIA = {"png": ("PNG", "image/png"), "jpg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever it is packed
+
+
+def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) -> Manifest:
+    """Write a study to ``path``; the file is whole or not there.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        StudyError: there is no such study.
+        Cancelled: the watch asked to stop; nothing was written.
+    """
+    final = Path(path)
+    written: list[Manifest] = []
+
+    def write(unfinished: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=final.parent, prefix=".bundle-") as folder:
+            database = store.export_study(study_id, Path(folder) / DATABASE)
+            contents = {DATABASE: database, **_rankings(store, study_id, Path(folder))}
+            written.append(_pack(store, study_id, contents, unfinished, watch))
+
+    write_whole(final, write)
+    return written[0]
+
+
+def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | None = None) -> Study:
+    """Take in a study that :func:`write_bundle` wrote, as a new one, closed to newcomers.
+
+    Everything is checked, and taken in by an empty store of its own, before this store is
+    touched: a bundle that is refused leaves everything as it was.
+
+    Args:
+        store: where it goes.
+        path: the bundle; it is not changed.
+        watch: progress and cancel.
+        title: what to call it; ``None`` keeps its title.
+
+    Raises:
+        StudyError: not a bundle, a damaged, changed or dangerous one, one from a newer version.
+        Cancelled: the watch asked to stop; everything is as it was.
+    """
+    with _unpacked(store, Path(path), watch) as (manifest, folder):
+        rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
+        known = _take_in(rehearsal, manifest, folder, part(watch, 0.4, 0.3), title=title)
+        _check_pools(known, manifest)
+        # From here on there is no stopping half-way.
+        to_the_end = Watch(progress=part(watch, 0.7, 0.3).progress)
+        return _take_in(store, manifest, folder, to_the_end, title=title)
+
+
+def _rankings(store: Store, study_id: int, folder: Path) -> dict[str, Path]:
+    """The rankings as CSV in a folder, by its name in the bundle; nothing if there are none."""
+    rows = ranking_rows(store, study_id, None)
+    if not rows:
+        return {}
+    write_csv(rows, folder / RANKINGS)
+    return {RANKINGS: folder / RANKINGS}
+
+
+def _pack(
+    store: Store, study_id: int, begun: dict[str, Path], unfinished: Path, watch: Watch
+) -> Manifest:
+    metrics, contents = {}, dict(begun)
+    for sha in store.study_images(study_id):
+        image = store.image_path(sha)
+        contents[f"images/{image.name}"] = image
+    for fit in store.fits(study_id):
+        name = f"weights/fit-{fit.id}.safetensors"
+        there = fit.metric_path.is_file()
+        metrics[store.stored_path(fit.metric_path)] = name if there else None
+        if there:
+            contents[name] = fit.metric_path
+    pools = {name: store.settings.data_dir / name for name in _pools(store.study(study_id))}
+    contents |= {name: place for name, place in pools.items() if place.is_file()}
+    lost = tuple(name for name, place in pools.items() if not place.is_file())
+    files = {}
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        for number, (name, source) in enumerate(contents.items()):
+            watch.report(number / len(contents), f"Packing file {number + 1} of {len(contents)}…")
+            files[name] = _add(archive, name, source)
+        counts = {
+            "participants": len(store.participants(study_id)),
+            "rankings": len(store.ranked_rounds(study_id)),
+            "images": sum(name.startswith("images/") for name in files),
+            "fits": len(metrics),
+        }
+        created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        manifest = Manifest(created, store.study(study_id).title, files, metrics, counts, lost)
+        info = _info(MANIFEST)
+        archive.writestr(info, manifest.to_json())
+    return manifest
+
+
+def _add(archive: zipfile.ZipFile, name: str, source: Path) -> Member:
+    """Add one file; images and weights are as small as they get already."""
+    digest, size = hashlib.sha256(), 0
+    info = _info(name)
+    if name not in PLAIN:
+        info.compress_type = zipfile.ZIP_STORED
+    info.file_size = source.stat().st_size  # so that zipfile knows whether it needs ZIP64
+    with source.open("rb") as file, archive.open(info, "w") as member:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            size += len(block)
+            member.write(block)
+    return Member(digest.hexdigest(), size)
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info
+
+
+@contextmanager
+def _unpacked(store: Store, path: Path, watch: Watch) -> Iterator[tuple[Manifest, Path]]:
+    """A bundle's verified files in a folder that is gone afterwards."""
+    if not path.is_file():
+        raise StudyError(f"a bundle must be a file, got '{path}'")
+    data_dir = store.settings.data_dir
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".opening-") as name:
+        folder = Path(name)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                manifest = check_archive(archive)
+                _check_space(manifest, data_dir)
+                for number, (file, member) in enumerate(manifest.files.items()):
+                    words = f"Checking file {number + 1} of {len(manifest.files)}…"
+                    watch.report(0.4 * number / len(manifest.files), words)
+                    _unpack(archive, file, member, folder / file)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise StudyError(
+                f"a bundle must be a whole zip file, got a damaged one: {error}"
+            ) from error
+        except RuntimeError as error:  # how zipfile says that a file is encrypted
+            raise StudyError("a bundle must not be encrypted, got one that is") from error
+        yield manifest, folder
+
+
+def _check_space(manifest: Manifest, data_dir: Path) -> None:
+    """The files, the rehearsal and the study itself are on disk at the same time."""
+    needed = 3 * sum(member.size for member in manifest.files.values())
+    free = shutil.disk_usage(data_dir).free
+    if free < needed:
+        raise StudyError(
+            f"opening this bundle needs {needed / 1e6:,.0f} MB of free disk space, "
+            f"got {free / 1e6:,.0f} MB"
+        )
+
+
+def _unpack(archive: zipfile.ZipFile, name: str, member: Member, place: Path) -> None:
+    """Write one file, never more than its stated size, and check it.
+
+    ``name`` matched one of the manifest's patterns, so it cannot lead out of the folder.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    digest, left = hashlib.sha256(), member.size
+    with archive.open(name) as source, place.open("wb") as file:
+        while left >= 0 and (block := source.read(min(BLOCK, left + 1))):
+            left -= len(block)
+            digest.update(block)
+            file.write(block)
+    image, pool = IMAGE.fullmatch(name), POOL.fullmatch(name)
+    by_content = image or pool
+    named = by_content.group(1) if by_content else member.sha256
+    if left != 0 or digest.hexdigest() != member.sha256 or digest.hexdigest() != named:
+        raise StudyError(f"a bundle's files must be as they were packed, {name!r} was changed")
+    if image:
+        _check_image(place, image.group(2))
+    if pool:
+        check_travelled(place)
+
+
+def _pools(study: Study) -> list[str]:
+    """The uploaded pools that a study draws from, each once."""
+    named = [uploaded(maker) for maker in study.settings.makers]
+    return [name for name in dict.fromkeys(named) if name is not None]
+
+
+def _check_pools(study: Study, manifest: Manifest) -> None:
+    """A study that draws from uploaded pools must bring them, unless they were lost before."""
+    pools = _pools(study)
+    for name in pools:
+        if name not in manifest.files and name not in manifest.lost:
+            raise StudyError(f"a bundle must hold its study's pool, but {name!r} is missing")
+    for other in set(manifest.pools) - set(pools):
+        raise StudyError(f"a bundle must hold only a study's files, got {other!r}")
+
+
+def _check_image(place: Path, ending: str) -> None:
+    wanted = MEDIA[ending][0]
+    try:
+        width, height = _size(place, wanted)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        raise StudyError(
+            f"a bundle's image must be a {wanted} picture, got {place.name}"
+        ) from error
+    if width * height > MAX_PIXELS:
+        raise StudyError(
+            f"a bundle's image must have at most {MAX_PIXELS // 1_000_000} million pixels, "
+            f"got {width:,} × {height:,}"
+        )
+
+
+def _size(place: Path, wanted: str) -> tuple[int, int]:
+    """Width and height out of the header; nothing is decoded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(place, formats=[wanted]) as image:
+            return image.size
+
+
+def _take_in(
+    store: Store, manifest: Manifest, folder: Path, watch: Watch, *, title: str | None
+) -> Study:
+    """Add verified files and rows to a store; on an error its folders are as they were."""
+    images = [name for name in manifest.files if IMAGE.fullmatch(name)]
+    for number, name in enumerate(images):
+        watch.report(number / len(images), "Taking in the images…")
+        wanted, media_type = MEDIA[name.rsplit(".", 1)[1]]
+        width, height = _size(folder / name, wanted)
+        data = (folder / name).read_bytes()
+        store.add_image(data, width=width, height=height, media_type=media_type)
+    tag, moved, placed = secrets.token_hex(4), {}, []
+    try:
+        for old, packed in manifest.metrics.items():
+            # A file that was lost before gets a path where nothing is: not another study's file.
+            place = store.settings.weights / f"opened-{tag}-{Path(packed or 'lost').name}"
+            moved[old] = str(place.absolute())
+            if packed is not None:
+                write_whole(place, partial(_copy, folder / packed))
+                placed.append(place)
+        for pool in manifest.pools:
+            place = store.settings.data_dir / pool
+            if not place.exists():  # else it is here already: its name is its content's
+                write_whole(place, partial(_copy, folder / pool))
+                placed.append(place)
+        return store.import_study(folder / DATABASE, title=title, metric_paths=moved)
+    except BaseException:
+        for place in placed:
+            place.unlink(missing_ok=True)
+        raise
+
+
+def _copy(source: Path, unfinished: Path) -> None:
+    shutil.copyfile(source, unfinished)

@@ -1,0 +1,65 @@
+"""Pools of images that researchers upload: where they are kept, and how a study names them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from app.files.manifest import POOL
+from app.store import Store
+from clpips.errors import GenerationError, StudyError
+from clpips.generation.names import kind_of
+from clpips.generation.pool import read_pool
+from clpips.io.atomic_files import write_whole
+
+FOLDER = "pools"
+
+
+def add_pool(store: Store, data: bytes) -> str:
+    """Check an uploaded archive and keep it.
+
+    Returns:
+        the maker's name for a study's settings: ``pool:`` and a path in the data folder.
+
+    Raises:
+        GenerationError: the archive breaks a rule; nothing is kept then.
+    """
+    name = f"{hashlib.sha256(data).hexdigest()}.zip"
+    final = store.settings.data_dir / FOLDER / name
+
+    def checked(part: Path) -> None:
+        part.write_bytes(data)
+        try:
+            read_pool(part)
+        except GenerationError as error:
+            raise GenerationError(str(error).replace(part.name, "the uploaded archive")) from error
+
+    if not final.exists():
+        write_whole(final, checked)
+    return f"pool:{FOLDER}/{name}"
+
+
+def uploaded(name: str) -> str | None:
+    """The path in the data folder of a maker's uploaded pool; ``None`` for any other maker."""
+    kind, _, rest = name.partition(":")
+    return rest if kind == "pool" and POOL.fullmatch(rest) else None
+
+
+def check_travelled(pool: Path) -> None:
+    """Check a pool that came in a study bundle as if it were uploaded.
+
+    Raises:
+        StudyError: the archive breaks a rule.
+    """
+    try:
+        read_pool(pool)
+    except GenerationError as error:
+        raise StudyError(f"a bundle's pool must be one that can be used: {error}") from error
+
+
+def maker_here(store: Store, name: str) -> str:
+    """A maker's name as this machine opens it: a pool's path lies in the data folder."""
+    kind, _, rest = name.partition(":")
+    if kind_of(name) != "pool" or Path(rest).expanduser().is_absolute():
+        return name
+    return f"{kind}:{store.settings.data_dir / rest}"

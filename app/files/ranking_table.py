@@ -1,0 +1,124 @@
+"""A study's rankings as a table: one row an image, as every rankings file has them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from app.store import Store
+from app.study.records import RankedRound
+from app.study.types import Candidate
+from clpips.types import Ranking
+
+COLUMNS = (
+    "participant",
+    "target",
+    "image",
+    "rank",
+    "trial",
+    "round",
+    "confidence",
+    "prompt",
+    "submitted_at",
+    "elapsed_ms",
+    "shown_position",
+)
+# A spreadsheet would run a cell that begins so; participants write the prompts.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> list[dict[str, Any]]:
+    """The rankings that stand, of everybody or of one person.
+
+    Images are named ``images/<SHA-256>.png``, as they lie in a study bundle. They are the same
+    rankings that a fit uses: of two candidates that are one image the nearer counts, and a
+    board of one image alone is left out. ``shown_position`` counts from 1.
+    """
+
+    @cache
+    def name_of(sha: str) -> str:
+        return f"images/{store.image_path(sha).name}"
+
+    return [
+        {
+            "participant": ranked.participant.label,
+            "target": name_of(ranked.trial.target.image),
+            "image": name_of(candidate.image),
+            "rank": rank,
+            "trial": str(ranked.trial.position + 1),
+            "round": str(ranked.round.number),
+            "confidence": ranked.round.ranking.confidence,
+            "prompt": ranked.round.prompt,
+            "submitted_at": ranked.round.ranking.submitted_at,
+            "elapsed_ms": ranked.round.ranking.elapsed_ms,
+            "shown_position": candidate.position + 1,
+        }
+        for ranked in store.ranked_rounds(study_id, participant_id=participant_id)
+        if ranked.round.ranking is not None
+        for candidate, rank in _distinct(ranked)
+    ]
+
+
+def rankings_as_files(
+    store: Store, study_id: int, participant_id: int | None
+) -> tuple[list[Ranking], dict[Ranking, str]]:
+    """The same rankings with the images' own files, and the prompt of each that has one."""
+
+    @cache
+    def file_of(sha: str) -> str:
+        return str(store.image_path(sha))
+
+    rankings, prompts = [], {}
+    for ranked in store.ranked_rounds(study_id, participant_id=participant_id):
+        placed = list(_distinct(ranked))
+        if not placed:
+            continue
+        ranking = Ranking(
+            ranked.participant.label,
+            file_of(ranked.trial.target.image),
+            tuple(file_of(candidate.image) for candidate, _ in placed),
+            tuple(rank for _, rank in placed),
+            trial=str(ranked.trial.position + 1),
+            round=str(ranked.round.number),
+        )
+        rankings.append(ranking)
+        if ranked.round.prompt:
+            prompts[ranking] = ranked.round.prompt
+    return rankings, prompts
+
+
+def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows as CSV (UTF-8); a prompt that looks like a formula gets an apostrophe first."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for row in rows:
+            prompt = row["prompt"]
+            guarded = f"'{prompt}" if prompt.startswith(FORMULA) else prompt
+            writer.writerow({**row, "prompt": guarded})
+
+
+def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write rows as Parquet, every prompt as it was."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["confidence"] = frame["confidence"].astype("float64")
+    frame.to_parquet(path, index=False)
+
+
+def _distinct(ranked: RankedRound) -> Iterator[tuple[Candidate, int]]:
+    """Each image once with its rank, nearest first; nothing for a board of one image or a duel."""
+    board = ranked.round.ranking
+    if board is None or ranked.round.kind == "duel":
+        return
+    candidates = {candidate.id: candidate for candidate in ranked.round.candidates}
+    nearest: dict[str, tuple[Candidate, int]] = {}
+    for candidate_id, rank in zip(board.order, board.ranks, strict=True):
+        candidate = candidates[candidate_id]
+        nearest.setdefault(candidate.image, (candidate, rank))
+    if len(nearest) > 1:
+        yield from nearest.values()

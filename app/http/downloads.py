@@ -1,0 +1,36 @@
+"""``/download/{export_id}/{name}``: a file made for the researcher, streamed from the disk."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+
+from app.http.responses import NO_STORE, error, is_id
+from app.settings import RESEARCHER_COOKIE
+from app.store import open_store
+from clpips.errors import StudyError
+
+SIGN_IN = "Please sign in on the researcher's page first, then download the file again."
+
+
+async def download(request: Request) -> Response:
+    """The file with its SHA-256 as entity tag; 401 for who is not signed in."""
+    store = open_store()
+    token = request.cookies.get(RESEARCHER_COOKIE, "")
+    if not await run_in_threadpool(store.session_valid, token):
+        # A page to sign in on would be saved under the file's name.
+        return PlainTextResponse(SIGN_IN, 401, headers=NO_STORE)
+    export_id, name = request.path_params["export_id"], request.path_params["name"]
+    if not is_id(export_id):
+        return error("There is no such download.", 404)
+    try:
+        export = await run_in_threadpool(store.export, export_id)
+    except StudyError:
+        return error("There is no such download.", 404)
+    if name != export.name or not export.path.is_file():
+        return error("There is no such download.", 404)
+    headers = {"ETag": f'"{export.sha256}"', "Cache-Control": "private, no-cache"}
+    return FileResponse(
+        export.path, filename=export.name, media_type=export.media_type, headers=headers
+    )

@@ -1,0 +1,37 @@
+"""``/img/{sha256}.png``: an image by its content hash, which is also the right to see it."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from app.http.responses import error
+from app.store import open_store
+from clpips.errors import StudyError
+
+_NAME = re.compile(r"([0-9a-f]{64})\.png")
+_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
+
+
+async def image(request: Request) -> Response:
+    """The file, to be kept for ever: a hash never means another picture.
+
+    The address ends in ``.png`` whatever the file is; the media type says what it is.
+    """
+    name = _NAME.fullmatch(request.path_params["name"])
+    if name is None:
+        return error("There is no such image.", 404)
+    sha = name[1]
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{sha}"'}
+    if request.headers.get("if-none-match") == f'"{sha}"':
+        return Response(status_code=304, headers=headers)
+    try:
+        path = await run_in_threadpool(open_store().image_path, sha)
+    except StudyError:
+        return error("There is no such image.", 404)
+    if not path.is_file():
+        return error("This image's file is missing.", 404)
+    return FileResponse(path, media_type=_KINDS[path.suffix], headers=headers)

@@ -1,0 +1,158 @@
+"""``/auth/…``: the researcher's password and session. Plain forms that redirect back.
+
+What went wrong is a word in the query, ``/researcher?problem=wrong``; the page has the sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from app.http.loopback_only import named_host
+from app.http.passwords import LOOPBACK, MAX_PASSWORD, MIN_PASSWORD, hash_password, password_fits
+from app.http.responses import NO_STORE, TooLarge, from_own_page, read_body
+from app.settings import RESEARCHER_COOKIE, Settings
+from app.store import Store, open_store
+from clpips.errors import StudyError
+
+MAX_FORM = 8 * 1024
+SESSION_SECONDS = 12 * 3600
+MAX_FAILURES = 10
+FAILURE_SECONDS = 60.0
+HOME = "/researcher"
+
+_RESEARCHER_PAGE = re.compile(r"/(researcher|study)(\?study=\d{1,9})?")
+# One check takes 64 MiB and 0.14 s: a flood of them must queue here, not in memory.
+_one_at_a_time = asyncio.Semaphore(1)
+_LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Please wait</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<body style="font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em">
+<h1>Please wait a minute</h1><p>There were ten wrong passwords within a minute.
+Nothing is checked until that minute is over.</p><p><a href="/researcher">Back</a></p></body>"""
+
+
+async def set_up(request: Request) -> Response:
+    """Set the first password. Only on this machine: elsewhere a stranger could be faster."""
+    form = await _form(request)
+    if isinstance(form, Response):
+        return form
+    if not _is_local(request):
+        return _back("remote")
+    store = open_store()
+    password = form.get("password", "")
+    if form.get("again", password) != password:
+        return _back("differ")
+    try:
+        async with _one_at_a_time:
+            hashed = await run_in_threadpool(hash_password, password)
+    except StudyError:
+        return _back(_fault(password))
+    try:
+        await run_in_threadpool(store.set_password_hash, hashed)
+    except StudyError:
+        return _back("already")
+    return await _welcome(request, store, form)
+
+
+async def log_in(request: Request) -> Response:
+    """Check the password; ten wrong ones in a minute from one address close the door for it."""
+    form = await _form(request)
+    if isinstance(form, Response):
+        return form
+    if not form.get("password"):  # nothing was guessed
+        return _back("wrong", form)
+    store = open_store()
+    address = request.client.host if request.client else "unknown"
+    password = form["password"]
+    async with _one_at_a_time:
+        failures = await run_in_threadpool(store.login_failures, address, FAILURE_SECONDS)
+        if failures >= MAX_FAILURES:
+            return HTMLResponse(_LOCKED, 429, headers={**NO_STORE, "Retry-After": "60"})
+        hashed = await run_in_threadpool(store.password_hash)
+        if not await run_in_threadpool(password_fits, hashed, password):
+            await run_in_threadpool(store.add_login_failure, address)
+            return _back("wrong", form)
+    return await _welcome(request, store, form)
+
+
+async def log_out(request: Request) -> Response:
+    """End the session, here and in the store."""
+    form = await _form(request)
+    if isinstance(form, Response):
+        return form
+    token = request.cookies.get(RESEARCHER_COOKIE, "")
+    await run_in_threadpool(open_store().delete_session, token)
+    response = RedirectResponse(HOME, 303, headers=NO_STORE)
+    response.delete_cookie(RESEARCHER_COOKIE, path="/")
+    return response
+
+
+async def _welcome(request: Request, store: Store, form: dict[str, str]) -> Response:
+    token = secrets.token_urlsafe(32)
+    expires = datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)
+    await run_in_threadpool(store.add_session, token, expires)
+    response = RedirectResponse(_page(form), 303, headers=NO_STORE)
+    response.set_cookie(
+        RESEARCHER_COOKIE,
+        token,
+        max_age=SESSION_SECONDS,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=_is_https(request),
+    )
+    return response
+
+
+async def _form(request: Request) -> dict[str, str] | Response:
+    """The fields of a form that was sent from our own page; the answer to any other."""
+    if not from_own_page(request):
+        return _back("foreign")
+    try:
+        body = (await read_body(request, MAX_FORM)).decode("utf-8", "replace")
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=20)
+    except TooLarge:
+        sentence = f"A form must have at most {MAX_FORM:,} bytes, got more."
+        return PlainTextResponse(sentence, 413, headers=NO_STORE)
+    except ValueError:  # more fields than any form of ours
+        return PlainTextResponse("The form arrived damaged.", 400, headers=NO_STORE)
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _fault(password: str) -> str:
+    if len(password) > MAX_PASSWORD:
+        return "long"
+    return "short" if len(password) < MIN_PASSWORD else "blank"
+
+
+def _page(form: dict[str, str]) -> str:
+    """The researcher's page to go on to; never another site's."""
+    wanted = form.get("next", "")
+    return wanted if _RESEARCHER_PAGE.fullmatch(wanted) else HOME
+
+
+def _back(problem: str, form: dict[str, str] | None = None) -> RedirectResponse:
+    page = _page(form or {})
+    mark = "&" if "?" in page else "?"
+    return RedirectResponse(f"{page}{mark}problem={problem}", 303, headers=NO_STORE)
+
+
+def _is_local(request: Request) -> bool:
+    """Whether both the server and the address in the browser's bar name this very machine.
+
+    A proxy in front makes the whole network come from here; it says so in these headers.
+    """
+    forwarded = {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers)
+    here = Settings.from_environment().address in LOOPBACK and named_host(request.scope) in LOOPBACK
+    return here and not forwarded
+
+
+def _is_https(request: Request) -> bool:
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))

@@ -1,0 +1,48 @@
+"""``/api/round/{id}``: how far a round is, and stopping it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from app.http.payloads import round_to_json
+from app.http.responses import answer, bearer, error, from_own_page, is_id, unknown_bearer
+from app.store import open_store
+from clpips.errors import StudyError
+
+NOT_YOURS = "There is no such round behind this link."
+
+
+async def read_round(request: Request) -> JSONResponse:
+    """One round of the bearer's own."""
+    return await _round(request, cancel=False)
+
+
+async def cancel_round(request: Request) -> JSONResponse:
+    """Stop drawing a round of the bearer's own; one that is drawn stays as it is."""
+    if not from_own_page(request):
+        return error("This must come from a page of this server.", 403)
+    return await _round(request, cancel=True)
+
+
+async def _round(request: Request, *, cancel: bool) -> JSONResponse:
+    participant = await bearer(request)
+    if participant is None:
+        return unknown_bearer()
+    round_id = request.path_params["round_id"]
+    if not is_id(round_id):
+        return error(NOT_YOURS, 404)
+    try:
+        found = await run_in_threadpool(_look, participant.id, round_id, cancel=cancel)
+    except StudyError:
+        return error(NOT_YOURS, 404)
+    return answer(found)
+
+
+def _look(participant_id: int, round_id: int, *, cancel: bool) -> dict[str, Any]:
+    store = open_store()
+    act = store.cancel_round if cancel else store.round_for
+    return round_to_json(store, act(participant_id, round_id))

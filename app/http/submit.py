@@ -1,0 +1,54 @@
+"""``POST /api/submit``: a ranking from the browser's outbox. Answers only after the commit."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from app.http.payloads import ranking_to_json, submission_from_json
+from app.http.responses import (
+    TooLarge,
+    answer,
+    bearer,
+    error,
+    from_own_page,
+    read_body,
+    refusal,
+    unknown_bearer,
+)
+from app.store import open_store
+from clpips.errors import StudyError
+
+MAX_BODY = 32 * 1024  # a real one has a few hundred bytes
+
+log = logging.getLogger(__name__)
+
+
+async def submit(request: Request) -> JSONResponse:
+    """Store a ranking and say what became of it.
+
+    Only a submission that breaks a rule is answered with ``"rejected": true``; a body that
+    arrived damaged, an unknown link or a busy disk may be tried again.
+    """
+    if not from_own_page(request):
+        return error("A submission must come from a page of this server.", 403)
+    participant = await bearer(request)
+    if participant is None:
+        return unknown_bearer()
+    try:
+        body = json.loads(await read_body(request, MAX_BODY))
+    except TooLarge:
+        return refusal(f"a submission must have at most {MAX_BODY:,} bytes, got more", 413)
+    except (ValueError, RecursionError):
+        return error("The submission arrived damaged.", 400)
+    try:
+        submission = submission_from_json(body)
+        result = await run_in_threadpool(open_store().submit, participant.id, submission)
+    except StudyError as refused:
+        log.warning("refused a submission of participant %d: %s", participant.id, refused)
+        return refusal(str(refused))
+    return answer({"outcome": result.outcome, "ranking": ranking_to_json(result.ranking)})

@@ -1,0 +1,85 @@
+"""What a comparison is put together from: statistics that may not exist, and everybody's rankings.
+
+A statistic that does not exist for some rankings is left out, with one sentence that says why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias, TypeVar
+
+from app.jobs.rankings.used import everyone_of, standing_rankings
+from app.jobs.vectors import observations
+from app.store import Store
+from clpips.errors import Cancelled, ClpipsError
+from clpips.features.names import Backbone
+from clpips.metric.pooled import Everyone
+from clpips.types import Ranking
+
+WIDE: Backbone = "wide"
+
+Values: TypeAlias = dict[str, Any]
+T = TypeVar("T")
+log = logging.getLogger("clpips.worker")
+
+
+class LeftOut(dict[str, str]):
+    """What is not there, and one sentence each that says why."""
+
+    def unless(self, key: str, statistic: Callable[[], T]) -> T | None:
+        """A statistic, or ``None`` with the reason kept under ``key``.
+
+        Raises:
+            Cancelled: somebody asked to stop.
+        """
+        try:
+            return statistic()
+        except Cancelled:
+            raise
+        except ClpipsError as error:
+            self[key] = sentence(str(error))
+        except Exception as error:  # the rest of the comparison still stands
+            log.exception("a part of a comparison broke: %s", key)
+            self[key] = f"It could not be computed: an unexpected fault ({type(error).__name__})."
+        return None
+
+
+@dataclass(frozen=True)
+class Company:
+    """Everybody's rankings at one moment, and what several fits share that is made from them.
+
+    Args:
+        store: where the rankings and their difference vectors are.
+        study_id: the study.
+        until: only rankings submitted up to then count.
+    """
+
+    store: Store
+    study_id: int
+    until: str
+    _everyone: dict[Backbone, Everyone | None] = field(default_factory=dict)
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """The rankings that stand."""
+        used = standing_rankings(self.store, self.study_id, until=self.until)
+        return [one.ranking for one in used]
+
+    def everyone(self, backbone: Backbone) -> Everyone | None:
+        """Where personal fits in a feature space start from, fitted once."""
+        if backbone not in self._everyone:
+            found = observations(self.store, self.rankings, backbone)
+            self._everyone[backbone] = everyone_of(found, backbone)
+        return self._everyone[backbone]
+
+
+def sentence(words: str) -> str:
+    """An error's words as a sentence.
+
+    >>> sentence("a curve needs two targets, got 1")
+    'A curve needs two targets, got 1.'
+    """
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

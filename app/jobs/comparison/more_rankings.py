@@ -1,0 +1,60 @@
+"""What more rankings would bring: the learning curve, its forecast, and how many are needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.jobs.comparison.inputs import LeftOut, Values
+from clpips.evaluation.forecast import RankingsNeeded, forecast, rankings_needed
+from clpips.evaluation.held_out import HeldOut
+from clpips.evaluation.learning_curve import REPEATS, learning_curve
+from clpips.metric.hyperparameters import Plan
+from clpips.progress import Watch
+
+WANTED = 0.1
+"""Half-width of the mean agreement's interval, in Spearman, that rankings are counted for."""
+AHEAD = 2
+"""The forecast is for so many times the rankings that there are."""
+MANY_TARGETS = 40
+"""With more targets one random order of them is enough: every point is a mean over all."""
+KEYS = ("curve", "forecast", "needed")
+
+
+def more_rankings(
+    plan: Plan | None, own: HeldOut | None, left_out: LeftOut, watch: Watch
+) -> Values:
+    """``curve``, ``forecast`` and ``needed``, each ``None`` where it cannot be said.
+
+    Args:
+        plan, own: a fit and its held-out agreement; ``None`` where it has none.
+        left_out: told why something is not there.
+        watch: progress and cancel.
+
+    Raises:
+        Cancelled: somebody asked to stop.
+    """
+    if plan is None or own is None:
+        why = left_out.get("table", "There is no held-out agreement that could grow.")
+        left_out.update(dict.fromkeys(KEYS, why))
+        return dict.fromkeys(KEYS)
+    repeats = REPEATS if len(plan.fit.targets) <= MANY_TARGETS else 1
+    curve = left_out.unless("curve", lambda: learning_curve(plan, repeats=repeats, watch=watch))
+    ahead = None
+    if curve is not None:
+        ahead = left_out.unless("forecast", lambda: forecast(curve, AHEAD * curve.n_rankings))
+    else:
+        left_out["forecast"] = left_out["curve"]
+    needed = left_out.unless("needed", lambda: _needed(own))
+    found = dict(zip(KEYS, (curve, ahead, needed), strict=True))
+    return {key: None if one is None else one.to_dict() for key, one in found.items()}
+
+
+def _needed(own: HeldOut) -> RankingsNeeded:
+    agreement = own.personal
+    counted = [
+        (value, target)
+        for value, target in zip(agreement.per_ranking, agreement.targets, strict=True)
+        if value is not None
+    ]
+    values = np.array([value for value, _ in counted])
+    return rankings_needed(values, WANTED, clusters=[target for _, target in counted])

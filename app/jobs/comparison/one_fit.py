@@ -1,0 +1,140 @@
+"""One fit beside its baselines, and beside the features of a modern encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.jobs.comparison.ceilings import ceilings
+from app.jobs.comparison.inputs import WIDE, Company, LeftOut, Values
+from app.jobs.comparison.more_rankings import more_rankings
+from app.jobs.rankings.used import used_by
+from app.jobs.vectors import observations
+from app.store import Store
+from app.study.records import Fit
+from clpips.evaluation.baselines import side_by_side
+from clpips.evaluation.held_out import HeldOut, check_targets, held_out_of
+from clpips.features.names import Backbone
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.hyperparameters import Plan
+from clpips.progress import Watch, part
+from clpips.stats.agreement import Agreement
+from clpips.types import Ranking
+
+NOBODY_ELSE = "Nobody else had rankings that compare images, so there are no pooled weights."
+CHANGED = (
+    "These rows were computed afresh and differ from the fit's own report: since then its rankings "
+    "were edited, or the way of fitting changed. Fit again to bring both together."
+)
+SAME = 1e-6
+"""Agreements nearer than this are one value that was rounded differently."""
+
+
+def compare_fit(
+    store: Store, fit: Fit, company: Company, no_wide: str | None, watch: Watch
+) -> Values:
+    """A fit's part of the result; see :func:`app.jobs.compare.run`.
+
+    Args:
+        store: where the rankings are.
+        fit: the fit.
+        company: everybody's rankings up to the moment of the fit.
+        no_wide: why there is no comparison in the space ``wide``, whose difference vectors are
+            at hand otherwise.
+        watch: progress and cancel.
+
+    Raises:
+        Cancelled: somebody asked to stop.
+    """
+    left_out = LeftOut()
+    rankings = [one.ranking for one in used_by(store, fit)]
+
+    def planned(space: Backbone, following: Watch) -> tuple[Plan, HeldOut]:
+        return _planned(company, fit, rankings, space, following)
+
+    found = left_out.unless("table", lambda: planned(fit.backbone, part(watch, 0.0, 0.2)))
+    plan, own = found or (None, None)
+    table: list[Values] = []
+    if plan is not None and own is not None:
+        table += _rows(plan, own, left_out, part(watch, 0.2, 0.2))
+        if fit.participant_id is not None and plan.everyone is None:
+            left_out["pooled"] = NOBODY_ELSE
+        if _differs(fit, own):
+            left_out["table"] = CHANGED
+    if no_wide is not None:
+        left_out["wide"] = no_wide
+    elif fit.backbone != WIDE and own is not None:
+        wide = left_out.unless("wide", lambda: planned(WIDE, part(watch, 0.4, 0.3)))
+        table += _side(*wide) if wide is not None else []
+    more = more_rankings(plan, own, left_out, part(watch, 0.7, 0.3))
+    return {
+        "table": table,
+        **more,
+        **ceilings(fit, rankings, company.rankings, own, left_out),
+        "left_out": dict(left_out),
+    }
+
+
+def _planned(
+    company: Company, fit: Fit, rankings: Sequence[Ranking], space: Backbone, watch: Watch
+) -> tuple[Plan, HeldOut]:
+    """A fit as the job ``fit`` makes it, in any space, and its held-out agreement.
+
+    Raises:
+        InputError: no ranking makes a comparison.
+        UndefinedStatistic: rankings of fewer than two targets.
+    """
+    metric = CLPIPS(space)
+    everyone = None if fit.participant_id is None else company.everyone(space)
+    prepared = metric.prepared(observations(company.store, rankings, space))
+    check_targets(prepared)
+    plan = metric.plan(prepared, everyone, part(watch, 0.0, 0.6))
+    folds = plan.folds(part(watch, 0.6, 0.4))
+    return plan, held_out_of(prepared, folds, seed=metric.settings.seed)
+
+
+def _rows(plan: Plan, own: HeldOut, left_out: LeftOut, watch: Watch) -> list[Values]:
+    """Stock, pooled and personal, then the other baselines, on the same rankings and folds."""
+    rest = left_out.unless(
+        "baselines", lambda: side_by_side(plan, ("unregularised", "layer", "tilt"), watch)
+    )
+    space = plan.fit.space.name
+    return _side(plan, own) + [
+        _row(name, space, one.personal, one) for name, one in (rest or {}).items()
+    ]
+
+
+def _side(plan: Plan, own: HeldOut) -> list[Values]:
+    """Stock, pooled where others took part, and personal."""
+    space = plan.fit.space.name
+    found = [_row("stock", space, own.stock, None)]
+    if plan.everyone is not None:
+        pooled = side_by_side(plan, ("pooled",))["pooled"]
+        found.append(_row("pooled", space, pooled.personal, pooled))
+    found.append(_row("personal", space, own.personal, own))
+    for each in found:
+        each["n_targets"] = own.n_targets
+    return found
+
+
+def _row(name: str, space: Backbone, agreement: Agreement, gained: HeldOut | None) -> Values:
+    """One line of the table; stock gains nothing over itself."""
+    return {
+        "name": name,
+        "space": space,
+        "agreement": agreement.to_dict(),
+        "gain": None if gained is None else gained.gain,
+        "gain_ci": None if gained is None else gained.gain_ci,
+        "p": None if gained is None else gained.p,
+        "n_targets": 0 if gained is None else gained.n_targets,
+    }
+
+
+def _differs(fit: Fit, own: HeldOut) -> bool:
+    """Whether the fit's own report says something else than the same fit made today."""
+    told = fit.report.get("held_out")
+    if told is None:
+        return True
+    before, now = told["personal"], own.personal
+    if before["n_rankings"] != now.n_rankings or before["spearman"] is None:
+        return bool(before["n_rankings"] != now.n_rankings)
+    return now.spearman is None or abs(before["spearman"] - now.spearman) > SAME

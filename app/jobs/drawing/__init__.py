@@ -1,0 +1,1 @@
+"""What the job ``generate`` calls: images, blind pairs, calibration boards."""

@@ -1,0 +1,223 @@
+"""The job ``explain``: what a fitted metric weighs, which comparisons it turned, and where."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from app.charts.heat_colours import COVER, TOP
+from app.files.images import add_picture
+from app.jobs.explanation.case import Case, blocks, grouped, open_case, stock_metric
+from app.jobs.explanation.heatmap import paint
+from app.jobs.json_values import plain
+from app.store import Store
+from app.study.types import Job
+from clpips.errors import StudyError
+from clpips.features.lpips import Vectors
+from clpips.metric.attribution import (
+    BlockShare,
+    Flip,
+    Flips,
+    flipped,
+    layer_shares,
+    layer_uncertainty,
+    mean_vector,
+)
+from clpips.metric.distance_maps import distance_maps
+from clpips.metric.observations import Observation
+from clpips.progress import Watch, part
+
+EXAMPLES = 3  # of each sort, with heat-maps
+LISTED = 60  # of each sort, as lines of a table
+PAINTED = f"1/{TOP}/{COVER}"  # another way of painting must not find the old maps
+
+Values: TypeAlias = dict[str, Any]
+
+
+def run(store: Store, job: Job, watch: Watch) -> Values:
+    """Explain one fit, or with ``round_id`` one ranked board by it.
+
+    Nothing is explained by weights that were fitted to it: each board is measured by weights
+    that left its target out. Heat-maps that an earlier job painted are used again.
+
+    Returns:
+        the numbers and image hashes that the Why tab shows; see :func:`summary`, :func:`board`.
+
+    Raises:
+        StudyError: no such study, fit or round, or too few rankings to explain anything.
+        WeightsError: the network's weights could not be had.
+        Cancelled: somebody asked to stop.
+    """
+    study, fit = store.study(job.payload["study_id"]), store.fit(job.payload["fit_id"])
+    if fit.study_id != study.id:
+        raise StudyError(f"a fit must be of the same study, got number {fit.id}")
+    watch.report(0.0, "Reading the rankings…")
+    case = open_case(store, study, fit, part(watch, 0.0, 0.5))
+    following, before = part(watch, 0.5, 0.5), set(case.painted)
+    round_id = job.payload.get("round_id")
+    found = summary(case, following) if round_id is None else board(case, round_id, following)
+    painted = {key: sha for key, sha in case.painted.items() if key not in before}
+    return dict(plain({"fit_id": fit.id, **found, "painted": painted}))
+
+
+def summary(case: Case, watch: Watch) -> Values:
+    """Layer shares with intervals, the comparisons that turned, and examples with heat-maps."""
+    names, channels = blocks(case.fit.backbone)
+    mean = mean_vector(case.observations)
+
+    def shares(of: Sequence[int]) -> tuple[BlockShare, ...]:
+        return layer_uncertainty(case.left_out, case.personal, case.stock, of, mean)
+
+    groups = grouped(names)
+    added = [sum(channels[group.first : group.last]) for group in groups]
+    weights = np.stack([case.weights_for(one) for one in case.observations], axis=1)
+    flips = flipped(case.observations, case.stock, weights)
+    picked = [*_varied(case, flips.gained), *_varied(case, flips.lost)]
+    return {
+        "n_rankings": len(case.observations),
+        "n_targets": len(case.targets),
+        "blocks": [_share(name, one) for name, one in zip(names, shares(channels), strict=True)],
+        "groups": [
+            {**_share(group.name, one), "what": group.what, "many": group.last > group.first + 1}
+            for group, one in zip(groups, shares(added), strict=True)
+        ],
+        "comparisons": _counts(flips),
+        "examples": [
+            _example(case, flip, part(watch, number / len(picked), 1 / len(picked)))
+            for number, flip in enumerate(picked)
+        ],
+        "turned": [_line(case, flip) for flip in (*flips.gained[:LISTED], *flips.lost[:LISTED])],
+    }
+
+
+def board(case: Case, round_id: int, watch: Watch) -> Values:
+    """Every image of one ranked board, nearest first, with its heat-maps.
+
+    Raises:
+        StudyError: no board of this fit has that number.
+    """
+    numbers = [n for n, ranked in enumerate(case.boards) if ranked.round.id == round_id]
+    if not numbers:
+        raise StudyError(f"a board must be one that the fit used, got round number {round_id}")
+    observation = case.observations[numbers[0]]
+    order = np.argsort(observation.ranking.ranks, kind="stable")
+    return {
+        "board": {
+            **_where(case, numbers[0]),
+            "pictures": [
+                _picture(case, observation, int(place), part(watch, n / len(order), 1 / len(order)))
+                for n, place in enumerate(order)
+            ],
+        }
+    }
+
+
+def _share(name: str, one: BlockShare) -> Values:
+    low, high = one.interval
+    return {
+        "name": name,
+        "stock": one.stock,
+        "personal": one.personal,
+        "error": one.error,
+        "low": low,
+        "high": high,
+        "differs": one.differs,
+    }
+
+
+def _counts(flips: Flips) -> dict[str, int]:
+    return {
+        "all": flips.n_comparisons,
+        "gained": len(flips.gained),
+        "lost": len(flips.lost),
+        "both_right": flips.both_right,
+        "both_wrong": flips.both_wrong,
+        "tied": flips.tied,
+    }
+
+
+def _varied(case: Case, flips: Sequence[Flip]) -> list[Flip]:
+    """The largest changes, one a target while there are others, the largest of them first."""
+    first: dict[str, Flip] = {}
+    for flip in flips:
+        first.setdefault(case.observations[flip.observation].ranking.target, flip)
+    chosen = list(first.values())
+    rest = [flip for flip in flips if flip not in chosen]
+    return sorted([*chosen, *rest][:EXAMPLES], key=lambda flip: -abs(flip.change))
+
+
+def _where(case: Case, number: int) -> Values:
+    """Which ranking something comes from, in words that people can look up."""
+    person, trial, shown = case.boards[number]
+    return {
+        "round_id": shown.id,
+        "participant": person.label,
+        "target": trial.target.image,
+        "target_name": trial.target.name,
+        "round": shown.number,
+    }
+
+
+def _line(case: Case, flip: Flip) -> Values:
+    ranks = case.observations[flip.observation].ranking.ranks
+    return {
+        **_where(case, flip.observation),
+        "ranks": [ranks[flip.nearer], ranks[flip.farther]],
+        "stock": flip.stock,
+        "personal": flip.personal,
+        "gained": flip.gained,
+    }
+
+
+def _example(case: Case, flip: Flip, watch: Watch) -> Values:
+    observation = case.observations[flip.observation]
+    return {
+        **_line(case, flip),
+        "nearer": _picture(case, observation, flip.nearer, part(watch, 0.0, 0.5)),
+        "farther": _picture(case, observation, flip.farther, part(watch, 0.5, 0.5)),
+    }
+
+
+def _picture(case: Case, observation: Observation, place: int, watch: Watch) -> Values:
+    """One image: its rank, and by each metric its distance, what makes it, and where it lies."""
+    mean, vector = mean_vector(case.observations), observation.vectors[place]
+    target, image = observation.ranking.target, observation.ranking.images[place]
+    weights = {"stock": case.stock, "personal": case.weights_for(observation)}
+    units = {name: float(mean @ own) or 1.0 for name, own in weights.items()}
+    watch.report(0.0, "Painting the heat-maps…")
+    maps = _maps(case, (target, image), weights, units)
+    _, channels = blocks(case.fit.backbone)
+    found: Values = {"image": image, "rank": observation.ranking.ranks[place]}
+    for name, own in weights.items():
+        distance = float(vector @ own)
+        found[name] = {
+            "distance": distance / units[name],
+            "shares": layer_shares(vector, own, channels).tolist() if distance > 0 else None,
+            "map": maps[name],
+        }
+    return found
+
+
+def _maps(
+    case: Case, pair: tuple[str, str], weights: Mapping[str, Vectors], units: Mapping[str, float]
+) -> dict[str, str]:
+    """The heat-maps of a pair by each metric, as hashes of stored images."""
+    keys = {name: _key(case.fit.backbone, pair, own / units[name]) for name, own in weights.items()}
+    if not all(case.store.has_image(case.painted.get(key, "")) for key in keys.values()):
+        target, image = (case.store.image_path(sha) for sha in pair)
+        metric = stock_metric(case.fit.backbone)
+        found = distance_maps(metric, target, image, personal=weights["personal"])
+        for name, values in (("stock", found.stock), ("personal", found.personal)):
+            painted = paint(image, values / units[name])
+            case.painted[keys[name]] = add_picture(case.store, painted)
+    return {name: case.painted[key] for name, key in keys.items()}
+
+
+def _key(backbone: str, pair: tuple[str, str], weights: Vectors) -> str:
+    """Names a heat-map by all that it is made from."""
+    digest = hashlib.sha256("/".join((PAINTED, backbone, *pair)).encode())
+    digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,203 @@
+"""The job ``export``: a file for download — a metric, rankings, a text, or the whole study."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from app.files.bundle import write_bundle
+from app.files.ranking_table import ranking_rows, rankings_as_files, write_csv, write_parquet
+from app.jobs.slug import slug
+from app.store import Store
+from app.study.records import Fit
+from app.study.types import Job, Study
+from clpips.errors import StudyError
+from clpips.export.writer import export_rankings
+from clpips.io.atomic_files import write_whole
+from clpips.progress import Watch, part
+from clpips.types import Ranking
+
+BINARY = "application/octet-stream"
+ZIP = "application/zip"
+
+
+class Kind(NamedTuple):
+    """One sort of export: what its file is called, how a browser is told, what it is made of."""
+
+    word: str
+    ending: str
+    media_type: str
+    source: Literal["fit", "rankings", "study"]
+
+    @property
+    def of_fit(self) -> bool:
+        """Whether it is made of one fitted metric."""
+        return self.source == "fit"
+
+
+KINDS = {
+    "metric": Kind("metric", ".safetensors", BINARY, "fit"),
+    "lpips": Kind("lpips", ".pth", BINARY, "fit"),
+    "onnx": Kind("onnx", ".onnx", BINARY, "fit"),
+    "csv": Kind("rankings", ".csv", "text/csv", "rankings"),
+    "parquet": Kind("rankings", ".parquet", "application/vnd.apache.parquet", "rankings"),
+    "2afc": Kind("bapps-2afc", ".zip", ZIP, "rankings"),
+    "nights": Kind("nights", ".zip", ZIP, "rankings"),
+    "bradley-terry": Kind("bradley-terry", ".zip", ZIP, "rankings"),
+    "pairs": Kind("pairs", ".zip", ZIP, "rankings"),
+    "methods": Kind("methods", ".txt", "text/plain", "study"),
+    "latex": Kind("tables", ".tex", "application/x-tex", "study"),
+    "bundle": Kind("study", ".zip", ZIP, "study"),
+}
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+NO_RANKING = "there is nothing to export yet: no ranking was submitted"
+ZIPPING = 0.2  # of the progress bar
+
+
+def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+    """Make one file in the exports folder and keep it for download.
+
+    Returns:
+        ``{"export_id", "name"}``.
+
+    Raises:
+        StudyError: no such study, fit or sort of export, another study's fit, no rankings.
+        InputError: rankings of ties alone, a text about fits without held-out agreement.
+        MetricFileError: the fit's file is not there or damaged.
+        WeightsError: an export of a metric whose network's weights could not be had.
+        ClpipsError: a package that the export needs is not installed.
+        Cancelled: somebody asked to stop; there is no file.
+    """
+    payload = job.payload
+    study = store.study(payload["study_id"])
+    kind = KINDS.get(payload.get("what", ""))
+    if kind is None:
+        raise StudyError(f"what must be one of {tuple(KINDS)}, got {payload.get('what')!r}")
+    fit = _fit(store, study, payload.get("fit_id")) if kind.of_fit else None
+    participant_id = payload.get("participant_id") if kind.source == "rankings" else None
+    name = file_name(study, kind, _whose(store, fit, participant_id))
+    path = store.settings.exports / f"{job.id}-{name}"
+    watch.report(0.0, "Making the file…")
+    _write(store, study, payload["what"], fit, participant_id, path, watch)
+    export = store.add_export(
+        study.id,
+        name,
+        path.absolute(),
+        kind.media_type,
+        path.stat().st_size,
+        _sha256(path),
+        fit_id=None if fit is None else fit.id,
+    )
+    return {"export_id": export.id, "name": export.name}
+
+
+def file_name(study: Study, kind: Kind, whose: str | None) -> str:
+    """What the browser saves it as: study, whose, what and the day (UTC)."""
+    parts = [slug(study.title), *([slug(whose)] if whose else []), kind.word]
+    return f"{'-'.join(parts)}-{datetime.now(UTC):%Y-%m-%d}{kind.ending}"
+
+
+def _fit(store: Store, study: Study, fit_id: int | None) -> Fit:
+    if fit_id is None:
+        raise StudyError("an export of a metric must name a fit, got none")
+    fit = store.fit(fit_id)
+    if fit.study_id != study.id:
+        raise StudyError(f"an export must name a fit of the same study, got number {fit_id}")
+    if not fit.metric_path.is_file():
+        raise StudyError("the file of this fit is not here any more: please fit again")
+    return fit
+
+
+def _whose(store: Store, fit: Fit | None, participant_id: int | None) -> str | None:
+    if fit is not None and fit.participant_id is None:
+        return "pooled"
+    person = participant_id if fit is None else fit.participant_id
+    return None if person is None else store.participant(person).label
+
+
+def _write(
+    store: Store,
+    study: Study,
+    what: str,
+    fit: Fit | None,
+    participant_id: int | None,
+    path: Path,
+    watch: Watch,
+) -> None:
+    if fit is not None:
+        _write_metric(fit, what, path)
+    elif what == "bundle":
+        write_bundle(store, study.id, path, watch)
+    elif what in ("csv", "parquet"):
+        rows = ranking_rows(store, study.id, participant_id)
+        if not rows:
+            raise StudyError(NO_RANKING)
+        write = write_csv if what == "csv" else write_parquet
+        write_whole(path, lambda partial: write(rows, partial))
+    elif KINDS[what].source == "rankings":
+        rankings, prompts = rankings_as_files(store, study.id, participant_id)
+        if not rankings:
+            raise StudyError(NO_RANKING)
+        write_whole(path, lambda partial: _zip_layout(what, rankings, prompts, partial, watch))
+    else:
+        from app.jobs.paper_numbers import paper_text  # torch, for texts about fits alone
+
+        text = paper_text(store, study, what)
+        write_whole(path, lambda partial: _save(text, partial))
+
+
+def _write_metric(fit: Fit, what: str, path: Path) -> None:
+    """The fit's own file, or what other libraries load; each is written in one step."""
+    if what == "metric":
+        write_whole(path, lambda partial: _copy(fit.metric_path, partial))
+        return
+    from clpips.metric.clpips import CLPIPS  # torch, for these alone
+
+    metric = CLPIPS.load(fit.metric_path)
+    if what == "lpips":
+        metric.save_lpips(path)
+        return
+    from clpips.export.onnx import write_onnx
+
+    write_onnx(metric, path)
+
+
+def _zip_layout(
+    layout: str,
+    rankings: Sequence[Ranking],
+    prompts: Mapping[Ranking, str],
+    partial: Path,
+    watch: Watch,
+) -> None:
+    """Rankings in another tool's layout with their images, as one zip file."""
+    with tempfile.TemporaryDirectory(dir=partial.parent, prefix=".layout-") as name:
+        folder = Path(name) / layout
+        filling = part(watch, 0, 1 - ZIPPING)
+        export_rankings(rankings, layout, folder, prompts=prompts, watch=filling)
+        files = sorted(one for one in folder.rglob("*") if one.is_file())
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number, file in enumerate(files):
+                share = 1 - ZIPPING + ZIPPING * number / len(files)
+                watch.report(share, f"Packing file {number + 1} of {len(files)}…")
+                # Pictures are as small as they get already.
+                packed = zipfile.ZIP_STORED if file.suffix in PICTURES else None
+                archive.write(file, f"{layout}/{file.relative_to(folder).as_posix()}", packed)
+
+
+def _save(text: str, partial: Path) -> None:
+    partial.write_text(text, encoding="utf-8")
+
+
+def _copy(source: Path, partial: Path) -> None:
+    shutil.copyfile(source, partial)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,234 @@
+"""The job ``fit``: rankings → a personal or pooled metric, with its held-out report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from app.jobs.compare import ask as ask_to_compare
+from app.jobs.json_values import plain
+from app.jobs.rankings import fold_weights
+from app.jobs.rankings.used import USED_UP_TO, Used, everyone_of, latest, standing_rankings
+from app.jobs.slug import slug
+from app.jobs.vectors import compute_missing, observations
+from app.store import Store
+from app.study.records import Fit
+from app.study.types import Job, Participant, Study
+from clpips.errors import StudyError
+from clpips.evaluation.held_out import fit_and_hold_out
+from clpips.features.lpips import Vectors
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.observations import Observation, by_participant
+from clpips.metric.pooled import Everyone
+from clpips.progress import Watch, part
+
+VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
+SETTINGS = ("granularity", "margin", "shrinkage", "start", "seed")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Whose rankings one metric is fitted to; ``participant`` is ``None`` for everybody's."""
+
+    participant: Participant | None
+    used: Sequence[Used]
+
+    @property
+    def name(self) -> str:
+        """What screens and file names call it."""
+        return "pooled" if self.participant is None else self.participant.label
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Everybody's rankings, which the personal fits of one job share.
+
+    Args:
+        everyone: their pooled weights, fitted once; ``None`` where only one person compares.
+        observations: all of them.
+        until: when the last one was submitted.
+    """
+
+    everyone: Everyone | None
+    observations: Sequence[Observation]
+    until: str
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """What a report says about them; ``None`` where nobody else took part."""
+        if self.everyone is None:
+            return None
+        people = len(by_participant(self.observations))
+        return {"n_people": people, "n_rankings": len(self.observations), "until": self.until}
+
+
+def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+    """Fit one person's metric, everybody's one by one, or the pooled one; ask to compare them.
+
+    Difference vectors that are missing are computed first. A person's fit is drawn towards
+    everybody's weights where others took part. A job that is run again after a crash keeps the
+    fits that it had finished.
+
+    Returns:
+        ``{"fits": [ids], "skipped": [{"participant": label, "reason": sentence}]}``.
+
+    Raises:
+        StudyError: no such study or scope, or a participant of another study.
+        WeightsError: vectors are missing and the network's weights could not be had.
+        Cancelled: somebody asked to stop; finished fits stay.
+    """
+    study = store.study(job.payload["study_id"])
+    used = standing_rankings(store, study.id)
+    groups = _groups(store, study, job.payload, used)
+    start = VECTORS_SHARE if compute_missing(store, study, part(watch, 0, VECTORS_SHARE)) else 0.0
+    share = (1 - start) / max(len(groups), 1)
+    kept = {fit.participant_id: fit.id for fit in store.fits(study.id) if fit.job_id == job.id}
+    others = _others(store, study, used)
+    fits, skipped = [], []
+    for number, group in enumerate(groups):
+        watch.report(start + share * number, f"Fitting {group.name}…")
+        reason = _cannot_fit(group)
+        if reason is not None:
+            skipped.append({"participant": group.name, "reason": reason})
+            continue
+        whose = None if group.participant is None else group.participant.id
+        if whose not in kept:
+            following = part(watch, start + share * number, share, prefix=f"{group.name}: ")
+            kept[whose] = fit_group(store, study, group, others, job, following).id
+        fits.append(kept[whose])
+    if fits:
+        ask_to_compare(store, study, fits)
+    return {"fits": fits, "skipped": skipped}
+
+
+def fit_group(
+    store: Store, study: Study, group: Group, others: Others, job: Job, watch: Watch
+) -> Fit:
+    """Fit one metric to rankings whose difference vectors are at hand, and keep it.
+
+    Raises:
+        StudyError: a difference vector is missing.
+        InputError: no ranking makes a comparison.
+        Cancelled: the watch asked to stop; nothing was kept.
+    """
+    started = time.perf_counter()
+    metric = CLPIPS(study.settings.backbone)
+    is_pooled = group.participant is None
+    own = [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
+    everyone = None if is_pooled else others.everyone
+    held_out = fit_and_hold_out(metric, own, everyone=everyone, watch=watch)
+    told = None if held_out is None else plain(held_out.to_dict())
+    true_layers = _true_layers(store, study, group.participant)
+    report = {
+        "held_out": told,
+        "reason": None if told is not None else _only_one_target(),
+        "layers": _layers(metric),
+        "shares": _shares(metric, own, true_layers),
+        "settings": {name: getattr(metric.card_.settings, name) for name in SETTINGS},
+        "blocks": [asdict(block) for block in metric.space.blocks],
+        "everyone": None if is_pooled else others.to_dict(),
+        "n_rankings": metric.card_.n_rankings,
+        "n_comparisons": metric.card_.n_comparisons,
+        "n_targets": metric.card_.n_targets,
+        "seconds": time.perf_counter() - started,
+        "backbone": metric.backbone,
+        "participants": list(metric.card_.participants),
+        "true_layers": true_layers,
+        "history": f"{USED_UP_TO}{latest(group.used)}",
+    }
+    participant_id = None if group.participant is None else group.participant.id
+    path = store.settings.weights / _file_name(study, group, job)
+    metric.save(path, held_out=told)
+    if held_out is not None and held_out.folds is not None:
+        fold_weights.keep(path, [one.target for one in held_out.targets], held_out.folds)
+    scope = "pooled" if participant_id is None else "participant"
+    return store.add_fit(
+        study.id, participant_id, scope, metric.backbone, path.absolute(), plain(report), job.id
+    )
+
+
+def _groups(
+    store: Store, study: Study, payload: Mapping[str, Any], used: Sequence[Used]
+) -> list[Group]:
+    scope = payload.get("scope")
+    if scope == "pooled":
+        return [Group(None, used)]
+    people = list(store.participants(study.id))
+    if scope == "participant":
+        wanted = payload.get("participant_id")
+        people = [person for person in people if person.id == wanted]
+        if not people:
+            raise StudyError(f"a fit must be of a participant of the study, got number {wanted}")
+    elif scope != "each":
+        raise StudyError(f"scope must be one of ('participant', 'each', 'pooled'), got {scope!r}")
+    return [
+        Group(person, [one for one in used if one.ranking.participant == person.label])
+        for person in people
+    ]
+
+
+def _others(store: Store, study: Study, used: Sequence[Used]) -> Others:
+    backbone = study.settings.backbone
+    found = observations(store, [one.ranking for one in used], backbone)
+    return Others(everyone_of(found, backbone), found, latest(used))
+
+
+def _cannot_fit(group: Group) -> str | None:
+    if not group.used:
+        return "There is no ranking yet."
+    if not any(len(set(one.ranking.ranks)) > 1 for one in group.used):
+        return "No ranking says that one image is nearer than another: all are ties."
+    return None
+
+
+def _only_one_target() -> str:
+    return (
+        "Held-out agreement needs rankings of at least two targets; "
+        "these are all of one, so nothing can be said about targets that were not fitted."
+    )
+
+
+def _layers(metric: CLPIPS) -> dict[str, Any]:
+    stock = metric.space.by_block(metric.space.stock)
+    return {
+        "stock": [float(layer.sum()) for layer in stock],
+        "personal": [float(layer.sum()) for layer in metric.layer_weights()],
+        "names": [block.name for block in metric.space.blocks],
+    }
+
+
+def _shares(
+    metric: CLPIPS, own: Sequence[Observation], true_layers: Sequence[float] | None
+) -> dict[str, list[float] | None]:
+    """How much of the mean distance each layer makes, by stock, personal and true weights.
+
+    The sums in ``layers`` leave out how large the differences on each layer are; these do not.
+    """
+    by_block = metric.space.by_block
+    mean = by_block(np.concatenate([one.vectors for one in own]).mean(axis=0))
+    stock = by_block(metric.space.stock)
+
+    def share(weights: Sequence[Vectors]) -> list[float]:
+        made = np.array([layer @ its_mean for layer, its_mean in zip(weights, mean, strict=True)])
+        return [float(each) for each in made / (made.sum() or 1.0)]
+
+    true = None
+    if true_layers is not None:  # every layer has its stock shape
+        true = share([w * (t / w.sum()) for w, t in zip(stock, true_layers, strict=True)])
+    return {"stock": share(stock), "personal": share(metric.layer_weights()), "true": true}
+
+
+def _true_layers(store: Store, study: Study, participant: Participant | None) -> list[float] | None:
+    true = None if participant is None else store.true_weights(participant.id)
+    if true is None or true.get("backbone") != study.settings.backbone:
+        return None
+    return [float(share) for share in true["layers"]]
+
+
+def _file_name(study: Study, group: Group, job: Job) -> str:
+    # Two labels may have one slug, so a person's number is in the name too.
+    whose = "" if group.participant is None else f"-{group.participant.id}"
+    return f"{study.id}-{slug(group.name)}{whose}-{job.id}.safetensors"

@@ -1,0 +1,166 @@
+"""The job ``generate``: a prompt → the candidates of one round."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from PIL import Image
+
+from app.jobs.drawing.candidate_choice import Board, choose
+from app.jobs.drawing.images import make_images
+from app.store import Store
+from app.store.round_rows import seed_of
+from app.study.arms import shared_out
+from app.study.types import Job, Round
+from clpips.errors import Cancelled
+from clpips.generation import Request
+from clpips.generation.names import kind_of
+from clpips.progress import Watch, part
+from clpips.types import Provenance
+
+DEFAULT_STRENGTH = 0.6
+HUSHED = "Drawing your images…"
+DRAWING_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
+
+
+def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+    """Make a round's images and put them on its board, all or none.
+
+    A job that names a study's calibration instead of a round makes those boards.
+    Then the difference vectors are asked for, so that a later fit need not wait for the network.
+
+    Returns:
+        ``{"round_id", "n"}``, the number of candidates on the board; where a study asks for
+        a choice among more images, also ``"choice"``, the record of
+        :func:`app.jobs.drawing.candidate_choice.choose`; for a duel ``"duel"``, with all images
+        ``made`` for it.
+
+    Raises:
+        GenerationError: the maker cannot serve the request.
+        Cancelled: somebody asked to stop; the board stays empty.
+    """
+    payload = job.payload
+    if "calibration" in payload:
+        return importlib.import_module("app.jobs.drawing.calibration").run(store, job, watch)
+    before, record = store.round(payload["round_id"]), {}
+    if before.state == "generating":
+        made, record = _board(store, job, before, watch)
+        if not store.add_candidates(before.id, made):
+            raise Cancelled("the round was cancelled while its images were made")
+    elif before.state in ("failed", "cancelled"):
+        raise Cancelled("the round no longer waits for images")
+    # A round that has its images already was finished by a worker that died just after.
+    if job.study_id is not None:
+        store.enqueue(
+            "vectors",
+            {"study_id": job.study_id},
+            study_id=job.study_id,
+            key=f"vectors:{job.study_id}",
+        )
+    return {"round_id": before.id, "n": len(store.round(before.id).candidates), **record}
+
+
+def _board(
+    store: Store, job: Job, asked: Round, watch: Watch
+) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
+    """A round's images to show, and what the job's result says about their choice."""
+    if asked.kind == "duel":
+        return _duel(store, job, asked, _hushed(watch))
+    choice = _choice(store, job, asked)
+    if choice is not None or job.payload.get("arms"):
+        watch = _hushed(watch)
+    count = job.payload["count"] if choice is None else choice.study.settings.made_per_round
+    share = 1.0 if choice is None else DRAWING_SHARE
+    made = _made(store, job.payload, asked, count, part(watch, 0.0, share))
+    if choice is None:
+        return made, {}
+    shown, record = choose(store, choice, made, part(watch, share, 1 - share))
+    return shown, {"choice": record}
+
+
+def _hushed(watch: Watch) -> Watch:
+    """Progress without words of its own and without previews.
+
+    Counts of images or steps, and pictures that emerge one after the other, would tell which arm
+    makes which image, or that more are made than shown.
+    """
+    return Watch(lambda share, words: watch.progress(share, HUSHED), watch.cancelled)
+
+
+def _duel(
+    store: Store, job: Job, asked: Round, watch: Watch
+) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
+    """The two images of a duel, and a record of all that were made for it."""
+    from app.jobs.drawing.blind_pair import made_for, pair  # it loads torch
+
+    if job.study_id is None or job.participant_id is None:
+        raise ValueError("a duel is for a participant of a study")
+    study = store.study(job.study_id)
+    made = _made(store, job.payload, asked, made_for(study), part(watch, 0.0, DRAWING_SHARE))
+    target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
+    rest = part(watch, DRAWING_SHARE, 1 - DRAWING_SHARE)
+    shown = pair(store, study, job.participant_id, target, made, rest)
+    return shown, {"duel": {"made": [image for image, _ in made]}}
+
+
+def _made(
+    store: Store, payload: Mapping[str, Any], asked: Round, count: int, watch: Watch
+) -> list[tuple[str, Provenance]]:
+    """A round's images by its maker, or by the arms that share the board."""
+    arms = payload.get("arms") or [payload]
+    counts = shared_out(count, len(arms), f"arms/{payload['seed']}")
+    made: list[tuple[str, Provenance]] = []
+    for arm, its_count in zip(arms, counts, strict=True):
+        if not its_count:
+            continue
+        name = arm.get("arm")
+        request = Request(
+            payload["prompt"],
+            payload["seed"] if len(arms) == 1 else seed_of(f"{payload['seed']}/{name}"),
+            its_count,
+            payload["width"],
+            payload["height"],
+            _options(store, asked, arm),
+            _start(store, payload.get("start")),
+            payload.get("strength") or DEFAULT_STRENGTH,
+        )
+        following = part(watch, len(made) / count, its_count / count)
+        images = make_images(store, request, maker=arm["maker"], watch=following)
+        made += images if name is None else [(sha, _of_arm(each, name)) for sha, each in images]
+    return made
+
+
+def _of_arm(source: Provenance, name: str) -> Provenance:
+    return replace(source, options={**source.options, "arm": name})
+
+
+def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The maker's options; a pool is told what was shown on this target before."""
+    options = dict(payload.get("options", {}))  # a job from before makers had options has none
+    if kind_of(payload["maker"]) == "pool":
+        shown = store.provenances(asked.trial_id)
+        options["taken"] = [each.options["sha256"] for each in shown if "sha256" in each.options]
+    return options
+
+
+def _start(store: Store, sha: str | None) -> Image.Image | None:
+    """The picture that a request starts from."""
+    if sha is None:
+        return None
+    with Image.open(store.image_path(sha)) as picture:
+        return picture.convert("RGB")
+
+
+def _choice(store: Store, job: Job, asked: Round) -> Board | None:
+    """What is to be chosen for a round; ``None`` where every image that is made is shown."""
+    if job.study_id is None or job.participant_id is None:
+        return None
+    study = store.study(job.study_id)
+    settings = study.settings
+    if settings.choice == "random" or settings.made_per_round <= settings.candidates:
+        return None
+    target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
+    return Board(study, job.participant_id, target, asked.seed)

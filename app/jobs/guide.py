@@ -1,0 +1,51 @@
+"""The job ``guide``: what a metric says of a participant's images, to be shown between rounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.jobs.rankings.interim_metric import Current, current_metric, distances, stock_weights
+from app.store import Store
+from app.study.types import Job, Study
+from clpips.progress import Watch, part
+
+
+def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+    """Measure all images that a person has of one target so far.
+
+    All of them by one metric, that of this moment, so that rounds can be compared.
+
+    Returns:
+        ``{"round_id", "metric", "n_rankings", "kept"}``.
+
+    Raises:
+        StudyError: there is no such round.
+        WeightsError: the network's weights could not be had.
+        Cancelled: somebody asked to stop.
+    """
+    asked = store.round(job.payload["round_id"])
+    if job.study_id is None or job.participant_id is None:
+        raise ValueError("a guide is for a participant of a study")
+    study, person = store.study(job.study_id), store.participant(job.participant_id)
+    trial = store.trial_rounds(person.id, asked.trial_id)
+    watch.report(0.0, "Measuring the images…")
+    images = [each.image for one in trial.rounds for each in one.candidates]
+    images = list(dict.fromkeys(images))
+    found = distances(store, study, trial.target.image, images, part(watch, 0.0, 0.7))
+    current = _metric(store, study, person.id, person.guidance, part(watch, 0.7, 0.3))
+    away = dict(zip(images, (found @ current.weights).tolist(), strict=True))
+    kept = store.add_guide(asked.id, current.metric, current.n_rankings, away)
+    return {
+        "round_id": asked.id,
+        "metric": current.metric,
+        "n_rankings": current.n_rankings,
+        "kept": kept,
+    }
+
+
+def _metric(
+    store: Store, study: Study, participant_id: int, guidance: str, watch: Watch
+) -> Current:
+    if guidance == "personal":
+        return current_metric(store, study, participant_id, watch)
+    return Current("stock", stock_weights(study), 0)

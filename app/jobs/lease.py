@@ -1,0 +1,81 @@
+"""One running job: its progress and its lease, and whether it is still wanted."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable
+
+from PIL import Image
+
+from app.store import Store
+from app.study.types import Job
+from clpips.progress import Watch
+
+BEAT_SECONDS = 0.25  # a heartbeat is one write that waits for the disk
+PREVIEW_SECONDS = 0.5
+LEASE_SECONDS = 15.0
+RENEW_SECONDS = 4.0
+
+
+class JobWatch:
+    """Follows one job on behalf of its worker.
+
+    Args:
+        store: where the job is.
+        job: claimed by ``worker``.
+        worker: its name.
+        stopping: set when the whole process is to stop.
+    """
+
+    def __init__(self, store: Store, job: Job, worker: str, stopping: threading.Event) -> None:
+        self.store, self.job, self.worker, self.stopping = store, job, worker, stopping
+        self.unwanted = False
+        self._fraction, self._words = 0.0, ""
+        self._told = 0.0
+        self._shown: float | None = None
+        self._lock = threading.Lock()
+
+    def watch(self) -> Watch:
+        """What the work itself is handed."""
+        return Watch(self._progress, self.cancelled, self._preview)
+
+    def ended(self) -> None:
+        """Take away the preview of a job that is over."""
+        if self._shown is not None:
+            self.store.drop_preview(self.job.id)
+
+    def cancelled(self) -> bool:
+        """Whether the work should stop: it is not wanted any more, or the process ends."""
+        return self.unwanted or self.stopping.is_set()
+
+    def renew(self) -> None:
+        """Keep the lease while the work is in a long step; called from another thread."""
+        if time.monotonic() - self._told >= RENEW_SECONDS:
+            self._beat()
+
+    def _progress(self, fraction: float, words: str) -> None:
+        self._fraction, self._words = fraction, words
+        if time.monotonic() - self._told >= BEAT_SECONDS:
+            self._beat()
+
+    def _preview(self, picture: Callable[[], Image.Image]) -> None:
+        if self._shown is not None and time.monotonic() - self._shown < PREVIEW_SECONDS:
+            return
+        buffer = io.BytesIO()
+        picture().save(buffer, "JPEG", quality=80)
+        self.store.keep_preview(self.job.id, buffer.getvalue())
+        self._shown = time.monotonic()
+
+    def _beat(self) -> None:
+        with self._lock:
+            wanted = self.store.heartbeat(
+                self.job.id,
+                self.worker,
+                progress=self._fraction,
+                message=self._words,
+                lease_seconds=LEASE_SECONDS,
+            )
+            self._told = time.monotonic()
+            self.unwanted = self.unwanted or not wanted

@@ -1,0 +1,69 @@
+"""A study's fits → the numbers that a paper needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from app.store import Store
+from app.study.multiple_testing import Family, family_of
+from app.study.records import Fit
+from app.study.types import Study
+from clpips.errors import StudyError
+from clpips.export.latex import latex_table
+from clpips.export.methods_text import StudyNumbers, methods_paragraph
+from clpips.export.report_numbers import numbers_of_report
+
+TEXTS = {"methods": methods_paragraph, "latex": latex_table}
+
+
+def paper_text(store: Store, study: Study, what: str) -> str:
+    """The methods paragraph or the LaTeX tables of a study, from everybody's newest fit.
+
+    Raises:
+        StudyError: nobody's metric has been fitted.
+        InputError: no fit has held-out agreement.
+    """
+    return TEXTS[what](study_numbers(store, study))
+
+
+def study_numbers(store: Store, study: Study) -> StudyNumbers:
+    """What the newest fit of each participant says; errors as for :func:`paper_text`."""
+    people = {person.id: person for person in store.participants(study.id)}
+    newest = {fit.participant_id: fit for fit in reversed(store.fits(study.id))}
+    fits = {people[who]: fit for who, fit in newest.items() if who is not None and who in people}
+    if not fits:
+        raise StudyError("there is nothing to write about yet: please fit personal metrics first")
+    labels, family = {person.label for person in fits}, family_of(store, study.id)
+    report = {
+        "backbone": study.settings.backbone,
+        "participants": {
+            person.label: {
+                "n_rankings": fit.report.get("n_rankings"),
+                "n_comparisons": fit.report.get("n_comparisons"),
+                "held_out": _corrected(fit, family),
+            }
+            for person, fit in sorted(fits.items(), key=lambda pair: pair[0].id)
+        },
+    }
+    rankings = [one for one in store.study_rankings(study.id) if one.participant in labels]
+    sizes = [len(one.images) for one in rankings]
+    numbers = numbers_of_report(report)
+    if numbers.p_test and numbers.p_correction:
+        together = f"{numbers.p_test}, {family.tests} tests of people and metrics"
+        numbers = replace(numbers, p_test=together)
+    return replace(
+        numbers,
+        title=study.title,
+        simulated=sum(person.simulated for person in fits),
+        images_per_ranking=(min(sizes), max(sizes)) if sizes else None,
+    )
+
+
+def _corrected(fit: Fit, family: Family) -> dict[str, Any] | None:
+    """A fit's held-out agreement, its p as the screens show it: corrected for all together."""
+    held_out = fit.report.get("held_out")
+    if held_out is None:
+        return None
+    row = family.personal(fit)
+    return {**held_out, "p": row.get("p"), "p_corrected": row.get("p_corrected")}

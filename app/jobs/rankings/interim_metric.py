@@ -1,0 +1,116 @@
+"""The metric that stands for one person at this moment, while their study is under way.
+
+It is fitted anew whenever it is asked for, to all that the person has ranked so far, and it is
+drawn towards the weights of those who have completed the study. It is not kept: what a researcher
+fits and exports is the job ``fit``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from app.jobs.rankings.used import Used, everyone_of, standing_rankings
+from app.jobs.vectors import checksum, compute, observations
+from app.store import Store
+from app.study.types import Study
+from clpips.features.lpips import Vectors
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.pooled import Everyone
+from clpips.progress import Watch, part
+from clpips.types import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Weights for one person.
+
+    Args:
+        metric: ``personal``, or ``stock`` before any of their rankings compares two images.
+        weights: (channels,) in the space of the study.
+        n_rankings: how many of their rankings it was fitted to.
+    """
+
+    metric: str
+    weights: Vectors
+    n_rankings: int
+
+
+def current_metric(store: Store, study: Study, participant_id: int, watch: Watch) -> Current:
+    """A person's metric after everything that they have ranked so far.
+
+    Raises:
+        WeightsError: difference vectors are missing and the network's weights could not be had.
+        Cancelled: the watch asked to stop.
+    """
+    metric = CLPIPS(study.settings.backbone)
+    own = _comparing(standing_rankings(store, study.id, participant_id=participant_id))
+    if not own:
+        return Current("stock", metric.weights, 0)
+    rankings = [each.ranking for each in own]
+    compute(
+        store, _missing(store, rankings, metric.backbone), metric.backbone, part(watch, 0.0, 0.5)
+    )
+    observed = observations(store, rankings, metric.backbone)
+    others = _others(store, study, participant_id)
+    metric.fit(observed, everyone=others, watch=part(watch, 0.5, 0.5))
+    return Current("personal", metric.weights, len(own))
+
+
+def stock_weights(study: Study) -> Vectors:
+    """(channels,) the unfitted weights of a study's space."""
+    return CLPIPS(study.settings.backbone).weights
+
+
+def distances(
+    store: Store, study: Study, target: str, images: Sequence[str], watch: Watch
+) -> Vectors:
+    """(images, channels) difference vectors from a target; missing ones are computed and kept.
+
+    Raises:
+        WeightsError, ImageError, Cancelled: as :func:`app.jobs.vectors.compute`.
+    """
+    backbone = study.settings.backbone
+    ranking = Ranking("", target, tuple(dict.fromkeys(images)), (1,) * len(set(images)))
+    compute(store, _missing(store, [ranking], backbone), backbone, watch)
+    pairs = [(target, image) for image in images]
+    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
+    return np.stack([known[pair] for pair in pairs])
+
+
+def _comparing(used: Sequence[Used]) -> list[Used]:
+    return [each for each in used if len(set(each.ranking.ranks)) > 1]
+
+
+def _missing(store: Store, rankings: Sequence[Ranking], backbone: str) -> list[tuple[str, str]]:
+    pairs = [(each.target, image) for each in rankings for image in each.images]
+    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
+    return [pair for pair in dict.fromkeys(pairs) if pair not in known]
+
+
+def _others(store: Store, study: Study, participant_id: int) -> Everyone | None:
+    """What those who completed the study have in common; ``None`` before two have."""
+    done = tuple(
+        person.id
+        for person in store.participants(study.id)
+        if person.completed_at is not None and person.id != participant_id
+    )
+    return _company(store, study.id, study.settings.backbone, done) if len(done) > 1 else None
+
+
+@lru_cache(maxsize=4)
+def _company(
+    store: Store, study_id: int, backbone: str, people: tuple[int, ...]
+) -> Everyone | None:
+    """Their pooled weights, fitted once as long as nobody else completes the study."""
+    used = [
+        each
+        for each in _comparing(standing_rankings(store, study_id))
+        if each.ranked.participant.id in people
+    ]
+    rankings = [each.ranking for each in used]
+    compute(store, _missing(store, rankings, backbone), backbone, Watch())
+    return everyone_of(observations(store, rankings, backbone), backbone)

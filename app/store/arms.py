@@ -1,0 +1,71 @@
+"""What a study compares at random, as its rounds and people have it so far."""
+
+from __future__ import annotations
+
+from app.store.database import Door, rows
+from app.store.participants import read_participants, read_trials
+from app.store.round_rows import read_rounds
+from app.store.studies import read_study
+from app.study.records import ArmBoard, ArmImage, GuidanceCount
+from app.study.types import Round
+
+ARM = "arm"
+"""The option of a candidate's provenance that names the arm which made it."""
+
+# Finished targets only, so that nobody who is still at one counts as having had few rounds.
+_COUNTS = """
+    SELECT guidance, count(*) AS began, count(completed_at) AS completed,
+        sum((SELECT count(*) FROM trial WHERE participant_id = participant.id AND state = 'done'
+             AND target_id IN (SELECT id FROM target WHERE kind = 'own'))) AS targets,
+        sum((SELECT count(*) FROM round JOIN trial ON trial.id = trial_id
+             WHERE participant_id = participant.id AND trial.state = 'done'
+                 AND round.kind = 'own' AND round.state = 'ranked')) AS rounds
+    FROM participant WHERE study_id = ? AND started_at IS NOT NULL GROUP BY guidance"""
+
+
+class Arms(Door):
+    """What the researcher's page reads about the arms of a study."""
+
+    def arm_boards(self, study_id: int) -> tuple[ArmBoard, ...]:
+        """The images of every round whose maker was drawn at random, in the order of time.
+
+        Only rounds that participants asked for: no repeats, no duels.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        inside = """round.kind = 'own' AND round.state IN ('ranking', 'ranked')
+                    AND round.trial_id IN (SELECT trial.id FROM trial JOIN participant
+                                           ON participant.id = participant_id
+                                           WHERE study_id = ?)"""
+        with self._read() as db:
+            read_study(db, study_id)
+            people = {each.id: each for each in read_participants(db, study_id)}
+            owners = {
+                each.id: people[each.participant_id]
+                for each in read_trials(db, study_id, participant_id=None)
+            }
+            found = read_rounds(db, inside, study_id)
+        boards = ((owners[each.trial_id].label, _images(each)) for each in found)
+        return tuple(ArmBoard(label, images) for label, images in boards if images)
+
+    def guidance_counts(self, study_id: int) -> tuple[GuidanceCount, ...]:
+        """How far those are who are shown each metric; a metric that nobody has is not in it.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+            return tuple(GuidanceCount(**row) for row in rows(db, _COUNTS, [study_id]))
+
+
+def _images(one: Round) -> tuple[ArmImage, ...]:
+    """A round's images that an arm made, in shown order."""
+    ranking = one.ranking
+    ranks = {} if ranking is None else dict(zip(ranking.order, ranking.ranks, strict=True))
+    return tuple(
+        ArmImage(str(arm), each.provenance.seconds, ranks.get(each.id))
+        for each in one.candidates
+        if (arm := each.provenance.options.get(ARM, one.arm)) is not None
+    )

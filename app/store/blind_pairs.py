@@ -1,0 +1,67 @@
+"""Blind comparisons of two metrics: which image of each pair the participants ranked nearer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from app.store.database import Door
+from app.store.participants import read_participants, read_trials
+from app.store.round_rows import read_rounds
+from app.store.studies import read_study
+from app.study.records import Duel
+from app.study.types import Round
+
+SIDE = "duel"
+"""The option of a candidate's provenance that says which metric prefers it."""
+PLACE = "duel_place"
+"""The option that says at which place of the two orders they first differ."""
+ALIKE = "both metrics put these images in the same order"
+"""Why a duel failed that could not be shown."""
+
+
+class Duels(Door):
+    """What the researcher's page reads about duels."""
+
+    def duels(self, study_id: int) -> tuple[Duel, ...]:
+        """Every duel of a study, by participant and in the order of time; failed ones too.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+            people = {each.id: each.label for each in read_participants(db, study_id)}
+            trials = {each.id: each for each in read_trials(db, study_id, participant_id=None)}
+            inside = """round.kind = 'duel' AND round.trial_id IN (
+                            SELECT trial.id FROM trial JOIN participant
+                            ON participant.id = participant_id WHERE study_id = ?)"""
+            found = read_rounds(db, inside, study_id)
+        ordered = sorted(found, key=lambda each: (trials[each.trial_id].participant_id, each.id))
+        return tuple(
+            _duel(
+                each,
+                people[trials[each.trial_id].participant_id],
+                trials[each.trial_id].target.image,
+            )
+            for each in ordered
+        )
+
+
+def _duel(one: Round, participant: str, target: str) -> Duel:
+    sides = {each.provenance.options.get(SIDE): each for each in one.candidates}
+    personal, stock = sides.get("personal"), sides.get("stock")
+    winner: Literal["personal", "stock", "tie"] | None = None
+    if one.ranking is not None and personal is not None and stock is not None:
+        rank = dict(zip(one.ranking.order, one.ranking.ranks, strict=True))
+        apart = rank[stock.id] - rank[personal.id]
+        winner = "tie" if apart == 0 else "personal" if apart > 0 else "stock"
+    return Duel(
+        participant=participant,
+        target=target,
+        personal=personal.image if personal else "",
+        stock=stock.image if stock else "",
+        place=int(personal.provenance.options.get(PLACE, 0)) if personal else 0,
+        winner=winner,
+        state=one.state,
+        message=one.message,
+    )

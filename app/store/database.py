@@ -1,0 +1,162 @@
+"""The door to the database: short-lived connections, and one kind of transaction each way."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+# The module that sqlite-utils itself uses (pysqlite3 where installed), so that exceptions match;
+# it is documented, but its annotations do not re-export it.
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
+
+from app.settings import Settings
+from app.store.migrations import LOCK_SECONDS, migrate
+from clpips.errors import StudyError
+
+SAFE_SQLITE = (3, 51, 3)
+
+Row = dict[str, Any]
+DatabaseError: type[Exception] = sqlite3.DatabaseError
+
+# One lock per file for the whole process: threads queue here instead of spinning in SQLite.
+_write_locks: dict[Path, threading.Lock] = {}
+
+
+class Door:
+    """Opens the database of one data folder; every table family builds on it.
+
+    Args:
+        where: the data folder, or the settings that name it. The folder and the database are
+            made where they are missing, and an older database is migrated.
+
+    Raises:
+        StudyError: the file belongs to another program or to a newer version of this one, is no
+            SQLite file, or the folder cannot be written.
+    """
+
+    def __init__(self, where: Path | str | Settings) -> None:
+        self.settings = where if isinstance(where, Settings) else Settings(data_dir=Path(where))
+        self.path = self.settings.database.absolute()
+        self._write_lock = _write_locks.setdefault(self.path, threading.Lock())
+        _warn_of_old_sqlite()
+        try:
+            self._open()
+        except OSError as error:
+            raise StudyError(
+                "the data folder must be one that can be written, "
+                f"got '{self.path.parent}' ({error.strerror or error})"
+            ) from error
+        except DatabaseError as error:
+            raise StudyError(
+                "the database must be an SQLite file that can be written, "
+                f"got '{self.path}' ({error})"
+            ) from error
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = connect(self.path)
+        try:
+            migrate(db, backups=self.settings.backups)
+        finally:
+            db.conn.close()
+
+    @contextmanager
+    def _read(self) -> Iterator[Database]:
+        """One snapshot of the database: everything read inside belongs together."""
+        db = connect(self.path)
+        try:
+            db.conn.execute("PRAGMA query_only = ON")
+            db.conn.execute("BEGIN")
+            yield db
+        finally:
+            db.conn.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[Database]:
+        """One transaction that is committed whole or not at all; after the block it is on disk.
+
+        ``BEGIN IMMEDIATE`` because a read that later turns into a write fails at once when
+        another process has written in between, however long the timeout.
+        """
+        with self._write_lock:
+            db = connect(self.path)
+            try:
+                db.conn.execute("BEGIN IMMEDIATE")
+                yield db
+                db.conn.execute("COMMIT")
+            finally:
+                db.conn.close()  # an open transaction is rolled back
+
+    def stored_path(self, path: Path | str) -> str:
+        """A path as the store keeps it: relative to the data folder where it lies inside."""
+        folder = self.settings.data_dir.absolute()
+        absolute = folder / path
+        inside = absolute.is_relative_to(folder)
+        return absolute.relative_to(folder).as_posix() if inside else str(absolute)
+
+    def _absolute_path(self, stored: str) -> Path:
+        return self.settings.data_dir.absolute() / stored
+
+
+def connect(path: Path) -> Database:
+    """A new connection with the project's settings; the caller closes ``.conn``."""
+    connection = sqlite3.connect(str(path), timeout=LOCK_SECONDS, isolation_level=None)
+    try:
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+    except DatabaseError:  # the first look into the file: it may be no database
+        connection.close()
+        raise
+    return Database(connection, execute_plugins=False)
+
+
+def first(db: Database, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+    """The first row of a query, or ``None``."""
+    for row in db.query(sql, parameters):
+        return row
+    return None
+
+
+def rows(db: Database, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    """All rows of a query."""
+    return list(db.query(sql, parameters))
+
+
+def number(db: Database, sql: str, parameters: Sequence[Any] = ()) -> int:
+    """The one whole number that a query gives; 0 for null."""
+    return int(db.execute(sql, parameters).fetchone()[0] or 0)
+
+
+def insert(db: Database, table: str, row: Row) -> int:
+    """Insert one row and return its id."""
+    names = ", ".join(f'"{name}"' for name in row)
+    marks = ", ".join("?" for _ in row)
+    cursor = db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+    return int(cursor.lastrowid or 0)
+
+
+def now(*, seconds: float = 0.0) -> str:
+    """The time ``seconds`` from now: UTC, ISO 8601, milliseconds; such texts sort by time."""
+    return timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def timestamp(moment: datetime) -> str:
+    """An aware moment as the store writes it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _warn_of_old_sqlite() -> None:
+    if sqlite3.sqlite_version_info < SAFE_SQLITE:
+        warnings.warn(
+            "SQLite must be 3.51.3 or newer to be safe with two writing processes, "
+            f"got {sqlite3.sqlite_version}: install pysqlite3",
+            RuntimeWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,109 @@
+"""What a metric says between rounds: asked for, kept, and marked as shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from sqlite_utils import Database
+
+from app.store.database import Door, Row, first, now
+from app.store.job_queue import insert_job
+from app.store.participants import read_participant
+from app.store.round_rows import check_owner
+from app.study.records import Guide
+
+
+class Guides(Door):
+    """Guidance for participants who are shown a metric."""
+
+    def add_guide(
+        self, round_id: int, metric: str, n_rankings: int, distances: Mapping[str, float]
+    ) -> bool:
+        """Keep what a metric says after a round; it replaces what was said before.
+
+        Returns:
+            Whether it was kept: ``False`` where the participant has been shown another already,
+            or the round is gone.
+        """
+        told = {"metric": metric, "n_rankings": n_rankings, "distances": dict(distances)}
+        with self._write() as db:
+            if first(db, "SELECT 1 FROM round WHERE id = ?", [round_id]) is None:
+                return False
+            found = first(db, "SELECT shown_at FROM guide WHERE round_id = ?", [round_id])
+            if found is not None and found["shown_at"] is not None:
+                return False
+            db.execute(
+                """INSERT INTO guide (round_id, told, created_at) VALUES (?, ?, ?)
+                   ON CONFLICT (round_id) DO UPDATE SET
+                       told = excluded.told, created_at = excluded.created_at""",
+                [round_id, json.dumps(told, allow_nan=False), now()],
+            )
+            return True
+
+    def guide(self, round_id: int) -> Guide | None:
+        """What a metric says after a round; ``None`` before it is known."""
+        with self._read() as db:
+            return read_guide(db, round_id)
+
+    def show_guide(self, participant_id: int, round_id: int) -> Guide | None:
+        """The same for the participant's eyes: from now on the round's ranking cannot change.
+
+        Raises:
+            StudyError: the round is not the participant's.
+        """
+        with self._read() as db:
+            check_owner(db, participant_id, round_id)
+            found = read_guide(db, round_id)
+        if found is None or found.shown_at is not None:
+            return found
+        with self._write() as db:
+            db.execute(
+                "UPDATE guide SET shown_at = coalesce(shown_at, ?) WHERE round_id = ?",
+                [now(), round_id],
+            )
+            return read_guide(db, round_id)
+
+
+def read_guide(db: Database, round_id: int) -> Guide | None:
+    """What a metric says after a round, or ``None``."""
+    row = first(db, "SELECT * FROM guide WHERE round_id = ?", [round_id])
+    return None if row is None else _guide(row)
+
+
+def was_shown(db: Database, round_id: int) -> bool:
+    """Whether the participant has seen what a metric says of this round."""
+    sql = "SELECT 1 FROM guide WHERE round_id = ? AND shown_at IS NOT NULL"
+    return first(db, sql, [round_id]) is not None
+
+
+def ask_for_guide(db: Database, participant_id: int, round_id: int) -> None:
+    """Queue what is to be shown after a ranking, where the participant is shown anything."""
+    participant = read_participant(db, participant_id)
+    own = first(db, "SELECT 1 FROM round WHERE id = ? AND kind = 'own'", [round_id])
+    if participant.guidance == "none" or own is None:
+        return
+    key = f"guide:{round_id}"
+    queued = "SELECT 1 FROM job WHERE key = ? AND state = 'queued'"
+    if first(db, queued, [key]) is not None:
+        return
+    running = first(db, "SELECT 1 FROM job WHERE key = ? AND state = 'running'", [key])
+    insert_job(
+        db,
+        "guide",
+        {"round_id": round_id},
+        study_id=participant.study_id,
+        participant_id=participant_id,
+        key=None if running else key,  # one that runs has read the ranking that this one replaces
+    )
+
+
+def _guide(row: Row) -> Guide:
+    told = json.loads(row["told"])
+    return Guide(
+        round_id=row["round_id"],
+        metric=str(told["metric"]),
+        n_rankings=int(told["n_rankings"]),
+        distances={str(sha): float(value) for sha, value in told["distances"].items()},
+        shown_at=row["shown_at"],
+    )

@@ -1,0 +1,189 @@
+"""The order of the work: which job is next, whose lease has run out, what a job's end means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlite_utils import Database
+
+from app.store.database import Row, first, insert, now, number, rows
+from app.study.types import Job, JobKind, Study
+
+MAX_ATTEMPTS = 3
+LATELY_SECONDS = 3600.0
+JUST_NOW_SECONDS = 60.0
+WAITED_SHARE = 0.5  # of the last wait; with more, more people are overtaken and none waits less
+DRAWN_SECONDS = 1.0
+
+
+def insert_job(
+    db: Database,
+    kind: JobKind,
+    payload: Mapping[str, Any],
+    *,
+    study_id: int | None,
+    participant_id: int | None,
+    key: str | None,
+) -> int:
+    """Put a job at the end of the queue; returns its id."""
+    return insert(
+        db,
+        "job",
+        {
+            "kind": kind,
+            "payload": json.dumps(dict(payload)),
+            "key": key,
+            "state": "queued",
+            "progress": 0.0,
+            "message": "",
+            "result": "{}",
+            "attempts": 0,
+            "cancel_requested": 0,
+            "study_id": study_id,
+            "participant_id": participant_id,
+            "created_at": now(),
+        },
+    )
+
+
+def is_calibrated(db: Database, study_id: int) -> bool:
+    """Whether a study has its calibration boards."""
+    sql = "SELECT count(*) FROM target WHERE study_id = ? AND kind = 'calibration'"
+    return number(db, sql, [study_id]) > 0
+
+
+def ask_for_calibration(db: Database, study: Study) -> None:
+    """Queue the making of a study's calibration boards, unless they are there or on their way.
+
+    Asked when the study is made, when it is opened, and when somebody begins: a set that failed
+    before, or whose worker was away, is still made before anybody needs it. Simulated studies
+    make their own.
+    """
+    key = f"calibration:{study.id}"
+    open_job = "SELECT 1 FROM job WHERE key = ? AND state IN ('queued', 'running')"
+    if not study.settings.calibration or study.simulated or is_calibrated(db, study.id):
+        return
+    if first(db, open_job, [key]) is None:
+        payload = {"calibration": study.id}
+        insert_job(db, "generate", payload, study_id=study.id, participant_id=None, key=key)
+
+
+def queued_in_order(db: Database, kinds: Sequence[JobKind], *, limit: int = -1) -> list[int]:
+    """Ids of queued jobs, the next one first.
+
+    Kinds come in the order given, the oldest job of a kind first. A generate job counts as
+    asked for a little earlier when its participant waited long for the last one (a newcomer
+    counts like the one here who waited longest), and as asked for later for each that was drawn
+    for them just now. So of people who all ask at once it is not always the same who waits
+    longest, one eager person cannot keep the others waiting, and nobody is overtaken for ever.
+    """
+    sql = """
+        WITH waiting AS (
+            SELECT job.id, job.kind, wanted.key AS urgency,
+                unixepoch(job.created_at, 'subsec') AS asked,
+                (SELECT unixepoch(before.started_at, 'subsec')
+                        - unixepoch(before.created_at, 'subsec')
+                    FROM job AS before
+                    WHERE before.participant_id = job.participant_id
+                        AND before.kind = 'generate' AND before.started_at > ?2
+                    ORDER BY before.started_at DESC LIMIT 1) AS waited,
+                (SELECT count(*) FROM job AS before
+                    WHERE before.participant_id = job.participant_id
+                        AND before.kind = 'generate' AND before.started_at > ?3) AS drawn
+            FROM job JOIN json_each(?1) AS wanted ON wanted.value = job.kind
+            WHERE job.state = 'queued')
+        SELECT id FROM waiting
+        ORDER BY urgency,
+            CASE WHEN kind = 'generate'
+                THEN asked - ?4 * coalesce(waited, max(waited) OVER (), 0.0) + ?5 * drawn
+                ELSE 0.0 END,
+            id
+        LIMIT ?6"""
+    lately, just_now = now(seconds=-LATELY_SECONDS), now(seconds=-JUST_NOW_SECONDS)
+    wanted = json.dumps(list(kinds))
+    found = rows(db, sql, [wanted, lately, just_now, WAITED_SHARE, DRAWN_SECONDS, limit])
+    return [row["id"] for row in found]
+
+
+def reclaim_expired(db: Database) -> None:
+    """Take back what a dead worker left: queue it again, or give up after three attempts."""
+    sql = "SELECT * FROM job WHERE state = 'running' AND lease_until < ?"
+    for row in rows(db, sql, [now()]):
+        take_back(db, row)
+
+
+def take_back(db: Database, row: Row) -> None:
+    """Take back one job whose worker died."""
+    if row["cancel_requested"]:
+        end_job(db, row["id"], "cancelled")
+    elif row["attempts"] >= MAX_ATTEMPTS:
+        end_job(db, row["id"], "failed", message=f"the work stopped {MAX_ATTEMPTS} times half-way")
+    else:
+        requeue(db, row["id"])
+
+
+def requeue(db: Database, job_id: int, *, attempts_back: int = 0) -> None:
+    """Put a running job back where it was in the queue."""
+    db.execute(
+        """UPDATE job SET state = 'queued', worker = NULL, lease_until = NULL, progress = 0,
+               message = '', attempts = attempts - ?, started_at = NULL WHERE id = ?""",
+        [attempts_back, job_id],
+    )
+
+
+def end_job(
+    db: Database,
+    job_id: int,
+    state: str,
+    *,
+    message: str = "",
+    result: Mapping[str, Any] | None = None,
+) -> None:
+    """End an open job; a round that was waiting for it ends with it."""
+    db.execute(
+        """UPDATE job SET state = ?, message = ?, result = ?, finished_at = ?, lease_until = NULL,
+               progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END
+           WHERE id = ? AND state IN ('queued', 'running')""",
+        [state, message, json.dumps(dict(result or {})), now(), state, job_id],
+    )
+    if state in ("failed", "cancelled"):
+        db.execute(
+            """UPDATE round SET state = ?, reason = ?
+               WHERE job_id = ? AND state = 'generating'""",
+            [state, message, job_id],
+        )
+
+
+def ask_to_cancel(db: Database, job_id: int) -> None:
+    """Cancel a queued job at once; ask the worker of a running one to stop."""
+    if number(db, "SELECT count(*) FROM job WHERE id = ? AND state = 'queued'", [job_id]):
+        end_job(db, job_id, "cancelled")
+        return
+    db.execute("UPDATE job SET cancel_requested = 1 WHERE id = ? AND state = 'running'", [job_id])
+    db.execute(
+        """UPDATE round SET state = 'cancelled', reason = ''
+           WHERE job_id = ? AND state = 'generating'""",
+        [job_id],
+    )
+
+
+def job_from_row(row: Row) -> Job:
+    """A row as the value it stands for."""
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        payload=json.loads(row["payload"]),
+        state=row["state"],
+        progress=row["progress"],
+        message=row["message"],
+        result=json.loads(row["result"]),
+        attempts=row["attempts"],
+        study_id=row["study_id"],
+        participant_id=row["participant_id"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        cancel_requested=bool(row["cancel_requested"]),
+    )

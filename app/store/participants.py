@@ -1,0 +1,318 @@
+"""Participants, the secret links that tell them apart, and their trials."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from sqlite_utils import Database
+
+from app.store.database import Door, Row, first, insert, now, number, rows
+from app.store.guidance_assignment import draw_guidance
+from app.store.job_queue import ask_for_calibration
+from app.store.studies import read_study, read_targets
+from app.study.types import Participant, Target, Trial
+from clpips.errors import StudyError
+
+MIN_SECRET = 22  # characters of URL-safe base64 that carry 128 bits
+
+
+class People(Door):
+    """Who takes part."""
+
+    def add_participant(
+        self,
+        study_id: int,
+        *,
+        label: str | None = None,
+        simulated: bool = False,
+        true_weights: Mapping[str, Any] | None = None,
+        token: str | None = None,
+        seed: int | None = None,
+    ) -> tuple[Participant, str]:
+        """Add a participant with one trial per target, in an order of their own.
+
+        Args:
+            study_id: the study they take part in, open or not.
+            label: how screens and exports call them, unique in the study; ``None`` gives
+                ``P001`` and so on.
+            simulated: whether a program answers for them.
+            true_weights: the weights a simulated participant ranks by, JSON-serialisable.
+            token: their link's secret, at least 22 characters; ``None`` makes one. Only its
+                SHA-256 is stored.
+            seed: decides the order of trials and every round's seed; ``None`` draws one.
+
+        Returns:
+            The participant and the secret, which cannot be had again.
+
+        Raises:
+            StudyError: no such study, a label or token in use, a short token.
+        """
+        with self._write() as db:
+            token = secrets.token_urlsafe(24) if token is None else _secret(token)
+            participant_id = _insert_participant(
+                db,
+                study_id,
+                label=label,
+                simulated=simulated,
+                true_weights=true_weights,
+                seed=secrets.randbits(48) if seed is None else seed,
+            )
+            _insert_link(db, participant_id, token)
+            return read_participant(db, participant_id), token
+
+    def join(self, study_id: int, request_id: str) -> tuple[Participant, str]:
+        """Join an open study; the same ``request_id`` is the same participant again.
+
+        Args:
+            study_id: the study.
+            request_id: a secret drawn when the page was drawn (``secrets.token_urlsafe(24)``),
+                at least 22 characters. The link's secret is derived from it, so a double click
+                or a retry gets the same link, and nothing secret is stored.
+
+        Raises:
+            StudyError: no such study, it is closed, or the link made so was replaced since.
+        """
+        token = _derived_token(study_id, _secret(request_id))
+        with self._write() as db:
+            study = read_study(db, study_id)
+            link = first(db, "SELECT * FROM link WHERE token_hash = ?", [_hash(token)])
+            if link is not None:
+                if link["revoked_at"] is not None:
+                    raise StudyError("this link was replaced by a newer one")
+                return read_participant(db, link["participant_id"]), token
+            if not study.is_open:
+                raise StudyError("this study does not take new participants at the moment")
+            participant_id = _insert_participant(db, study_id, seed=secrets.randbits(48))
+            _insert_link(db, participant_id, token)
+            return read_participant(db, participant_id), token
+
+    def participant_by_token(self, token: str) -> Participant | None:
+        """Whose link this is; ``None`` when it is nobody's or was replaced."""
+        sql = """SELECT participant.* FROM link JOIN participant ON participant.id = participant_id
+                 WHERE token_hash = ? AND revoked_at IS NULL"""
+        with self._read() as db:
+            row = first(db, sql, [_hash(token)])
+            return None if row is None else _participant(row)
+
+    def participant(self, participant_id: int) -> Participant:
+        """One participant.
+
+        Raises:
+            StudyError: there is none with this id.
+        """
+        with self._read() as db:
+            return read_participant(db, participant_id)
+
+    def participants(self, study_id: int) -> tuple[Participant, ...]:
+        """Everybody in a study, in the order they joined."""
+        with self._read() as db:
+            return read_participants(db, study_id)
+
+    def new_link(self, participant_id: int) -> str:
+        """Give a participant a new secret; their earlier links stop working.
+
+        Raises:
+            StudyError: there is no such participant.
+        """
+        token = secrets.token_urlsafe(24)
+        with self._write() as db:
+            read_participant(db, participant_id)
+            db.execute(
+                "UPDATE link SET revoked_at = ? WHERE participant_id = ? AND revoked_at IS NULL",
+                [now(), participant_id],
+            )
+            _insert_link(db, participant_id, token)
+        return token
+
+    def consent(self, participant_id: int) -> Participant:
+        """Note that a participant agreed to take part; the first time counts.
+
+        Raises:
+            StudyError: there is no such participant.
+        """
+        with self._write() as db:
+            return _note(db, participant_id, "consented_at")
+
+    def start(self, participant_id: int) -> Participant:
+        """Note that a participant has read the instructions; the first time counts.
+
+        Then they are also given a metric to be shown, where a study compares several.
+
+        Raises:
+            StudyError: there is no such participant, or they have not agreed yet.
+        """
+        with self._write() as db:
+            before = read_participant(db, participant_id)
+            participant = _note(db, participant_id, "started_at", after="consented_at")
+            study = read_study(db, participant.study_id)
+            if before.started_at is None:
+                draw_guidance(db, participant, study.settings.guidance)
+            ask_for_calibration(db, study)
+            return read_participant(db, participant_id)
+
+    def true_weights(self, participant_id: int) -> Mapping[str, Any] | None:
+        """The weights a simulated participant ranks by; ``None`` for people.
+
+        Raises:
+            StudyError: there is no such participant.
+        """
+        with self._read() as db:
+            read_participant(db, participant_id)
+            row = first(db, "SELECT true_weights FROM participant WHERE id = ?", [participant_id])
+        stored = row["true_weights"] if row else None
+        return None if stored is None else dict(json.loads(stored))
+
+
+def read_participant(db: Database, participant_id: int) -> Participant:
+    """One participant; raises ``StudyError`` where there is none."""
+    row = first(db, "SELECT * FROM participant WHERE id = ?", [participant_id])
+    if row is None:
+        raise StudyError(f"a participant must exist, got the unknown number {participant_id}")
+    return _participant(row)
+
+
+def read_participants(db: Database, study_id: int) -> tuple[Participant, ...]:
+    """Everybody in a study, in the order they joined."""
+    found = rows(db, "SELECT * FROM participant WHERE study_id = ? ORDER BY id", [study_id])
+    return tuple(_participant(row) for row in found)
+
+
+def read_trials(db: Database, study_id: int, *, participant_id: int | None) -> tuple[Trial, ...]:
+    """Trials by participant and position: one participant's, or a whole study's.
+
+    Those of calibration targets, which a participant gets in the last part, are among them.
+    """
+    sql = """SELECT trial.*, target.study_id, target.position AS target_position, target.name,
+                    target.image, target.kind
+             FROM trial JOIN target ON target.id = target_id
+             WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
+             ORDER BY participant_id, trial.position"""
+    return tuple(
+        Trial(
+            id=row["id"],
+            participant_id=row["participant_id"],
+            target=Target(
+                id=row["target_id"],
+                study_id=row["study_id"],
+                position=row["target_position"],
+                name=row["name"],
+                image=row["image"],
+                kind=row["kind"],
+            ),
+            position=row["position"],
+            state=row["state"],
+        )
+        for row in rows(db, sql, [study_id, participant_id])
+    )
+
+
+def _note(
+    db: Database, participant_id: int, column: str, *, after: str | None = None
+) -> Participant:
+    read_participant(db, participant_id)
+    missing = f"SELECT {after} IS NULL FROM participant WHERE id = ?"
+    if after and number(db, missing, [participant_id]):
+        raise StudyError("a participant must agree to take part first")
+    db.execute(
+        f"UPDATE participant SET {column} = coalesce({column}, ?) WHERE id = ?",
+        [now(), participant_id],
+    )
+    return read_participant(db, participant_id)
+
+
+def _insert_participant(
+    db: Database,
+    study_id: int,
+    *,
+    seed: int,
+    label: str | None = None,
+    simulated: bool = False,
+    true_weights: Mapping[str, Any] | None = None,
+) -> int:
+    read_study(db, study_id)
+    label = _next_label(db, study_id) if label is None else label.strip()
+    if not label:
+        raise StudyError("a participant's label must not be empty")
+    taken = "SELECT 1 FROM participant WHERE study_id = ? AND label = ?"
+    if first(db, taken, [study_id, label]) is not None:
+        raise StudyError(f"a participant's label must be unique in the study, got {label!r} again")
+    participant_id = insert(
+        db,
+        "participant",
+        {
+            "study_id": study_id,
+            "label": label,
+            "simulated": int(simulated),
+            "seed": seed,
+            "true_weights": None if true_weights is None else json.dumps(dict(true_weights)),
+            "created_at": now(),
+        },
+    )
+    targets = list(read_targets(db, study_id))
+    random.Random(f"trials/{seed}").shuffle(targets)
+    for position, target in enumerate(targets):
+        insert(
+            db,
+            "trial",
+            {
+                "participant_id": participant_id,
+                "target_id": target.id,
+                "position": position,
+                "state": "waiting" if position else "active",
+            },
+        )
+    return participant_id
+
+
+def _next_label(db: Database, study_id: int) -> str:
+    taken = {participant.label for participant in read_participants(db, study_id)}
+    count = len(taken) + 1
+    while f"P{count:03d}" in taken:
+        count += 1
+    return f"P{count:03d}"
+
+
+def _insert_link(db: Database, participant_id: int, token: str) -> None:
+    if first(db, "SELECT 1 FROM link WHERE token_hash = ?", [_hash(token)]) is not None:
+        raise StudyError("a link's secret must be new, got one that is in use")
+    insert(
+        db,
+        "link",
+        {"token_hash": _hash(token), "participant_id": participant_id, "created_at": now()},
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _secret(text: str) -> str:
+    if len(text) < MIN_SECRET:
+        raise StudyError(f"a secret must have at least {MIN_SECRET} characters, got {len(text)}")
+    return text
+
+
+def _derived_token(study_id: int, request_id: str) -> str:
+    digest = hashlib.sha256(f"join/{study_id}/{request_id}".encode("utf-8", "surrogatepass"))
+    return base64.urlsafe_b64encode(digest.digest()[:24]).decode("ascii")
+
+
+def _participant(row: Row) -> Participant:
+    return Participant(
+        id=row["id"],
+        study_id=row["study_id"],
+        label=row["label"],
+        simulated=bool(row["simulated"]),
+        created_at=row["created_at"],
+        consented_at=row["consented_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        completion_code=row["completion_code"],
+        guidance=row["guidance"],
+    )

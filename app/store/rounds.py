@@ -1,0 +1,185 @@
+"""Rounds: a prompt, the candidates made for it, and where they are shown."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlite_utils import Database
+
+from app.store.database import Door, first, now, number, rows
+from app.store.job_queue import ask_to_cancel, end_job, queued_in_order
+from app.store.prompts import plain_prompt
+from app.store.round_requests import insert_round, place_of, queue_round, start_from
+from app.store.round_rows import (
+    check_owner,
+    insert_candidates,
+    provenance,
+    read_round,
+    read_rounds,
+)
+from app.study.records import TrialRounds
+from app.study.types import Round, Target
+from clpips.errors import StudyError
+from clpips.types import Provenance
+
+
+class Rounds(Door):
+    """What participants ask for and what the worker makes of it."""
+
+    def request_round(
+        self,
+        participant_id: int,
+        trial_id: int,
+        prompt: str,
+        *,
+        request_id: str,
+        start: int | None = None,
+        strength: float = 0.6,
+        queued: bool = True,
+    ) -> Round:
+        """Ask for the candidates of a prompt; the work is queued in the same transaction.
+
+        Args:
+            participant_id: who asks.
+            trial_id: their current trial.
+            prompt: 1 to 2,000 characters.
+            request_id: names this click; the same one again is the same round.
+            start: the candidate of an earlier round of this trial whose image to start from.
+            strength: how far the new images may leave it, in (0, 1].
+            queued: ``False`` where the caller makes the candidates itself, without the worker.
+
+        Raises:
+            StudyError: another person's trial, not the current one, a participant who has not
+                begun, a round still open, all rounds used up, an impossible prompt, or a
+                candidate of another trial.
+        """
+        with self._write() as db:
+            place = place_of(db, participant_id, trial_id)
+            known = first(
+                db,
+                "SELECT id FROM round WHERE trial_id = ? AND request_id = ?",
+                [trial_id, request_id],
+            )
+            if known is not None:
+                return read_round(db, known["id"])
+            round_id = insert_round(db, place, plain_prompt(prompt), request_id)
+            if start is not None:
+                start_from(db, round_id, trial_id, start, strength)
+            if queued:
+                queue_round(db, place, round_id)
+            return read_round(db, round_id)
+
+    def round(self, round_id: int) -> Round:
+        """One round, for the worker and the researcher.
+
+        Raises:
+            StudyError: there is none with this id.
+        """
+        with self._read() as db:
+            return read_round(db, round_id)
+
+    def round_for(self, participant_id: int, round_id: int) -> Round:
+        """One round of this participant's own.
+
+        Raises:
+            StudyError: it is not theirs, or there is none; the sentence is the same.
+        """
+        with self._read() as db:
+            check_owner(db, participant_id, round_id)
+            return read_round(db, round_id)
+
+    def trial_rounds(self, participant_id: int, trial_id: int) -> TrialRounds:
+        """Everything that a participant has of one target so far.
+
+        Raises:
+            StudyError: another person's trial.
+        """
+        with self._read() as db:
+            place_of(db, participant_id, trial_id)
+            sql = """SELECT target.* FROM target JOIN trial ON target.id = target_id
+                     WHERE trial.id = ?"""
+            row = first(db, sql, [trial_id])
+            if row is None:
+                raise StudyError("a trial must have a target")
+            return TrialRounds(Target(**row), read_rounds(db, "round.trial_id = ?", trial_id))
+
+    def provenances(self, trial_id: int) -> tuple[Provenance, ...]:
+        """How every candidate of a trial was made, in the order of time."""
+        sql = """SELECT provenance FROM candidate JOIN round ON round.id = round_id
+                 WHERE trial_id = ? ORDER BY candidate.id"""
+        with self._read() as db:
+            return tuple(provenance(row["provenance"]) for row in rows(db, sql, [trial_id]))
+
+    def cancel_round(self, participant_id: int, round_id: int) -> Round:
+        """Stop making a round; one whose candidates are already there stays as it is.
+
+        Raises:
+            StudyError: the round is not this participant's.
+        """
+        with self._write() as db:
+            check_owner(db, participant_id, round_id)
+            row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
+            if row is not None and row["state"] == "generating":
+                ask_to_cancel(db, row["job_id"])
+                _end_round(db, round_id, "cancelled", "")
+            return read_round(db, round_id)
+
+    def add_candidates(self, round_id: int, made: Sequence[tuple[str, Provenance]]) -> bool:
+        """Put the images made for a round on its board, in a shuffled order that stays.
+
+        Args:
+            round_id: the round they were made for.
+            made: image hash (added before) and provenance, in the maker's order.
+
+        Returns:
+            Whether they were taken: ``False`` when the round no longer waits for any (it was
+            cancelled, or already has them).
+
+        Raises:
+            StudyError: no such round, or fewer than two images.
+        """
+        with self._write() as db:
+            row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
+            if row is None:
+                raise StudyError(f"a round must exist, got the unknown number {round_id}")
+            if row["state"] != "generating":
+                return False
+            if len(made) < 2:
+                raise StudyError(f"a round must have at least 2 candidates, got {len(made)}")
+            shown = [(image, json.dumps(asdict(provenance))) for image, provenance in made]
+            random.Random(f"shown/{row['seed']}").shuffle(shown)
+            insert_candidates(db, round_id, shown)
+            db.execute(
+                "UPDATE round SET state = 'ranking', shown_at = ? WHERE id = ?", [now(), round_id]
+            )
+            return True
+
+    def set_round_failed(self, round_id: int, reason: str) -> Round:
+        """Give up on a round that is being made; any other stays as it is.
+
+        Raises:
+            StudyError: there is no such round.
+        """
+        with self._write() as db:
+            row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
+            if row is not None and row["state"] == "generating":
+                end_job(db, row["job_id"], "failed", message=reason)
+                _end_round(db, round_id, "failed", reason)
+            return read_round(db, round_id)
+
+    def waiting_ahead(self, round_id: int) -> int:
+        """How many generate jobs come before this round's; 0 once it is being made."""
+        with self._read() as db:
+            row = first(db, "SELECT job_id FROM round WHERE id = ?", [round_id])
+            order = queued_in_order(db, ["generate"])
+            if row is None or row["job_id"] not in order:
+                return 0
+            running = "SELECT count(*) FROM job WHERE kind = 'generate' AND state = 'running'"
+            return order.index(row["job_id"]) + number(db, running)
+
+
+def _end_round(db: Database, round_id: int, state: str, reason: str) -> None:
+    db.execute("UPDATE round SET state = ?, reason = ? WHERE id = ?", [state, reason, round_id])

@@ -1,0 +1,228 @@
+"""Copies of the database: whole, and one study's alone, to be opened somewhere else."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from app.store.database import DatabaseError, Door, connect, first, rows
+from app.store.id_remap import copy_rows
+from app.store.import_checks import check_readable
+from app.store.migrations import migrate
+from app.store.studies import code, read_study
+from app.store.study_queries import read_ranked_rounds
+from app.store.submissions import read_history
+from app.study.submission import Submission
+from app.study.types import Study
+from clpips.errors import InputError, StudyError
+from clpips.io.atomic_files import write_whole
+
+# Never in a bundle: what lets somebody in, what belongs to this machine, and other people's work.
+PRIVATE = (
+    "link",
+    "researcher",
+    "session",
+    "login_failure",
+    "setting",
+    "job",
+    "worker",
+    "export",
+    "comparison",  # can be had again, from the fits
+)
+
+USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate
+                 UNION SELECT image FROM calibration"""
+
+# What reading a row that somebody tampered with can raise.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+
+
+class Bundles(Door):
+    """Backups, and studies that travel."""
+
+    def backup(self, path: Path | str) -> Path:
+        """Copy the whole database while it is in use; the hashes of secrets are in it.
+
+        Returns:
+            The path of a complete copy, on disk.
+        """
+        final = Path(path)
+        write_whole(final, self._copy)
+        return final
+
+    def export_study(self, study_id: int, path: Path | str) -> Path:
+        """Write one study's rows to an SQLite file of their own, without secrets.
+
+        Its images, rankings with their history, attempts, difference vectors and fits are in it;
+        links, passwords, sessions, jobs and every other study are not, not even in free pages.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._read() as db:
+            read_study(db, study_id)
+        final = Path(path)
+
+        def write(part: Path) -> None:
+            self._copy(part)
+            _keep_only(part, study_id)
+
+        write_whole(final, write)
+        return final
+
+    def study_images(self, study_id: int) -> tuple[str, ...]:
+        """The content hash of every image of a study: targets and candidates, ranked or not,
+        and the calibration boards'.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        sql = """SELECT image FROM target WHERE study_id = ?1
+                 UNION SELECT calibration.image FROM calibration
+                 JOIN target ON target.id = target_id WHERE study_id = ?1
+                 UNION SELECT candidate.image FROM candidate
+                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+                 JOIN target ON target.id = target_id WHERE study_id = ?1 ORDER BY 1"""
+        with self._read() as db:
+            read_study(db, study_id)
+            return tuple(row["image"] for row in rows(db, sql, [study_id]))
+
+    def import_study(
+        self,
+        path: Path | str,
+        *,
+        title: str | None = None,
+        metric_paths: Mapping[str, str] | None = None,
+    ) -> Study:
+        """Take in a study that :meth:`export_study` wrote, as a new one, closed to newcomers.
+
+        Its images must have been added before. Everything gets new numbers; the join code is
+        new, and participants have no links until :meth:`new_link` gives them one. A round that
+        was being made counts as cancelled.
+
+        Args:
+            path: the file; it is not changed.
+            title: what to call it; ``None`` keeps its title.
+            metric_paths: where the files of its fits are now, by their path inside the old data
+                folder; where it is given, a fit it does not name is refused, because its old
+                path may be another study's file here. ``None`` keeps every path.
+
+        Raises:
+            StudyError: not such a file, a damaged one, one from a newer version, or an image
+                that is not here. Nothing is changed then.
+        """
+        moved = (
+            None
+            if metric_paths is None
+            else {old: self.stored_path(new) for old, new in metric_paths.items()}
+        )
+        try:
+            with self._opened_copy(Path(path)) as bundle, self._write() as db:
+                _check_bundle(bundle, db)
+                check_readable(bundle)
+                self._check_images(bundle)
+                study_id = copy_rows(bundle, db, title=title, join_code=code(8), metric_paths=moved)
+                _check_rankings(db, study_id)
+                return read_study(db, study_id)
+        except InputError:
+            raise
+        except (
+            DatabaseError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ) as error:
+            raise StudyError(f"a bundle must be whole, got a damaged one: {error}") from error
+
+    def _copy(self, part: Path) -> None:
+        db = connect(self.path)
+        try:
+            db.execute("VACUUM INTO ?", [str(part)])
+        finally:
+            db.conn.close()
+
+    @contextmanager
+    def _opened_copy(self, path: Path) -> Iterator[Database]:
+        """A private copy of a bundle, brought to this version's schema."""
+        if not path.is_file():
+            raise StudyError(f"a bundle must be a file, got '{path}'")
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".import-") as folder:
+            copy = Path(folder) / "bundle.sqlite"
+            shutil.copyfile(path, copy)
+            db = connect(copy)
+            try:
+                migrate(db)
+                yield db
+            finally:
+                db.conn.close()
+
+    def _check_images(self, bundle: Database) -> None:
+        for row in rows(bundle, USED_IMAGES):
+            sha = row["image"]
+            if not any(self.settings.images.glob(f"{sha[:2]}/{sha}.*")):
+                raise StudyError(f"a bundle's images must be added first, {sha!r} is not here")
+
+
+def _keep_only(path: Path, study_id: int) -> None:
+    """Delete all but one study from a copy, and rewrite the file so that nothing lingers."""
+    db = connect(path)
+    try:
+        db.execute("PRAGMA journal_mode = DELETE")  # one file, no companions
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("DELETE FROM study WHERE id != ?", [study_id])
+        for table in PRIVATE:
+            db.execute(f"DELETE FROM {table}")
+        db.execute(f"DELETE FROM image WHERE sha NOT IN ({USED_IMAGES})")
+        db.execute("COMMIT")
+        db.execute("VACUUM")
+    finally:
+        db.conn.close()
+
+
+def _check_bundle(bundle: Database, db: Database) -> None:
+    """The file must have exactly our tables, be sound, and hold one study."""
+    schema = """SELECT type, name, sql FROM sqlite_master
+                WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY type, name"""
+    if rows(bundle, schema) != rows(db, schema):
+        raise StudyError("a bundle must have this program's tables, got other ones")
+    verdict = first(bundle, "PRAGMA quick_check(1)")
+    dangling = first(bundle, "PRAGMA foreign_key_check")
+    if verdict != {"quick_check": "ok"} or dangling is not None:
+        raise StudyError("a bundle must be whole, got a damaged one")
+    if first(bundle, _STRAY_REPEAT) is not None:
+        raise StudyError("a bundle must be whole, got a repeat of another board")
+    count = len(rows(bundle, "SELECT id FROM study LIMIT 2"))
+    if count != 1:
+        raise StudyError(f"a bundle must hold exactly one study, got {count or 'none'}")
+
+
+_BOARD = """(SELECT json_group_array(image) FROM (
+                 SELECT image FROM candidate WHERE round_id = {}.id ORDER BY image))"""
+_STRAY_REPEAT = f"""
+    SELECT 1 FROM round AS again LEFT JOIN round AS original ON original.id = again.repeats
+    WHERE (again.kind = 'repeat') != (again.repeats IS NOT NULL)
+        OR (again.kind = 'repeat' AND (
+            original.trial_id != again.trial_id OR original.kind != 'own'
+            OR {_BOARD.format("original")} != {_BOARD.format("again")}))"""
+
+
+def _check_rankings(db: Database, study_id: int) -> None:
+    """Every ranking that was taken in must rank what its board showed, as a submission must."""
+    for ranked in read_ranked_rounds(db, study_id, participant_id=None):
+        shown = tuple(candidate.id for candidate in ranked.round.candidates)
+        history = read_history(db, ranked.round.id)
+        for ranking in history:
+            submission = Submission(
+                ranking.uuid, ranking.round_id, ranking.order, ranking.ranks, ranking.shown
+            )
+            if submission.shown != shown:
+                raise StudyError("a bundle must be whole, got a ranking of other candidates")
+        if not history:
+            raise StudyError("a bundle must be whole, got a ranked round without its ranking")

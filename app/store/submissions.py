@@ -1,0 +1,206 @@
+"""Submitting a ranking: idempotent, append-only, and explicit about what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from app.store.database import Door, Row, first, insert, now, number, rows
+from app.store.final_boards import latest_board
+from app.store.guidance import ask_for_guide, was_shown
+from app.store.participants import read_participant
+from app.store.round_rows import LIVE, board_ranking, check_owner, read_round
+from app.study.records import Attempt, submission_payload
+from app.study.submission import BoardRanking, Outcome, Submission, SubmitResult
+from clpips.errors import StudyError
+
+MAX_PAYLOAD = 20_000  # characters kept of one attempt; a real one has a few hundred
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    outcome: Outcome
+    ranking: BoardRanking
+
+
+class Submissions(Door):
+    """The rankings that stand, those they replaced, and every attempt."""
+
+    def submit(self, participant_id: int, submission: Submission) -> SubmitResult:
+        """Store a ranking, or say why not; it is on disk when this returns.
+
+        - The uuid was stored before with the same content: ``duplicate``.
+        - Nothing is stored yet: ``saved``, revision 1.
+        - It replaces the ranking that stands: ``saved``, one revision more; the old one is kept.
+        - The ranking that stands has the same order, ranks and confidence: ``duplicate``.
+        - Anything else: ``conflict``; the ranking that stands goes on standing.
+
+        Every call is kept in the attempt table, refused ones too. The ranking that comes back is
+        the one that stands now.
+
+        Raises:
+            StudyError: not the participant's round, not a permutation of its candidates, another
+                shown order than the board's, nothing to rank yet, or too late to edit.
+        """
+        with self._write() as db:
+            read_participant(db, participant_id)
+            try:
+                verdict = _judge(db, participant_id, submission)
+            except StudyError as refusal:
+                # Not raised from in here: the record of the attempt must be committed.
+                _insert_attempt(db, participant_id, submission, "refused", str(refusal))
+                refused = refusal
+            else:
+                _insert_attempt(db, participant_id, submission, verdict.outcome, "")
+                if verdict.outcome == "saved":
+                    ask_for_guide(db, participant_id, submission.round_id)
+                return SubmitResult(outcome=verdict.outcome, ranking=verdict.ranking)
+        raise refused
+
+    def ranking_history(self, round_id: int) -> tuple[BoardRanking, ...]:
+        """Every ranking of a round that ever stood, oldest first; the last one stands."""
+        with self._read() as db:
+            return read_history(db, round_id)
+
+    def attempts(self, round_id: int) -> tuple[Attempt, ...]:
+        """Every call of :meth:`submit` that named this round, oldest first."""
+        sql = "SELECT * FROM attempt WHERE round_id = ? ORDER BY id"
+        with self._read() as db:
+            return tuple(_attempt(row) for row in rows(db, sql, [round_id]))
+
+
+def read_history(db: Database, round_id: int) -> tuple[BoardRanking, ...]:
+    """Every ranking of a round that ever stood, oldest first."""
+    sql = "SELECT * FROM submission WHERE round_id = ? ORDER BY revision"
+    return tuple(board_ranking(row) for row in rows(db, sql, [round_id]))
+
+
+def _judge(db: Database, participant_id: int, submission: Submission) -> _Verdict:
+    """Decide what a submission is, and store it if it counts."""
+    check_owner(db, participant_id, submission.round_id)
+    _check_board(db, submission)
+    same_uuid = "SELECT * FROM submission WHERE round_id = ? AND uuid = ?"
+    seen = first(db, same_uuid, [submission.round_id, submission.uuid])
+    standing = _standing_ranking(db, submission.round_id)
+    if standing is None:
+        # An edit whose first submission never arrived is stored too: what was pressed is kept.
+        return _store(db, submission, revision=1)
+    if seen is not None:
+        # A uuid that comes back with other content must not be told 'duplicate': that content
+        # was never stored.
+        same = _same(board_ranking(seen), submission)
+        return _Verdict("duplicate" if same else "conflict", standing)
+    if _same(standing, submission):
+        return _Verdict("duplicate", standing)
+    if submission.replaces != standing.uuid:
+        return _Verdict("conflict", standing)
+    _check_editable(db, submission.round_id)
+    return _store(db, submission, revision=standing.revision + 1)
+
+
+def _check_board(db: Database, submission: Submission) -> None:
+    """The submission must speak of what the board showed, nothing else."""
+    board = read_round(db, submission.round_id)
+    if board.state not in ("ranking", "ranked"):
+        raise StudyError(
+            f"a round must have candidates to be ranked, got one that is {board.state}"
+        )
+    shown = tuple(candidate.id for candidate in board.candidates)
+    if sorted(submission.order) != sorted(shown):
+        raise StudyError("a submission must rank exactly the candidates of its round")
+    if submission.shown != shown:
+        raise StudyError("a submission must name the candidates in the order they were shown")
+
+
+def _check_editable(db: Database, round_id: int) -> None:
+    place = first(
+        db,
+        """SELECT trial_id, trial.state, kind, participant_id, completed_at
+           FROM round JOIN trial ON trial.id = trial_id
+           JOIN participant ON participant.id = participant_id WHERE round.id = ?""",
+        [round_id],
+    )
+    if place is not None and place["kind"] != "own":
+        if place["completed_at"] is not None:
+            raise StudyError("a ranking cannot be changed after the study was finished")
+        if latest_board(db, place["participant_id"]) != round_id:
+            raise StudyError("a ranking cannot be changed after the next board was shown")
+        return
+    if place is None or place["state"] == "done":
+        raise StudyError("a ranking cannot be changed after its target was finished")
+    if was_shown(db, round_id):
+        raise StudyError("a ranking cannot be changed after the computer's measure was shown")
+    later = f"SELECT count(*) FROM round WHERE trial_id = ? AND id > ? AND {LIVE}"
+    if number(db, later, [place["trial_id"], round_id]):
+        raise StudyError("a ranking cannot be changed after the next round was asked for")
+
+
+def _store(db: Database, submission: Submission, *, revision: int) -> _Verdict:
+    submission_id = insert(
+        db,
+        "submission",
+        {
+            "round_id": submission.round_id,
+            "uuid": submission.uuid,
+            "order": json.dumps(submission.order),
+            "ranks": json.dumps(submission.ranks),
+            "shown": json.dumps(submission.shown),
+            "replaces": submission.replaces,
+            "revision": revision,
+            "elapsed_ms": max(0, submission.elapsed_ms),
+            "input": json.dumps(dict(submission.input)),
+            "submitted_at": now(),
+            "confidence": submission.confidence,
+        },
+    )
+    db.execute("UPDATE round SET state = 'ranked' WHERE id = ?", [submission.round_id])
+    row = first(db, "SELECT * FROM submission WHERE id = ?", [submission_id])
+    if row is None:
+        raise RuntimeError("a submission that was just stored could not be read back")
+    return _Verdict("saved", board_ranking(row))
+
+
+def _standing_ranking(db: Database, round_id: int) -> BoardRanking | None:
+    sql = "SELECT * FROM submission WHERE round_id = ? ORDER BY revision DESC LIMIT 1"
+    row = first(db, sql, [round_id])
+    return None if row is None else board_ranking(row)
+
+
+def _same(ranking: BoardRanking, submission: Submission) -> bool:
+    here = (ranking.order, ranking.ranks, ranking.confidence)
+    return here == (submission.order, submission.ranks, submission.confidence)
+
+
+def _insert_attempt(
+    db: Database, participant_id: int, submission: Submission, outcome: str, message: str
+) -> None:
+    payload = json.dumps(submission_payload(submission))
+    if len(payload) > MAX_PAYLOAD:
+        payload = json.dumps({"too_long": len(payload), "begins": payload[:1000]})
+    insert(
+        db,
+        "attempt",
+        {
+            "uuid": submission.uuid,
+            "round_id": submission.round_id,
+            "participant_id": participant_id,
+            "payload": payload,
+            "outcome": outcome,
+            "message": message,
+            "at": now(),
+        },
+    )
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(
+        uuid=row["uuid"],
+        round_id=row["round_id"],
+        participant_id=row["participant_id"],
+        payload=json.loads(row["payload"]),
+        outcome=row["outcome"],
+        message=row["message"],
+        at=row["at"],
+    )

@@ -1,0 +1,1 @@
+"""The vocabulary of studies: settings, arms, records, submissions."""

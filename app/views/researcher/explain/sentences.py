@@ -1,0 +1,109 @@
+"""What an explanation says in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.charts.heat_colours import TOP
+from app.views.researcher.formatting import NARROW, percent, plural
+
+TOO_EARLY = (
+    "Too early to explain: {rankings} of {targets}. An explanation leaves each target out in "
+    "turn, so it needs at least 5 rankings of 3 targets. Collect more, then fit again."
+)
+GAP_HELP = (
+    "The gap is the distance of the picture that was ranked farther, minus that of the one ranked "
+    "nearer: above 0 the metric agrees with the person."
+)
+UNITS_HELP = (
+    "Distances are given in units of each metric’s own mean distance over these rankings: 1 is "
+    "an average candidate. A metric multiplied by a constant ranks the same, so only such units "
+    "can be compared. Every comparison is judged by weights that were fitted without its target, "
+    "and the heat-maps are painted by the same weights."
+)
+MAPS_HELP = (
+    "Brighter places add more to the distance between the picture and the target; one colour "
+    f"scale serves all maps, from 0 to {TOP:g}{NARROW}times the metric’s mean distance and more."
+)
+INTERVALS_HELP = (
+    "A block’s share is what it adds to the mean distance of the ranked images. The interval is "
+    "the jackknife’s over left-out targets (Efron and Stein 1981), the images held fixed; each "
+    "block is judged by itself, at 95 %."
+)
+DEPTH_HELP = (
+    "What early and late layers answer to is general knowledge of such networks, not measured here."
+)
+
+
+def whose(name: str) -> str:
+    """``Ada’s metric``, or ``The pooled metric``."""
+    return "The pooled metric" if name == "Pooled" else f"{name}’s metric"
+
+
+def headline(name: str, groups: Sequence[Mapping[str, Any]]) -> str:
+    """The layers whose share differs most from stock, or that none can be told from it."""
+    told = [group for group in groups if group["differs"]]
+    if not told:
+        return (
+            f"The layer weights of {_inside(whose(name))} cannot be told from stock LPIPS: "
+            "each interval includes the stock share."
+        )
+    most = max(told, key=lambda group: abs(group["personal"] - group["stock"]))
+    what = f" ({most['what']})" if most["what"] else ""
+    them = "them" if most["many"] else "it"
+    return unbroken(
+        f"{whose(name)} gives {most['name']}{what} {percent(most['personal'], 0)} of the distance "
+        f"(95 % interval {span(most)}); stock LPIPS gives {them} {percent(most['stock'], 0)}."
+    )
+
+
+def turned(counts: Mapping[str, int]) -> str:
+    """How many comparisons changed sides, and how many did not."""
+    sentence = (
+        f"On targets it was not fitted on, it puts {counts['gained']:,} of "
+        f"{plural(counts['all'], 'comparison')} right that stock has wrong, and "
+        f"{counts['lost']:,} wrong that stock has right; {counts['both_right']:,} are right and "
+        f"{counts['both_wrong']:,} wrong by both."
+    )
+    return sentence + (f" On {counts['tied']:,} one of them says a tie." if counts["tied"] else "")
+
+
+def caution(verdict: str) -> str:
+    """What to keep in mind of a fit that is not better than stock; nothing of one that is."""
+    if verdict == "better":
+        return ""
+    words = {"worse": "agrees worse than stock", "not better yet": "is not better than stock yet"}
+    return (
+        f"On unseen targets this metric {words.get(verdict, 'cannot be judged yet')}, so what "
+        "follows describes its weights and shows single cases; it is no sign that they are better."
+    )
+
+
+def too_early(n_rankings: int, n_targets: int) -> str:
+    """Why there is no explanation yet, and what to do."""
+    return TOO_EARLY.format(
+        rankings=plural(n_rankings, "ranking"), targets=plural(n_targets, "target")
+    )
+
+
+def unbroken(words: str) -> str:
+    """A sentence whose numbers stay with their percent signs."""
+    return words.replace(" %", f"{NARROW}%")
+
+
+def span(share: Mapping[str, Any]) -> str:
+    """A share's interval, for example ``52 to 70 %``."""
+    return f"{100 * share['low']:.0f} to{NARROW}{percent(share['high'], 0)}"
+
+
+def told_from_stock(share: Mapping[str, Any]) -> str:
+    """Whether a share differs from stock, in a word or two."""
+    if not share["differs"]:
+        return "not told from stock"
+    return "more than stock" if share["personal"] > share["stock"] else "less than stock"
+
+
+def _inside(words: str) -> str:
+    """The same words in the middle of a sentence."""
+    return "the pooled metric" if words == "The pooled metric" else words

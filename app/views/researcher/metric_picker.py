@@ -1,0 +1,115 @@
+"""Whose metric a screen speaks of: one participant's, each one's, or the pooled one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app.store import Store
+from app.study.records import Fit
+from app.study.types import Job, Participant, Study
+from app.views.researcher.formatting import parsed
+
+USED_UP_TO = "rankings used up to "
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A choice; ``scope`` is the job's word for it: ``participant``, ``each`` or ``pooled``."""
+
+    scope: str
+    participant: Participant | None = None
+
+    @property
+    def name(self) -> str:
+        """What the list of choices calls it."""
+        if self.participant is not None:
+            return self.participant.label
+        return "Each participant" if self.scope == "each" else "Pooled: everybody in one metric"
+
+    @property
+    def participant_id(self) -> int | None:
+        """The participant's number, where there is one."""
+        return None if self.participant is None else self.participant.id
+
+    def payload(self, study: Study) -> dict[str, Any]:
+        """The payload of the job that fits it."""
+        return {
+            "study_id": study.id,
+            "scope": self.scope,
+            "participant_id": self.participant_id,
+        }
+
+    def asked_by(self, job: Job) -> bool:
+        """Whether a job is one that fits exactly this."""
+        asked = (job.payload.get("scope"), job.payload.get("participant_id"))
+        return asked == (self.scope, self.participant_id)
+
+    def concerned_by(self, job: Job) -> bool:
+        """Whether a job fits any metric that this is about."""
+        scope, whose = job.payload.get("scope"), job.payload.get("participant_id")
+        if self.scope == "pooled" or scope == "pooled":
+            return bool(scope == self.scope)
+        return "each" in (scope, self.scope) or whose == self.participant_id
+
+
+def choices(people: Sequence[Participant]) -> list[Whose]:
+    """Everything that can be fitted; with one person alone, they come first."""
+    persons = [Whose("participant", person) for person in people]
+    if len(persons) == 1:
+        return [*persons, Whose("each"), Whose("pooled")]
+    return [Whose("each"), *persons, Whose("pooled")]
+
+
+def choose(store: Store, study: Study) -> Whose | None:
+    """The list of choices; ``None`` while nobody has joined."""
+    people = store.participants(study.id)
+    if not people:
+        return None
+    return st.selectbox(
+        "Whose rankings",
+        choices(people),
+        format_func=lambda whose: whose.name,
+        key="whose-fit",
+        bind="query-params",
+    )
+
+
+def choose_metric(fits: Sequence[Fit], people: Sequence[Participant], *, key: str) -> Fit | None:
+    """A choice among the newest metric of each participant and the pooled one.
+
+    Returns:
+        Its fit; ``None`` if nothing has been fitted.
+    """
+    known = metric_names(newest(fits), people)
+    if not known:
+        return None
+    name = st.selectbox("Metric", list(known), key=key)
+    return known.get(name)
+
+
+def newest(fits: Sequence[Fit]) -> dict[int | None, Fit]:
+    """The newest fit of each participant and of all (``None``), of fits newest first."""
+    return {fit.participant_id: fit for fit in reversed(fits)}
+
+
+def metric_names(fits: dict[int | None, Fit], people: Sequence[Participant]) -> dict[str, Fit]:
+    """The metrics by the names that lists show, participants first."""
+    named = {person.label: fits[person.id] for person in people if person.id in fits}
+    if None in fits:
+        named["Pooled"] = fits[None]
+    return named
+
+
+def newer_rankings(store: Store, fit: Fit) -> int:
+    """How many rankings were submitted or edited after a fit had read them."""
+    told = str(fit.report.get("history", ""))
+    try:
+        until = parsed(told.removeprefix(USED_UP_TO))
+    except ValueError:
+        until = parsed(fit.created_at)
+    moments = store.ranking_moments(fit.study_id, participant_id=fit.participant_id)
+    return sum(parsed(moment) > until for moment in moments)

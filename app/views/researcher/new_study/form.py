@@ -1,0 +1,223 @@
+"""The form that makes a new study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from app import session
+from app.files.pools import add_pool
+from app.files.target_upload import FORMATS, target_picture
+from app.store import Store
+from app.study.arms import MakerArm
+from app.study.settings import StudySettings
+from app.study.types import Study
+from app.views.researcher.formatting import plural
+from app.views.researcher.html import link, show
+from app.views.researcher.new_study import advanced_fields, arm_fields, maker_fields
+from app.views.researcher.new_study.arm_fields import ArmAnswers, SeveralAnswers
+from app.views.researcher.new_study.maker_fields import MakerAnswers
+from app.views.researcher.urls import study_address
+from clpips.errors import ClpipsError, GenerationError, ImageError, InputError, StudyError
+from clpips.features.names import SPACES
+from clpips.generation.scenes.targets import SIDE, SampleTarget, sample_targets
+
+MADE = "study_form.made"
+NETWORKS = {
+    "alex": "AlexNet",
+    "vgg": "VGG",
+    "squeeze": "SqueezeNet",
+    "st-alex": "AlexNet, shift-tolerant",
+    "st-vgg": "VGG, shift-tolerant",
+    "wide": "AlexNet beside EfficientNet-Lite0",
+}
+SIZES = (256, 384, 512, 768, 1024)
+DEFAULTS = StudySettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the form holds when it is sent; ``several`` where more than one way makes images."""
+
+    title: str
+    samples: Sequence[SampleTarget]
+    uploads: Sequence[tuple[str, bytes]]
+    settings: dict[str, Any]
+    maker: MakerAnswers = maker_fields.SCENES
+    several: SeveralAnswers | None = None
+
+
+def draw(store: Store) -> None:
+    """Draw the form; make the study when it is sent and nothing is wrong with it."""
+    kind = maker_fields.choose_kind()
+    several = arm_fields.draw() if kind == maker_fields.SEVERAL else None
+    answers = _form(kind, several)
+    if answers is None:
+        return
+    try:
+        study, refused = make_study(store, answers)
+    except InputError as error:
+        st.error(session.sentence(error))
+        return
+    st.session_state[MADE] = (study.id, refused)
+    st.rerun()
+
+
+def made_notice(store: Store) -> None:
+    """Say once that the new study is there, and which pictures are not in it."""
+    study_id, refused = st.session_state.pop(MADE, (None, ()))
+    if study_id is None:
+        return
+    study = store.study(study_id)
+    with st.container(border=True):
+        st.success(f"The study is ready: {plural(len(store.targets(study_id)), 'target')}.")
+        show(link(f"Open {study.title}", study_address(study_id), button=True))
+    for sentence in refused:
+        st.warning(sentence)
+
+
+def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
+    """Store the targets and the study.
+
+    Returns:
+        The study, and one sentence for each picture that is not in it.
+
+    Raises:
+        StudyError: a setting outside its range, no title, or no usable target; nothing but
+            images was stored then.
+        GenerationError: a maker that lacks something, or a pool that breaks a rule.
+    """
+    if not answers.title.strip():
+        raise StudyError("a study must have a title, got an empty one")
+    settings = StudySettings(**answers.settings, **_making(store, answers))
+    targets: list[tuple[str, str]] = []
+    refused: list[str] = []
+    for sample in answers.samples:
+        data = sample.path.read_bytes()
+        sha = store.add_image(data, width=SIDE, height=SIDE)
+        targets.append((sample.name, sha))
+    for filename, data in answers.uploads:
+        try:
+            picture = target_picture(filename, data)
+        except ImageError as error:
+            refused.append(str(error))
+            continue
+        sha = store.add_image(picture.data, width=picture.width, height=picture.height)
+        targets.append((picture.name, sha))
+    if not targets:
+        rule = "a study must have at least one target"
+        raise StudyError(". ".join([f"{rule}: choose samples or upload pictures", *refused]))
+    return store.add_study(answers.title, settings, targets), tuple(refused)
+
+
+def _making(store: Store, answers: Answers) -> dict[str, Any]:
+    """The settings that say what makes the images."""
+    if answers.several is not None:
+        arms = answers.several.arms
+        for each in arms:
+            _check_filled_in(each.maker, each.prefix)
+        return {
+            "arms": tuple(_arm(store, each) for each in arms),
+            "mixes_arms": answers.several.mixes,
+            "writes_prompts": any(each.maker.writes_prompts for each in arms),
+        }
+    _check_filled_in(answers.maker)
+    return {
+        "maker": _maker_name(store, answers.maker),
+        "maker_options": answers.maker.options,
+        "writes_prompts": answers.maker.writes_prompts,
+    }
+
+
+def _check_filled_in(maker: MakerAnswers, prefix: str = "") -> None:
+    if maker.missing:
+        raise GenerationError(prefix + maker.missing)
+
+
+def _arm(store: Store, answers: ArmAnswers) -> MakerArm:
+    try:
+        name = _maker_name(store, answers.maker)
+    except GenerationError as error:
+        raise GenerationError(f"{answers.prefix}{error}") from error
+    return MakerArm(answers.name, name, answers.maker.options)
+
+
+def _maker_name(store: Store, maker: MakerAnswers) -> str:
+    """The name that the settings keep; an uploaded pool is checked and stored first."""
+    return maker.name if maker.pool is None else add_pool(store, maker.pool)
+
+
+def _form(kind: str, several: SeveralAnswers | None) -> Answers | None:
+    with st.form("new-study", border=False, enter_to_submit=False):
+        # Right below the choice of its kind; several are drawn above, each with its own kind.
+        maker = maker_fields.SCENES if several else maker_fields.draw(kind)
+        title = st.text_input("Title", max_chars=200)
+        samples = _sample_choice()
+        uploads = st.file_uploader(
+            "Or upload target images",
+            type=[name.lower() for name in (*FORMATS, "jpg")],
+            accept_multiple_files=True,
+            help="PNG, JPEG or WebP. They are scaled down to at most 1024 pixels a side.",
+        )
+        settings = _settings_fields()
+        sent = st.form_submit_button("Create study", type="primary")
+    if not sent:
+        return None
+    given = [(each.name, each.getvalue()) for each in uploads]
+    return Answers(title, samples, given, settings, maker, several)
+
+
+def _sample_choice() -> Sequence[SampleTarget]:
+    try:
+        known = {sample.name: sample for sample in sample_targets()}
+    except ClpipsError as error:
+        st.caption(str(error))
+        return ()
+    chosen = st.multiselect(
+        "Sample targets",
+        list(known),
+        format_func=lambda name: name.replace("-", " ").capitalize(),
+        placeholder="Choose from the built-in pictures",
+    )
+    return [known[name] for name in chosen]
+
+
+def _settings_fields() -> dict[str, Any]:
+    first, second, third = st.columns(3)
+    candidates = first.number_input("Candidates a round", 2, 9, DEFAULTS.candidates)
+    least = second.number_input("Rounds a target, at least", 1, 50, DEFAULTS.min_rounds)
+    most = third.number_input("At most", 1, 50, DEFAULTS.max_rounds)
+    left, right = st.columns(2)
+    side = left.selectbox(
+        "Image size",
+        SIZES,
+        index=SIZES.index(DEFAULTS.image_size),
+        format_func=lambda pixels: f"{pixels} × {pixels} pixels",
+    )
+    backbone = right.selectbox(
+        "Network under the metric",
+        SPACES,
+        format_func=lambda name: NETWORKS[name],
+        help="AlexNet is fast and agrees best with people in the LPIPS paper.",
+    )
+    consent = st.text_area("Consent text", DEFAULTS.consent, height=140)
+    instructions = st.text_area(
+        "Instructions of your own (optional)",
+        placeholder="Shown before the first target",
+        height=80,
+    )
+    with st.expander("Advanced"):
+        advanced = advanced_fields.draw(int(candidates))
+    return {
+        "candidates": int(candidates),
+        "min_rounds": int(least),
+        "max_rounds": int(most),
+        "image_size": side,
+        "backbone": backbone,
+        "consent": consent.strip(),
+        "instructions": instructions.strip(),
+        **advanced,
+    }

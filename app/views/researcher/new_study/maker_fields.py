@@ -1,0 +1,184 @@
+"""What makes a new study's images, and how: the fields of each kind of maker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from clpips.generation.diffusion.settings import MAX_STEPS, SCHEDULERS
+
+KINDS: dict[str, str] = {
+    "scenes": "Built-in renderer (no model)",
+    "tiny": "Built-in small diffusion model",
+    "diffusers": "A diffusers model (folder or id)",
+    "http": "An image service (OpenAI-compatible)",
+    "pool": "Images made elsewhere (upload)",
+}
+SEVERAL = "several"
+"""Chosen instead of a kind where a study compares several ways of making images."""
+CHOICES: dict[str, str] = {**KINDS, SEVERAL: "Several ways, compared with each other"}
+ABOUT: dict[str, str] = {
+    "scenes": "Draws what the words say, in a moment, on any machine.",
+    "tiny": "A real Stable-Diffusion-shaped model, 64 × 64 pixels; it knows some twenty kinds of "
+    "things in twelve colours.",
+    "diffusers": "Any text-to-image model of the diffusers library with safetensors weights. An "
+    "id is downloaded by the worker when the first image is asked for.",
+    "http": "One call an image. The key is read from CLPIPS_IMAGES_KEY where the worker runs; it "
+    "is stored nowhere.",
+    "pool": "For studies that only rank: a zip of PNG, JPEG or WebP images, with a captions.csv "
+    "(image,caption,target) if there are captions.",
+    SEVERAL: "Chance decides which of them makes which images, each equally often; participants "
+    "never see which one made theirs.",
+}
+TINY = Path(__file__).resolve().parents[4] / "data" / "models" / "tiny"
+AS_IT_COMES = "as the model comes"
+DIFFUSERS_STEPS, TINY_STEPS, TINY_GUIDANCE = 30, 20, 5.0
+
+
+class MakerAnswers(NamedTuple):
+    """What the fields hold: the maker's name, its options, and an uploaded pool.
+
+    ``missing`` says what must still be filled in; empty where nothing is.
+    """
+
+    name: str
+    options: dict[str, Any]
+    pool: bytes | None = None
+    missing: str = ""
+    writes_prompts: bool = True
+
+
+SCENES = MakerAnswers("scenes", {})
+
+
+def choose_kind() -> str:
+    """A kind of maker or :data:`SEVERAL`; outside the form, so that its fields appear at once."""
+    kind: str = st.selectbox(
+        "Images made by", [*kinds_here(), SEVERAL], format_func=CHOICES.__getitem__
+    )
+    st.caption(ABOUT[kind])
+    return kind
+
+
+def kinds_here() -> list[str]:
+    """The kinds of maker that this installation has."""
+    return [kind for kind in KINDS if kind != "tiny" or TINY.is_dir()]
+
+
+def draw(kind: str, *, key: str = "") -> MakerAnswers:
+    """The fields of one kind of maker.
+
+    Args:
+        kind: one of :data:`KINDS`.
+        key: tells fields of one kind apart where a page has them several times.
+    """
+    return _FIELDS[kind](f"{key}-{kind}-" if key else "")
+
+
+def _key(prefix: str, name: str) -> str | None:
+    return prefix + name if prefix else None
+
+
+def _scenes(_prefix: str) -> MakerAnswers:
+    return SCENES
+
+
+def _tiny(prefix: str) -> MakerAnswers:
+    left, right = st.columns(2)
+    steps = left.number_input(
+        "Denoising steps", 1, MAX_STEPS, TINY_STEPS, key=_key(prefix, "steps")
+    )
+    guidance = right.number_input(
+        "Guidance", 0.0, 50.0, TINY_GUIDANCE, 0.5, key=_key(prefix, "guidance")
+    )
+    return MakerAnswers("tiny", {"steps": int(steps), "guidance": float(guidance)})
+
+
+def _diffusers(prefix: str) -> MakerAnswers:
+    source = st.text_input(
+        "Model", placeholder="owner/model or /path/to/folder", key=_key(prefix, "model")
+    )
+    first, second, third = st.columns(3)
+    steps = first.number_input(
+        "Denoising steps", 1, MAX_STEPS, DIFFUSERS_STEPS, key=_key(prefix, "steps")
+    )
+    guidance = second.number_input(
+        "Guidance",
+        0.0,
+        50.0,
+        None,
+        0.5,
+        placeholder=AS_IT_COMES.capitalize(),
+        key=_key(prefix, "guidance"),
+    )
+    scheduler = third.selectbox(
+        "Scheduler",
+        [None, *SCHEDULERS],
+        format_func=lambda name: name or AS_IT_COMES.capitalize(),
+        key=_key(prefix, "scheduler"),
+    )
+    negative = st.text_input("Negative prompt (optional)", key=_key(prefix, "negative"))
+    native = st.toggle("Make images at the model’s own size", True, key=_key(prefix, "native"))
+    options: dict[str, Any] = {"steps": int(steps), "native_size": bool(native)}
+    if guidance is not None:
+        options["guidance"] = float(guidance)
+    if scheduler is not None:
+        options["scheduler"] = scheduler
+    if negative.strip():
+        options["negative_prompt"] = negative.strip()
+    missing = "" if source.strip() else "a diffusers model must be named by its folder or id"
+    return MakerAnswers(f"diffusers:{source.strip()}", options, missing=missing)
+
+
+def _http(prefix: str) -> MakerAnswers:
+    left, right = st.columns([2, 1])
+    base = left.text_input(
+        "Base address", placeholder="https://api.example.com/v1", key=_key(prefix, "base")
+    )
+    model = right.text_input("Model (optional)", key=_key(prefix, "model"))
+    first, second, third = st.columns(3)
+    pace = first.number_input(
+        "Calls a minute, at most",
+        0.1,
+        60_000.0,
+        None,
+        placeholder="Any",
+        key=_key(prefix, "pace"),
+    )
+    cost = second.number_input(
+        "Cost an image", 0.0, 1e6, None, 0.01, placeholder="Unknown", key=_key(prefix, "cost")
+    )
+    currency = third.text_input("Currency", "USD", max_chars=3, key=_key(prefix, "currency"))
+    options: dict[str, Any] = {}
+    if model.strip():
+        options["model"] = model.strip()
+    if pace is not None:
+        options["per_minute"] = float(pace)
+    if cost is not None:
+        options |= {"cost_per_image": float(cost), "currency": currency.strip().upper()}
+    missing = "" if base.strip() else "an image service must be named by its base address"
+    return MakerAnswers(f"http:{base.strip()}", options, missing=missing)
+
+
+def _pool(prefix: str) -> MakerAnswers:
+    upload = st.file_uploader("Images (.zip)", type=["zip"], key=_key(prefix, "zip"))
+    writes = st.toggle(
+        "Participants describe the target, and get the images that fit best",
+        False,
+        key=_key(prefix, "writes"),
+    )
+    data = None if upload is None else upload.getvalue()
+    missing = "a pool must be uploaded as a .zip of images" if upload is None else ""
+    return MakerAnswers("pool", {}, pool=data, missing=missing, writes_prompts=bool(writes))
+
+
+_FIELDS: dict[str, Callable[[str], MakerAnswers]] = {
+    "scenes": _scenes,
+    "tiny": _tiny,
+    "diffusers": _diffusers,
+    "http": _http,
+    "pool": _pool,
+}

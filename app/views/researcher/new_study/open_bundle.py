@@ -1,0 +1,47 @@
+"""Opening a study bundle that another machine made."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from app import session
+from app.files.bundle import open_bundle
+from app.store import Store
+from app.views.researcher.html import link, show
+from app.views.researcher.urls import study_address
+from clpips.errors import ClpipsError
+from clpips.progress import Watch
+
+
+def draw(store: Store) -> None:
+    """Draw the upload; open the bundle when the button is pressed."""
+    st.caption("A bundle is the .zip file from the Export tab of a study, made here or elsewhere.")
+    with st.form("open-bundle", border=False, clear_on_submit=True):
+        uploaded = st.file_uploader("Study bundle", type=["zip"], max_upload_size=2_000)
+        sent = st.form_submit_button("Open bundle")
+    if not sent:
+        return
+    if uploaded is None:
+        st.error("Choose a .zip file first.")
+        return
+    bar = st.progress(0.0, text="Reading the bundle…")
+    try:
+        with tempfile.TemporaryDirectory(prefix="clpips-bundle-") as folder:
+            path = Path(folder) / "bundle.zip"
+            path.write_bytes(uploaded.getbuffer())
+            watch = Watch(progress=lambda share, words: _tell(bar, share, words))
+            study = open_bundle(store, path, watch)
+    except ClpipsError as error:
+        st.error(session.sentence(error))
+        return
+    finally:
+        bar.empty()
+    st.success("The bundle is open. The study is closed to newcomers until you open it.")
+    show(link(f"Open {study.title}", study_address(study.id), button=True))
+
+
+def _tell(bar: st.delta_generator.DeltaGenerator, share: float, words: str) -> None:
+    bar.progress(min(max(share, 0.0), 1.0), text=words)

@@ -1,0 +1,160 @@
+"""The Progress tab: how far everybody is, live, and the ways in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+import streamlit as st
+
+from app.charts import base
+from app.store import Store, open_store
+from app.study.records import Cost, ParticipantProgress, Wait
+from app.study.types import Participant, Study
+from app.views.researcher import job_status
+from app.views.researcher.formatting import MISSING, PHASES, ago, plural
+from app.views.researcher.html import (
+    Column,
+    Html,
+    badge,
+    heading,
+    join,
+    meter,
+    quiet,
+    show,
+    table,
+)
+from app.views.researcher.live import redrawn
+from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
+from app.views.researcher.progress import invitations
+from app.views.researcher.report import arms
+from app.views.researcher.studies import join_link
+
+COLUMNS = (
+    Column("Participant", head=True),
+    Column("Now"),
+    Column("Trials done"),
+    Column("Rounds", numeric=True),
+    Column("Rankings", numeric=True),
+    Column("Last seen", numeric=True),
+)
+
+
+def draw(store: Store, study: Study) -> None:
+    """The live table, then who may join and how."""
+    job = job_status.newest_job(store, study.id, "simulate")
+    if job is not None and job_status.is_open(job):
+        job_status.follow(job, doing="Simulating participants")
+    live(study.id)
+    arms.draw(store, study)
+    st.space("small")
+    if study.simulated:
+        show(quiet("The participants of this study are simulated, so there is nobody to invite."))
+        return
+    joining(store, study)
+    invitations.draw(store, study)
+
+
+@redrawn("2s")
+def live(study_id: int) -> None:
+    """Totals and one row per participant, drawn again every two seconds."""
+    store = open_store()
+    people = store.progress(study_id)
+    if not people:
+        if not store.study(study_id).simulated:
+            st.info("Nobody has joined yet. Share the join link below, or make personal links.")
+        return
+    show(totals(people), waiting(store.waits(study_id)), spent(store.costs(study_id)))
+    columns, has_last_part = COLUMNS, any(person.boards for person in people)
+    if has_last_part:
+        columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
+    rows = [_row(person, has_last_part=has_last_part) for person in people]
+    if len(store.study(study_id).settings.guidance) > 1:
+        columns = (*columns, Column("Shown between rounds"))
+        told = [_guidance(person.participant) for person in people]
+        rows = [(*row, words) for row, words in zip(rows, told, strict=True)]
+    show(table(columns, rows))
+    moments = store.ranking_moments(study_id)
+    if base.is_worth_a_line(moments):
+        st.space("small")
+        st.altair_chart(
+            base.rankings_over_time(moments), alt="Rankings over time, as a rising line"
+        )
+
+
+def totals(people: list[ParticipantProgress]) -> Html:
+    """The study in one line."""
+    done = sum(person.participant.completed_at is not None for person in people)
+    rankings = sum(person.rankings for person in people)
+    trials = sum(person.trials for person in people)
+    return quiet(
+        f"{plural(len(people), 'participant')}, {done} finished · {plural(rankings, 'ranking')} · "
+        f"{sum(person.done_trials for person in people)} of {trials} trials"
+    )
+
+
+def waiting(waits: Sequence[Wait]) -> Html:
+    """How long people waited for images; nothing before anybody did."""
+    if not waits:
+        return Html("")
+    whole = [each.queued + each.making for each in waits]
+    queued = [each.queued for each in waits]
+    return quiet(
+        f"Waiting for images: {median(whole):.1f} s in the median, {max(whole):.1f} s at most; "
+        f"of that in the queue {median(queued):.1f} s and {max(queued):.1f} s"
+    )
+
+
+def spent(costs: Sequence[Cost]) -> Html:
+    """What the images cost; nothing where no image has a cost."""
+    known = [
+        f"{_money(each.amount)} {each.currency} for {each.images:,}"
+        for each in costs
+        if each.amount is not None
+    ]
+    unknown = sum(each.images for each in costs if each.amount is None)
+    if not known:
+        return Html("")
+    rest = f"; what {unknown:,} more cost is unknown" if unknown else ""
+    return quiet(f"Images made, shown or not: {', '.join(known)}{rest}")
+
+
+def _money(amount: float) -> str:
+    """Two decimals, and more for small sums, since an image may cost a fraction of a cent."""
+    return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"
+
+
+def joining(store: Store, study: Study) -> None:
+    """The join link, and the switch that lets people in."""
+    show(heading("Joining"))
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    if study.is_open:
+        left.markdown("The study is **open**: anybody with this link may join.")
+        join_link(study)
+        if right.button("Close the study", width="stretch"):
+            store.set_study_open(study.id, False)
+            st.rerun()
+        return
+    left.markdown("The study is **closed** to newcomers. Those inside go on.")
+    if right.button("Open the study", width="stretch"):
+        store.set_study_open(study.id, True)
+        st.rerun()
+
+
+def _guidance(participant: Participant) -> str:
+    """Which metric somebody is shown, once it is drawn."""
+    return MISSING if participant.started_at is None else GUIDANCE_WORDS[participant.guidance]
+
+
+def _row(person: ParticipantProgress, *, has_last_part: bool) -> tuple[str, ...]:
+    simulated = badge("Simulated", "note") if person.participant.simulated else ""
+    done = person.phase == "done"
+    return (
+        join(person.participant.label, simulated, by=" "),
+        badge(PHASES[person.phase], "good") if done else PHASES[person.phase],
+        meter(person.done_trials, person.trials),
+        *((meter(person.boards_done, person.boards),) if has_last_part else ()),
+        str(person.rounds),
+        str(person.rankings),
+        ago(person.last_activity),
+    )

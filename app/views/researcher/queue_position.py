@@ -1,0 +1,77 @@
+"""What a job waits for, in plain words: the jobs before it, or a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.store import Store
+from app.study.types import Job, JobKind
+from app.views.researcher.formatting import NARROW
+
+QUEUES: tuple[tuple[JobKind, ...], ...] = (
+    ("generate", "regenerate"),
+    ("guide", "vectors", "fit", "export", "explain", "selftest"),
+    ("simulate", "compare"),
+)
+"""Kinds that wait for each other, the most urgent first; the same as the worker's loops."""
+NAMES: Mapping[JobKind, str] = {
+    "generate": "drawing images",
+    "guide": "measuring a participant’s images",
+    "vectors": "difference vectors",
+    "fit": "fit",
+    "export": "export",
+    "explain": "explanation",
+    "regenerate": "images made again",
+    "selftest": "self-test",
+    "simulate": "simulated study",
+    "compare": "comparison",
+}
+RECENT = 50
+NOT_RUNNING = "Waits for a worker. None is running: `make run`."
+
+
+def waits_for(store: Store, job: Job) -> str:
+    """What a queued job waits for."""
+    if not store.workers_alive():
+        return NOT_RUNNING
+    before = ahead(job, store.jobs(kinds=_queue(job), limit=RECENT))
+    if not before:
+        return "Waits for a worker: it is next."
+    text = f"Waits behind: {_where(store, before[0], job)}"
+    rest = len(before) - 1
+    return f"{text} and {rest} more." if rest else f"{text}."
+
+
+def ahead(job: Job, others: Sequence[Job]) -> list[Job]:
+    """The open jobs that come before a queued one: those that run, then those taken first."""
+    queue = _queue(job)
+
+    def turn(one: Job) -> tuple[int, int]:
+        return queue.index(one.kind), one.id
+
+    same = [one for one in others if one.kind in queue]
+    running = [one for one in same if one.state == "running"]
+    queued = [one for one in same if one.state == "queued" and turn(one) < turn(job)]
+    return sorted(running, key=turn) + sorted(queued, key=turn)
+
+
+def named(job: Job) -> str:
+    """What a job is, and how far once it runs.
+
+    >>> from clpips.types import Job
+    >>> named(Job(1, "simulate", {}, "running", 0.4, "", {}, 1, 1, None, "", None, None, False))
+    'simulated study (40\\xa0%)'
+    """
+    name = NAMES[job.kind]
+    return f"{name} ({100 * job.progress:.0f}{NARROW}%)" if job.state == "running" else name
+
+
+def _queue(job: Job) -> tuple[JobKind, ...]:
+    return next(queue for queue in QUEUES if job.kind in queue)
+
+
+def _where(store: Store, one: Job, job: Job) -> str:
+    """A job before ``job``, with its study if that is another one."""
+    if one.study_id is None or one.study_id == job.study_id:
+        return named(one)
+    return f"{named(one)} of ‘{store.study(one.study_id).title}’"

@@ -1,0 +1,187 @@
+"""The Rankings tab: every ranking as it was made, with its images, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.store import Store
+from app.study.records import Attempt, RankedRound
+from app.study.submission import BoardRanking
+from app.study.types import Candidate, Round, Study
+from app.views.researcher.formatting import moment, plural, target_names, took
+from app.views.researcher.html import Html, badge, image, join, quiet, show
+from app.views.researcher.rankings import regenerate
+
+PER_PAGE = 20
+ALL = "All"
+BOARDS = {"repeat": "Repeat", "calibration": "Shared board", "duel": "Blind pair"}
+OUTCOMES = {
+    "duplicate": "sent again, already stored",
+    "conflict": "a different ranking was sent from elsewhere; the first stands",
+    "refused": "refused",
+}
+
+
+def draw(store: Store, study: Study) -> None:
+    """Filters, then one page of rankings."""
+    found = store.ranked_rounds(study.id)
+    if not found:
+        st.info("No ranking has been submitted yet. Each one appears here as soon as it is stored.")
+        return
+    chosen = _filtered(found)
+    pages = max(1, -(-len(chosen) // PER_PAGE))
+    page = _page_number(len(chosen), pages)
+    for ranked in page_of(chosen, page):
+        history = store.ranking_history(ranked.round.id)
+        show(ranking_card(ranked, history, store.attempts(ranked.round.id)))
+        regenerate.draw(store, study, ranked.round)
+
+
+def page_of(found: Sequence[RankedRound], page: int) -> Sequence[RankedRound]:
+    """The rankings of a page, counted from 1."""
+    return found[(page - 1) * PER_PAGE : page * PER_PAGE]
+
+
+def ranking_card(
+    ranked: RankedRound, history: Sequence[BoardRanking], attempts: Sequence[Attempt]
+) -> Html:
+    """One ranking: who, what they wrote, the images nearest first, and what else happened."""
+    person, trial, board = ranked
+    ranking = board.ranking
+    if ranking is None:
+        return Html("")
+    return join(
+        Html("<article class='cl-ranking'><p class='cl-line'>"),
+        Html(f"<strong>{join(person.label)}</strong>"),
+        Html("<span>"),
+        f"{trial.target.name}, round {board.number}",
+        Html("</span>"),
+        Html(f"<span class='cl-quiet'>{moment(ranking.submitted_at)}"),
+        Html(f" · {took(ranking.elapsed_ms)}</span>"),
+        kind_badge(board),
+        badge(f"edited {plural(ranking.revision - 1, 'time')}") if ranking.revision > 1 else "",
+        Html("</p>"),
+        join(Html("<p>“"), board.prompt, Html("”</p>")) if board.prompt else "",
+        sureness(ranking),
+        not_understood(board.candidates),
+        strip(ranked, ranking),
+        changes(board, history),
+        unusual(attempts),
+        Html("</article>"),
+    )
+
+
+def kind_badge(board: Round) -> Html:
+    """What sort of board it was, where it was not one of the person's own rounds."""
+    words = BOARDS.get(board.kind)
+    return badge(words, "note") if words else Html("")
+
+
+def sureness(ranking: BoardRanking) -> Html:
+    """How sure the person said they were; nothing where they did not say."""
+    if ranking.confidence is None:
+        return Html("")
+    return quiet(f"How sure: {1 + round(4 * ranking.confidence)} of 5")
+
+
+def strip(ranked: RankedRound, ranking: BoardRanking) -> Html:
+    """The target, then the candidates nearest first, each with its rank."""
+    candidates = {candidate.id: candidate for candidate in ranked.round.candidates}
+    items = [
+        _figure(ranked.trial.target.image, "Target", "target", kind="cl-target"),
+        *(
+            _figure(candidates[id_].image, f"Rank {rank}", _place(rank, place, ranking))
+            for place, (id_, rank) in enumerate(zip(ranking.order, ranking.ranks, strict=True))
+        ),
+    ]
+    return join(Html("<ol class='cl-strip' tabindex='0'>"), *items, Html("</ol>"))
+
+
+def not_understood(candidates: Sequence[Candidate]) -> Html:
+    """Words of the prompt that the maker did not use; the same for all candidates."""
+    words = dict.fromkeys(word for each in candidates for word in each.provenance.not_understood)
+    return quiet("Words not understood: " + ", ".join(words)) if words else Html("")
+
+
+def changes(board: Round, history: Sequence[BoardRanking]) -> Html:
+    """Every ranking that stood before, as shown places nearest first."""
+    if len(history) < 2:
+        return Html("")
+    place = {candidate.id: candidate.position + 1 for candidate in board.candidates}
+    lines = [
+        quiet(
+            f"Revision {each.revision}, {moment(each.submitted_at)}: images "
+            + ", ".join(str(place[id_]) for id_ in each.order)
+            + (" (stands)" if each is history[-1] else "")
+        )
+        for each in history
+    ]
+    return _details("How it was edited", lines)
+
+
+def unusual(attempts: Sequence[Attempt]) -> Html:
+    """Attempts that did not become a ranking."""
+    lines = [
+        quiet(
+            f"{moment(each.at)}: {OUTCOMES[each.outcome]}"
+            + (f" ({each.message})" if each.message else "")
+        )
+        for each in attempts
+        if each.outcome in OUTCOMES
+    ]
+    return _details(plural(len(lines), "further attempt"), lines) if lines else Html("")
+
+
+def _filtered(found: Sequence[RankedRound]) -> Sequence[RankedRound]:
+    people = list(dict.fromkeys(each.participant.label for each in found))
+    targets = target_names(found)
+    left, right = st.columns(2)
+    # In the address, so that a number of the report can lead to the rankings behind it.
+    person = left.selectbox(
+        "Participant", [ALL, *people], key="rankings-person", bind="query-params"
+    )
+    target = right.selectbox(
+        "Target",
+        [None, *targets],
+        format_func=lambda image_: ALL if image_ is None else targets[image_],
+        key="rankings-target",
+        bind="query-params",
+    )
+    return [
+        each
+        for each in found
+        if person in (ALL, each.participant.label) and target in (None, each.trial.target.image)
+    ]
+
+
+def _page_number(count: int, pages: int) -> int:
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    page = 1
+    if pages > 1:
+        page = right.number_input(f"Page of {pages}", 1, pages, key="rankings-page")
+    first = (page - 1) * PER_PAGE + 1
+    last = min(count, page * PER_PAGE)
+    with left:
+        words = plural(count, "ranking") if pages == 1 else f"Rankings {first}–{last} of {count:,}"
+        show(quiet(words if count else "No ranking matches."))
+    return int(page)
+
+
+def _place(rank: int, place: int, ranking: BoardRanking) -> str:
+    words = str(rank)
+    if ranking.ranks.count(rank) > 1:
+        words += " (tie)"
+    if place == 0:
+        return f"{words} nearest"
+    return f"{words} farthest" if place == len(ranking.order) - 1 else words
+
+
+def _figure(sha: str, alt: str, words: str, *, kind: str = "") -> Html:
+    return Html(f"<li class='{kind}'>{image(sha, alt, side=132)}{join(words)}</li>")
+
+
+def _details(summary: str, lines: Sequence[Html]) -> Html:
+    head = Html(f"<details><summary class='cl-quiet'>{join(summary)}</summary>")
+    return join(head, *lines, Html("</details>"))

@@ -1,0 +1,192 @@
+"""The report over all participants: a row and a verdict each, then the study as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+import streamlit as st
+
+from app.charts import base
+from app.store import Store
+from app.study.multiple_testing import family_of
+from app.study.records import Fit
+from app.study.types import Participant, Study
+from app.views.researcher.formatting import (
+    MISSING,
+    VERDICTS,
+    agreeing,
+    number,
+    p_value,
+    plural,
+    signed,
+    signed_interval,
+)
+from app.views.researcher.html import Column, Html, badge, heading, link, over, quiet, show
+from app.views.researcher.metric_picker import newer_rankings, newest
+from app.views.researcher.report import comparison_job, whole_study
+from app.views.researcher.report.metric_table import compact
+from app.views.researcher.report.sentences import in_use, is_early, verdict
+from app.views.researcher.urls import rankings_address, report_address
+
+COLUMNS = (
+    Column("Participant", head=True),
+    Column("Rankings", numeric=True),
+    Column("Stock Spearman", numeric=True),
+    Column("Personal", numeric=True),
+    Column("Difference", numeric=True),
+    Column("p", numeric=True),
+    Column("p, corrected", numeric=True),
+    Column("In use"),
+    Column("Verdict"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One participant's newest fit; ``tested`` is the personal metric's row with its p."""
+
+    participant: Participant
+    fit: Fit
+    newer: int
+    tested: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def held_out(self) -> dict[str, Any] | None:
+        """The report's held-out agreement, where there is enough to show any."""
+        found: dict[str, Any] | None = self.fit.report.get("held_out")
+        return None if is_early(self.fit) else found
+
+
+def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
+    """Draw the table, the chart, who has not been fitted, and the study as a whole.
+
+    Args:
+        store: the store.
+        study: the study.
+        coming: the jobs that are about to bring newer fits.
+    """
+    people = store.participants(study.id)
+    fits = newest(store.fits(study.id))
+    own = [(person, fits[person.id]) for person in people if person.id in fits]
+    told = [fit for _, fit in own if not is_early(fit)]
+    family = family_of(store, study.id)
+    lines = [
+        Line(person, fit, newer_rankings(store, fit), family.personal(fit)) for person, fit in own
+    ]
+    if not lines:
+        st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")
+        return
+    if coming:
+        st.info(former(lines, coming))
+    show(Html("<p class='cl-verdict'>"), summary(lines), Html("</p>"))
+    newer = sum(line.newer for line in lines)
+    if newer and not coming:
+        st.info(f"{plural(newer, 'new ranking')} since these fits. Fit again to use them.")
+    show(compact(COLUMNS, [*(_row(study, line) for line in lines), *_mean_row(lines)]))
+    absent = len(people) - len(lines)
+    if absent:
+        show(quiet(f"{plural(absent, 'participant')} not fitted yet."))
+    pairs = [pair(line) for line in lines if line.held_out is not None]
+    if pairs:
+        st.space("small")
+        st.altair_chart(base.dumbbell(pairs), alt="Stock and personal Spearman by participant")
+        st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
+        comparison_job.follow(store, study, told, len(comparison_job.parts_of(store, told)))
+    of_study = comparison_job.study_of(store, study)
+    is_former = comparison_job.is_former(store, study, of_study)
+    _study(of_study, len(told), len(lines) - len(told), is_former=is_former)
+
+
+def summary(lines: Sequence[Line]) -> str:
+    """How many metrics are better than stock, in one sentence."""
+    verdicts = [verdict(line.fit) for line in lines]
+    better, worse, early = (verdicts.count(each) for each in ("better", "worse", "too early"))
+    text = f"The personal metric agrees better than stock LPIPS for {better or 'none'} of "
+    text += plural(len(lines), "participant")
+    if worse:
+        text += f", worse for {worse}"
+    if early:
+        text += f"; for {early} it is too early to tell"
+    return f"{text}."
+
+
+def former(lines: Sequence[Line], coming: Collection[int]) -> str:
+    """While fits are under way: how many rows are of the ones before."""
+    old = sum(line.fit.job_id not in coming for line in lines)
+    whose = "Everything" if old == len(lines) else f"{old} of {plural(len(lines), 'row')}"
+    which = "former fit" if old == 1 else "former fits"
+    verb = "is" if old in (1, len(lines)) else "are"
+    return f"New fits are under way. {whose} below {verb} of the {which} until they have ended."
+
+
+def pair(line: Line) -> base.Pair:
+    """A line as a row of the chart."""
+    held_out = line.held_out or {}
+    stock, personal = held_out["stock"], held_out["personal"]
+    return base.Pair(
+        line.participant.label,
+        stock["spearman"],
+        personal["spearman"],
+        personal["n_rankings"],
+        stock_ci=stock["spearman_ci"],
+        personal_ci=personal["spearman_ci"],
+    )
+
+
+def _study(told: Mapping[str, Any], judged: int, early: int, *, is_former: bool) -> None:
+    """The study's part of a comparison, of so many people who can be judged and who cannot yet."""
+    if judged and (told.get("people") or {}).get("table"):
+        show(heading("Over people"))
+        if is_former:
+            show(quiet(whole_study.FORMER))
+        whole_study.people_table(told)
+        show(
+            quiet(
+                "Everybody weighs the same. Small numbers are 95 % intervals over each person’s "
+                "rankings, so they speak of these people. What the columns mean is told in each "
+                "participant’s own report."
+                + (f" For {early} of them it is too early to tell." if early else "")
+            )
+        )
+    if "calibration" in told or "position" in told:
+        show(heading("The study as a whole"))
+        whole_study.draw(told, is_former=is_former)
+
+
+def _row(study: Study, line: Line) -> tuple[str, ...]:
+    words, tone = VERDICTS[verdict(line.fit)]
+    held_out, label = line.held_out, line.participant.label
+    ends = signed_interval(held_out["gain_ci"] if held_out else None)
+    stock = held_out["stock"]["spearman"] if held_out else None
+    personal = held_out["personal"]["spearman"] if held_out else None
+    gain = held_out["gain"] if held_out else None
+    digits = agreeing(stock, personal, gain)
+    return (
+        link(label, report_address(study.id, label)),
+        link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
+        number(stock, digits),
+        number(personal, digits),
+        over(signed(gain), "" if ends == MISSING else ends),
+        p_value(line.tested.get("p")),
+        p_value(line.tested.get("p_corrected")),
+        "Personal" if in_use(line.fit) == "personal" else "Stock",
+        badge(words, tone),
+    )
+
+
+def _mean_row(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    """The mean over those who have both numbers; nothing for fewer than two of them."""
+    found = [line.held_out for line in lines if line.held_out is not None]
+    counted = [one for one in found if one["gain"] is not None]
+    if len(counted) < 2:
+        return []
+    stock, personal = (
+        fmean(one[side]["spearman"] for one in counted) for side in ("stock", "personal")
+    )
+    n = sum(one["personal"]["n_rankings"] for one in counted)
+    digits = agreeing(stock, personal, personal - stock)
+    sides = number(stock, digits), number(personal, digits), signed(personal - stock)
+    return [(f"Mean of {len(counted)}", str(n), *sides, "", "", "", "")]

@@ -1,0 +1,119 @@
+"""How the arms of a study do: what made the images, and what people are shown between rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from statistics import median
+from typing import NamedTuple
+
+import streamlit as st
+
+from app.store import Store
+from app.study.arms import Guidance
+from app.study.records import ArmBoard, GuidanceCount
+from app.study.types import Study
+from app.views.researcher.formatting import MISSING, NARROW, percent
+from app.views.researcher.html import Column, badge, heading, over, quiet, show, table
+from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
+from clpips.stats.preference import clustered_share
+
+MAKERS = (
+    Column("Made by", head=True),
+    Column("Rounds", numeric=True),
+    Column("Images", numeric=True),
+    Column("Seconds an image", numeric=True),
+)
+NEARER = Column("Ranked nearer", numeric=True)
+SHOWN = (
+    Column("Shown between rounds", head=True),
+    Column("Began", numeric=True),
+    Column("Completed", numeric=True),
+    Column("Rounds a target", numeric=True),
+)
+NEARER_HELP = (
+    "Ranked nearer: of all pairs of an image by this way and one by another way on the same "
+    "board, how often this way’s was ranked nearer to the target, ties counted one half; 50 % is "
+    "no difference. The 95 % interval takes everything of one person together."
+)
+ROUNDS_HELP = "Rounds a target: ranked rounds on finished targets, in the mean."
+
+
+class Beats(NamedTuple):
+    """How images of an arm came off against others: 1, ½ or 0 a pair, and whose each pair is."""
+
+    points: tuple[float, ...]
+    people: tuple[str, ...]
+
+
+def draw(store: Store, study: Study) -> None:
+    """A table for each of the two things that a study can compare; nothing for plain studies."""
+    settings = study.settings
+    if settings.arms:
+        show(heading("Ways of making images"), *_labels(study))
+        boards = store.arm_boards(study.id)
+        names = [arm.name for arm in settings.arms]
+        columns = (*MAKERS, NEARER) if settings.mixes_arms else MAKERS
+        show(table(columns, maker_rows(names, boards, mixed=settings.mixes_arms)))
+        if settings.mixes_arms:
+            st.caption(NEARER_HELP)
+    if len(settings.guidance) > 1:
+        show(heading("Metrics shown between rounds"), *_labels(study))
+        show(table(SHOWN, guidance_rows(settings.guidance, store.guidance_counts(study.id))))
+        st.caption(ROUNDS_HELP)
+
+
+def maker_rows(
+    names: Sequence[str], boards: Sequence[ArmBoard], *, mixed: bool
+) -> list[tuple[str, ...]]:
+    """One row an arm: its rounds, its images, how long one takes, how often it is nearer."""
+    rows = []
+    for name in names:
+        images = [each for board in boards for each in board.images if each.arm == name]
+        rounds = sum(any(each.arm == name for each in board.images) for board in boards)
+        took = f"{median(each.seconds for each in images):.1f}" if images else MISSING
+        row = (name, str(rounds), str(len(images)), took)
+        rows.append((*row, _nearer(beats(name, boards))) if mixed else row)
+    return rows
+
+
+def beats(name: str, boards: Sequence[ArmBoard]) -> Beats:
+    """Every pair of an image of an arm and one of another arm on the same ranked board."""
+    points, people = [], []
+    for board in boards:
+        for one, other in combinations(board.images, 2):
+            if (one.arm == name) == (other.arm == name) or one.rank is None or other.rank is None:
+                continue
+            apart = other.rank - one.rank if one.arm == name else one.rank - other.rank
+            points.append(0.5 if apart == 0 else float(apart > 0))
+            people.append(board.participant)
+    return Beats(tuple(points), tuple(people))
+
+
+def guidance_rows(
+    shown: Sequence[Guidance], counts: Sequence[GuidanceCount]
+) -> list[tuple[str, ...]]:
+    """One row a metric: who began, who completed, and how many rounds they took a target."""
+    known = {each.guidance: each for each in counts}
+    rows = []
+    for guidance in shown:
+        found = known.get(guidance, GuidanceCount(guidance, 0, 0, 0, 0))
+        each = f"{found.rounds / found.targets:.1f}" if found.targets else MISSING
+        rows.append((GUIDANCE_WORDS[guidance], str(found.began), str(found.completed), each))
+    return rows
+
+
+def _nearer(found: Beats) -> str:
+    if not found.points:
+        return MISSING
+    share = clustered_share(found.points, found.people)
+    if share.n_clusters < 2:
+        return over(percent(share.share, 0), "one person so far")
+    low, high = (round(100 * end) for end in share.interval)
+    return over(percent(share.share, 0), f"{low} to {high}{NARROW}%")
+
+
+def _labels(study: Study) -> tuple[str, ...]:
+    """That nobody of a study is a person, where it is so."""
+    words = "The participants of this study are simulated."
+    return (quiet(badge("Simulated", "note"), f" {words}"),) if study.simulated else ()

@@ -1,0 +1,198 @@
+"""What blind pairs say: does a person pick the image that their own metric ranks nearer?"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from app.store import Store
+from app.store.blind_pairs import ALIKE
+from app.study.records import Duel
+from app.study.types import Study
+from app.views.researcher.formatting import MISSING, NARROW, percent, plural
+from app.views.researcher.html import Column, Html, badge, heading, join, quiet, show, table
+from clpips.stats.preference import LEAST_PAIRS, Preference, Unit, Verdict, preference
+
+TITLE = "Blind comparison: personal against stock"
+TONES: dict[Verdict, str] = {"personal": "good", "stock": "bad"}
+COLUMNS = (
+    Column("Participant", head=True),
+    Column("Personal", numeric=True),
+    Column("Stock", numeric=True),
+    Column("Ties", numeric=True),
+    Column("Personal wins", numeric=True),
+)
+HELP = (
+    "At the end of the study each person saw pairs of fresh images side by side, unmarked and in "
+    "random order: one that their personal metric ranks nearer to the target, one that stock LPIPS "
+    "ranks nearer. No metric was fitted to these answers. Ties count one half."
+)
+CLUSTERS: dict[Unit, str] = {
+    "participant": "The interval takes all answers of one person together.",
+    "target": "The interval takes all answers on one target together, and speaks of this person "
+    "alone.",
+    "pair": "The interval speaks of this person and this target alone.",
+}
+CSV_COLUMNS = ("participant", "target", "personal", "stock", "place", "winner", "state")
+
+
+def draw(store: Store, study: Study) -> None:
+    """The section of a study with blind pairs; nothing for others."""
+    if not study.settings.duels:
+        return
+    duels = store.duels(study.id)
+    simulated = {each.label for each in store.participants(study.id) if each.simulated}
+    show(heading(TITLE))
+    if not duels:
+        pairs = plural(study.settings.duels, "pair")
+        st.info(
+            f"No pair has been shown yet. Let people go on to the end: whoever has ranked every "
+            f"target is shown {pairs}. Nothing has to be fitted here before."
+        )
+        return
+    counted = counting(duels, simulated)
+    found = found_in(counted)
+    show(sentence(found, is_simulated=counted[0].participant in simulated))
+    show(*(quiet(line) for line in (counts(found), lost(counted)) if line))
+    show(table(COLUMNS, rows(duels, simulated)))
+    notes = [HELP, CLUSTERS[found.unit] if found.interval else ""]
+    if len(counted) < len(duels):
+        notes.append("Simulated participants are in the table, and nowhere above it.")
+    st.caption(" ".join(notes))
+
+
+def offer(store: Store, study: Study) -> None:
+    """The pairs as a file to take away, where a study has any."""
+    duels = store.duels(study.id) if study.settings.duels else ()
+    if not duels:
+        return
+    left, right = st.columns([2, 3], vertical_alignment="center")
+    left.download_button(
+        "Blind pairs (.csv)",
+        duels_csv(store, duels),
+        file_name=f"blind-pairs-study-{study.id}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        width="stretch",
+    )
+    with right:
+        show(quiet("One row a pair: which image each metric prefers, and which one was picked."))
+
+
+def counting(duels: Sequence[Duel], simulated: Collection[str]) -> Sequence[Duel]:
+    """The pairs that the result is about: people's, or simulated ones where there are no people."""
+    return [each for each in duels if each.participant not in simulated] or duels
+
+
+def found_in(duels: Sequence[Duel]) -> Preference:
+    """What pairs say together."""
+    return preference(
+        [each.winner for each in duels],
+        [each.participant for each in duels],
+        [each.target for each in duels],
+    )
+
+
+def sentence(found: Preference, *, is_simulated: bool = False) -> Html:
+    """The verdict, and the result in plain words."""
+    return join(
+        Html("<p style='margin:.4rem 0 .5rem'>"),
+        join(
+            badge(_verdict(found), TONES.get(found.verdict, "plain")),
+            badge("Simulated", "note") if is_simulated else "",
+            by=" ",
+        ),
+        Html("</p><p class='cl-verdict'>"),
+        _result(found),
+        Html("</p>"),
+    )
+
+
+def counts(found: Preference) -> str:
+    """How many answers there are, of how many people or targets, and how many ties."""
+    text = plural(found.n_answered, "answered pair")
+    if found.unit == "participant":
+        text += f" of {plural(found.n_units, 'person', 'people')}"
+    elif found.unit == "target":
+        text += f" of one person on {plural(found.n_units, 'target')}"
+    elif found.n_answered:
+        text += " of one person on one target"
+    return f"n = {text}, {plural(found.n_ties, 'tie')}."
+
+
+def lost(duels: Sequence[Duel]) -> str:
+    """Which pairs have no answer, and why."""
+    ended = [each for each in duels if each.state in ("failed", "cancelled")]
+    alike = sum(each.message == ALIKE for each in ended)
+    waiting = sum(each.state in ("generating", "ranking") for each in duels)
+    reasons = Counter(each.message or "the drawing was cancelled" for each in ended)
+    del reasons[ALIKE]
+    parts = [
+        f"{plural(alike, 'pair')} could not be shown because both metrics put the images in the "
+        "same order."
+        if alike
+        else "",
+        f"{plural(len(ended) - alike, 'pair')} could not be shown: "
+        + "; ".join(f"{count} × {why}" for why, count in reasons.most_common())
+        + "."
+        if reasons
+        else "",
+        f"{plural(waiting, 'pair')} without an answer yet." if waiting else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def rows(duels: Sequence[Duel], simulated: Collection[str]) -> list[tuple[str, ...]]:
+    """How each participant's pairs ended."""
+    return [
+        _row(label, [each for each in duels if each.participant == label], label in simulated)
+        for label in dict.fromkeys(each.participant for each in duels)
+    ]
+
+
+def duels_csv(store: Store, duels: Sequence[Duel]) -> str:
+    """Every pair as CSV, failed ones too; images are named as they lie in a study bundle."""
+
+    def name_of(sha: str) -> str:
+        return f"images/{store.image_path(sha).name}" if sha else ""
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(CSV_COLUMNS)
+    for each in duels:
+        images = (name_of(sha) for sha in (each.target, each.personal, each.stock))
+        place = each.place or ""
+        writer.writerow((each.participant, *images, place, each.winner or "", each.state))
+    return buffer.getvalue()
+
+
+def _verdict(found: Preference) -> str:
+    return "Too few to tell" if found.verdict == "too few" else found.sentence
+
+
+def _result(found: Preference) -> str:
+    if found.share is None or found.interval is None:
+        return "No pair has been answered yet."
+    if found.verdict == "too few":
+        return f"At least {LEAST_PAIRS} answered pairs are needed before anything can be said."
+    low, high = (round(100 * end) for end in found.interval)
+    return (
+        f"The image that the personal metric ranks nearer was picked in "
+        f"{percent(found.share, 0)} of the pairs (95{NARROW}% interval {low} to {high}{NARROW}%)."
+    )
+
+
+def _row(label: str, theirs: Sequence[Duel], is_simulated: bool) -> tuple[str, ...]:
+    won = Counter(each.winner for each in theirs)
+    share = found_in(theirs).share
+    return (
+        join(label, badge("Simulated", "note") if is_simulated else "", by=" "),
+        str(won["personal"]),
+        str(won["stock"]),
+        str(won["tie"]),
+        MISSING if share is None else percent(share, 0),
+    )

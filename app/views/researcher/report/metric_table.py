@@ -1,0 +1,243 @@
+"""The metrics side by side: one row each, scored on the same rankings with the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import Any
+
+import streamlit as st
+
+from app.charts import curves
+from app.study.multiple_testing import METRICS as MAIN
+from app.study.multiple_testing import Family
+from app.study.records import Fit
+from app.views.researcher.formatting import (
+    MISSING,
+    agreeing,
+    interval,
+    number,
+    p_value,
+    percent,
+    plural,
+    signed,
+    signed_interval,
+)
+from app.views.researcher.html import Column, Html, heading, over, quiet, show, table
+from app.views.researcher.report.sentences import POOLED, own_name, row_name, space_name
+
+Row = Mapping[str, Any]
+COLUMNS = (
+    Column("Metric", head=True),
+    Column("Spearman", numeric=True),
+    Column("Kendall’s tau-b", numeric=True),
+    Column("Pairs right", numeric=True),
+    Column("ICC(A,1)", numeric=True),
+    Column("Gain over unfitted", numeric=True),
+    Column("p", numeric=True),
+    Column("p, corrected", numeric=True),
+    Column("Rankings", numeric=True),
+)
+HELP = (
+    "**Held out.** Each target’s rankings are scored by weights that were fitted without that "
+    "target, and every row is scored on the same rankings. Agreement with the rankings that a "
+    "metric was fitted to is never shown.",
+    "**Spearman, Kendall’s tau-b, pairs right.** Means over rankings. Spearman and tau compare "
+    "two orders: 1 is the same order, 0 no relation, −1 the reverse. Pairs right is the share of "
+    "image pairs that the metric orders as the person did; 50 % is chance.",
+    "**ICC(A,1).** The intraclass correlation of absolute agreement for a single rater (two-way), "
+    "between the person and the metric, on within-ranking ranks, rows pooled over rankings. "
+    "Without ties it nearly equals Spearman; it also counts a difference in spread, which ties "
+    "make. Read it as a check, not as further evidence.",
+    "**Intervals.** Small numbers are 95 % intervals, bootstrapped over rankings, whole targets "
+    "at a time, because rounds of one target are not independent.",
+    "**Gain and p.** The mean difference in Spearman to the metric that was not fitted, on the "
+    "same features. p is the chance of so large a gain if the two were equally good: the signs of "
+    "whole targets are flipped. With few targets p cannot be small: with 4, not below 0.06.",
+    "**Corrected p.** Holm’s correction: whoever tries many people and metrics finds a small p by "
+    "chance somewhere, so each is raised by how many were tried.",
+    "**Stock, everybody’s, personal.** Stock LPIPS knows no ranking of the study. Everybody’s "
+    "weights are where personal fits start: learnt from all people, each weighing the same, with "
+    "a strong pull towards stock, and without anybody’s rankings of the target that is scored. "
+    "Personal weights are this person’s own, drawn towards everybody’s where that helps. The "
+    "pooled metric is another thing: a fit of its own to all rankings, with a report of its own.",
+    "**Wide features.** The same three on AlexNet’s differences beside those of a modern encoder.",
+)
+BASELINES = (
+    "Simpler ways to fit, to hold the personal metric against. *Unregularised*: no pull towards "
+    "stock. *One factor a layer*: one number for each layer of the network, where the personal "
+    "metric may move every channel. *One parameter*: a single number tilts the weight from early "
+    "to late layers."
+)
+
+
+def draw(fit: Fit, found: Row, family: Family) -> None:
+    """The table and the chart, the baselines folded away, then what all of it means.
+
+    Args:
+        fit: the fit.
+        found: its part of a comparison; empty shows what the fit itself knows.
+        family: the rows of the study's newest fits, corrected together.
+    """
+    rows = family.tables[fit.id]
+    shown = [cells(row, fit, digits) for row, digits in zip(rows, digits_of(rows), strict=True)]
+    is_main = [row["name"] in MAIN for row in rows]
+    main = list(compress(rows, is_main))
+    rest = [line for line, is_one in zip(shown, is_main, strict=True) if not is_one]
+    show(heading("Agreement on unseen targets"), compact(COLUMNS, list(compress(shown, is_main))))
+    show(quiet(counted(fit.report["held_out"])))
+    st.altair_chart(
+        curves.standings([dot(row, fit) for row in main]),
+        alt="Mean Spearman of each metric with its 95 % interval",
+    )
+    left_out = found.get("left_out") or {}
+    for key in ("table", "pooled", "wide", "baselines"):
+        if key in left_out:
+            show(quiet(str(left_out[key])))
+    if rest:
+        with st.expander(f"Baselines ({len(rest)})"):
+            st.markdown(BASELINES)
+            show(compact(COLUMNS, rest))
+    with st.expander("What these numbers mean"):
+        explained(fit, family.tests)
+
+
+def digits_of(rows: Sequence[Row]) -> list[int]:
+    """For each row, digits with which its gain is seen in its Spearman and the unfitted one.
+
+    An unfitted row has as many as the row that needs most.
+    """
+    unfitted = {row["space"]: row["agreement"]["spearman"] for row in rows if _is_stock(row)}
+    needed = [
+        agreeing(unfitted.get(row["space"]), row["agreement"]["spearman"], row.get("gain"))
+        for row in rows
+    ]
+    most = {row["space"]: 0 for row in rows}
+    for row, digits in zip(rows, needed, strict=True):
+        most[row["space"]] = max(most[row["space"]], digits)
+    return [
+        most[row["space"]] if _is_stock(row) else digits
+        for row, digits in zip(rows, needed, strict=True)
+    ]
+
+
+def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
+    """One row of the table; each statistic over its interval.
+
+    Args:
+        row: of a comparison.
+        fit: whose it is; ``None`` of a table over people.
+        digits: of Spearman.
+    """
+    agreement = row["agreement"]
+    is_stock = _is_stock(row)
+    return (
+        named(row, fit),
+        _statistic(agreement, "spearman", digits),
+        _statistic(agreement, "kendall"),
+        over(
+            percent(agreement["pairwise_accuracy"]),
+            _shares(agreement.get("pairwise_accuracy_ci")),
+        ),
+        _statistic(agreement, "icc"),
+        Html("") if is_stock else _gain(row),
+        Html("") if is_stock else p_value(row.get("p")),
+        Html("") if is_stock else p_value(row.get("p_corrected")),
+        f"{agreement['n_rankings']:,}",
+    )
+
+
+def compact(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Html:
+    """A table without the columns that have no value in any row."""
+    kept = [n for n in range(len(columns)) if any(row[n] not in ("", MISSING) for row in rows)]
+    return table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
+
+
+def named(row: Row, fit: Fit | None = None) -> Html:
+    """The metric over its features."""
+    return over(called(row, fit), space_name(row))
+
+
+def called(row: Row, fit: Fit | None = None) -> str:
+    """The metric's name; a pooled fit's own row is not called personal."""
+    is_pooled = fit is not None and fit.participant_id is None and row["name"] == "personal"
+    return POOLED if is_pooled else row_name(row)
+
+
+def dot(row: Row, fit: Fit) -> curves.Standing:
+    """A row of the table as a row of the chart."""
+    agreement = row["agreement"]
+    ends = agreement.get("spearman_ci")
+    return curves.Standing(
+        f"{called(row, fit)}, {space_name(row)}",
+        str(row["name"]),
+        agreement["spearman"],
+        None if ends is None else (ends[0], ends[1]),
+        agreement["n_rankings"],
+    )
+
+
+def counted(held_out: Row) -> str:
+    """How many rankings count, how many do not, and why."""
+    own = held_out["personal"]
+    text = f"n = {plural(own['n_rankings'], 'ranking')}"
+    if "n_targets" in held_out:
+        text += f" of {plural(held_out['n_targets'], 'target')}"
+    if not own["n_left_out"]:
+        return f"{text}, none left out."
+    reasons = "; ".join(f"{count} × {reason}" for reason, count in own["left_out"].items())
+    return f"{text}, {own['n_left_out']} left out ({reasons})."
+
+
+def explained(fit: Fit, tests: int) -> None:
+    """What every column means, and how this fit was made."""
+    for words in HELP:
+        st.markdown(words)
+    if tests > 1:
+        st.markdown(
+            f"Here p is corrected over {plural(tests, 'test')} of people × metrics: all that the "
+            "newest fits show at this moment. The texts for a paper have the same."
+        )
+    made = how_made(fit)
+    if made:
+        st.markdown(f"**How the {own_name(fit)} was fitted.** {made}")
+
+
+def how_made(fit: Fit) -> str:
+    """The settings that the fit chose, in a sentence; nothing of fits that do not tell."""
+    settings = fit.report.get("settings") or {}
+    named_ = {
+        "granularity": "one weight a {}",
+        "start": "starting from {}",
+        "shrinkage": "shrinkage {:g}",
+        "margin": "margin {:g}",
+    }
+    starts = {"everyone": "everybody’s weights", "stock": "stock"}
+    parts = [
+        words.format(starts.get(settings[key], settings[key]))
+        for key, words in named_.items()
+        if settings.get(key) is not None
+    ]
+    if not parts:
+        return ""
+    return f"Chosen inside the training rankings alone: {', '.join(parts)}."
+
+
+def _is_stock(row: Row) -> bool:
+    return bool(row["name"] == "stock")
+
+
+def _statistic(agreement: Row, key: str, digits: int = 2) -> Html:
+    return over(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
+
+
+def _gain(row: Row) -> Html:
+    return over(signed(row.get("gain")), _ends(signed_interval(row.get("gain_ci"))))
+
+
+def _ends(words: str) -> str:
+    return "" if words == MISSING else words
+
+
+def _shares(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"{100 * ends[0]:.0f} to {percent(ends[1], 0)}"

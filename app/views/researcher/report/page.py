@@ -1,0 +1,129 @@
+"""The agreement report of one fit: what it says in plain words, then the numbers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from app.store import Store
+from app.study.multiple_testing import family_of
+from app.study.records import Fit
+from app.study.types import Study
+from app.views.researcher.formatting import VERDICTS, moment, number, plural
+from app.views.researcher.html import Column, Html, badge, join, link, quiet, show, table
+from app.views.researcher.metric_picker import newer_rankings
+from app.views.researcher.report import (
+    comparison_job,
+    learning_curve,
+    metric_table,
+    targets,
+    whole_study,
+)
+from app.views.researcher.report.sentences import (
+    counts,
+    finding,
+    is_early,
+    next_step,
+    use,
+    verdict,
+)
+from app.views.researcher.urls import rankings_address
+
+HISTORY = (
+    Column("Fitted", head=True),
+    Column("Rankings", numeric=True),
+    Column("Stock LPIPS", numeric=True),
+    Column("Personal", numeric=True),
+    Column("Verdict"),
+)
+
+
+FORMER = "A new fit is under way. Until it has ended, everything below is of the former fit, of {}."
+
+
+def draw(
+    store: Store,
+    study: Study,
+    fits: Sequence[Fit],
+    label: str | None,
+    coming: Collection[int] = (),
+) -> None:
+    """Draw the newest fit's report, and the history of all.
+
+    Args:
+        store: the store.
+        study: the study.
+        fits: of one participant or pooled, newest first, at least one.
+        label: the participant's; ``None`` for a pooled fit.
+        coming: the jobs that are about to bring a newer fit.
+    """
+    fit = fits[0]
+    is_former = bool(coming) and fit.job_id not in coming
+    if is_former:
+        st.info(FORMER.format(moment(fit.created_at)))
+    show(sentence(fit, is_former=is_former), facts(fit, label))
+    newer = 0 if is_former else newer_rankings(store, fit)
+    if newer:
+        st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to use them.")
+    told = comparison_job.study_of(store, study)
+    if is_early(fit):
+        targets.draw(store, fit, label, is_early=True)
+    else:
+        found = comparison_job.parts_of(store, [fit]).get(fit.id, {})
+        comparison_job.follow(store, study, [fit], len([found] if found else []))
+        metric_table.draw(fit, found, family_of(store, study.id))
+        learning_curve.draw_ceiling(found, label)
+        learning_curve.draw_curve(found)
+        targets.draw(store, fit, label, is_early=False)
+    st.space("small")
+    if told:
+        with st.expander("The study as a whole: agreement between people, position on the board"):
+            whole_study.draw(told, is_former=comparison_job.is_former(store, study, told))
+    if len(fits) > 1:
+        with st.expander(f"Earlier fits ({len(fits) - 1})"):
+            show(table(HISTORY, [_history_row(each) for each in fits]))
+
+
+def sentence(fit: Fit, *, is_former: bool = False) -> Html:
+    """The verdict, the result in plain words, and which metric is in use."""
+    words, tone = VERDICTS[verdict(fit)]
+    return join(
+        Html("<p style='margin:0 0 .5rem'>"),
+        join(badge("Former fit", "note") if is_former else "", badge(words, tone), by=" "),
+        Html("</p><p class='cl-verdict'>"),
+        finding(fit),
+        Html("</p>"),
+        join(Html("<p class='cl-verdict'>"), next_step(*counts(fit)), Html("</p>"))
+        if is_early(fit)
+        else "",
+        Html("<p class='cl-use'>"),
+        use(fit),
+        Html("</p>"),
+    )
+
+
+def facts(fit: Fit, label: str | None = None) -> Html:
+    """What the fit was made of, in one line; its rankings are a link to them."""
+    found = fit.report
+    rankings = plural(found["n_rankings"], "ranking")
+    return quiet(
+        f"Fitted {moment(fit.created_at)} to ",
+        link(rankings, rankings_address(fit.study_id, person=label)),
+        f" of {plural(found['n_targets'], 'target')} · "
+        f"{plural(found['n_comparisons'], 'comparison')} · {found['seconds']:.2f} s",
+    )
+
+
+def _history_row(fit: Fit) -> tuple[str, ...]:
+    held_out = None if is_early(fit) else fit.report.get("held_out")
+    stock = held_out["stock"]["spearman"] if held_out else None
+    personal = held_out["personal"]["spearman"] if held_out else None
+    words, tone = VERDICTS[verdict(fit)]
+    return (
+        moment(fit.created_at),
+        str(fit.report["n_rankings"]),
+        number(stock),
+        number(personal),
+        badge(words, tone),
+    )

@@ -1,0 +1,202 @@
+"""What a report says in plain words: verdict, metric in use, ceilings, what to do next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.study.records import Fit
+from app.views.researcher.formatting import NARROW, VERDICTS, number, percent, plural
+from app.views.researcher.html import Html, badge, join
+
+LEAST_RANKINGS, LEAST_TARGETS = 5, 3
+"""With fewer of either nothing can be said; as in :mod:`clpips.evaluation.held_out`."""
+NOT_PROVEN = ("Not proven", "note")
+SPACES: Mapping[str, str] = {
+    "alex": "AlexNet",
+    "vgg": "VGG",
+    "squeeze": "SqueezeNet",
+    "shift-alex": "shift-tolerant AlexNet",
+    "wide": "wide features",
+}
+EVERYBODYS, POOLED = "Everybody’s weights", "Pooled metric"
+"""Where personal fits start from, and the fit of its own to everybody's rankings: not the same."""
+NAMES: Mapping[str, str] = {
+    "stock": "Stock LPIPS",
+    "pooled": EVERYBODYS,
+    "personal": "Personal",
+    "unregularised": "Unregularised",
+    "layer": "One factor a layer",
+    "tilt": "One parameter",
+}
+CEILINGS: Mapping[str, str] = {
+    "repeatability": "this person’s own repeatability",
+    "noiseless ceiling": "what a perfect metric could reach on these rankings",
+    "other people": "what other people’s mean ranking reaches",
+}
+
+
+def verdict(fit: Fit) -> str:
+    """What the fit's report says, ``too early`` where there is no held-out agreement."""
+    held_out = fit.report.get("held_out")
+    return "too early" if held_out is None else str(held_out["verdict"])
+
+
+def is_early(fit: Fit) -> bool:
+    """Whether there are too few rankings for any number to be shown."""
+    return verdict(fit) == "too early"
+
+
+def in_use(fit: Fit) -> str:
+    """``personal`` or ``stock``: reports of an earlier version leave it to their verdict."""
+    told = (fit.report.get("held_out") or {}).get("in_use")
+    return str(told) if told else ("personal" if verdict(fit) == "better" else "stock")
+
+
+def own_name(fit: Fit) -> str:
+    """``personal metric``, or ``pooled metric`` of a fit to everybody's rankings."""
+    return "pooled metric" if fit.participant_id is None else "personal metric"
+
+
+def standing(fit: Fit) -> Html:
+    """The badge that goes wherever this metric is offered."""
+    if in_use(fit) == "personal" or verdict(fit) == "worse":
+        return badge(*VERDICTS[verdict(fit)])
+    return badge(*NOT_PROVEN)
+
+
+def finding(fit: Fit) -> str:
+    """The result in one or two sentences."""
+    held_out = fit.report.get("held_out")
+    if is_early(fit):
+        return too_early(*counts(fit))
+    told = re.sub(r"-(?=\d)", "−", str((held_out or {})["sentence"]))
+    return unbroken(told.replace("The personal metric", f"The {own_name(fit)}"))
+
+
+def counts(fit: Fit) -> tuple[int, int]:
+    """How many rankings and targets count towards the verdict."""
+    held_out = fit.report.get("held_out")
+    if held_out is None:
+        return int(fit.report["n_rankings"]), int(fit.report["n_targets"])
+    return int(held_out["personal"]["n_rankings"]), int(held_out["n_targets"])
+
+
+def too_early(n_rankings: int, n_targets: int) -> str:
+    """How many there are, and how many would be enough to begin with."""
+    have = f"{plural(n_rankings, 'ranking')} of {plural(n_targets, 'target')}"
+    if n_rankings >= LEAST_RANKINGS and n_targets >= LEAST_TARGETS:
+        return f"{have}, and all of them gain alike, so there is nothing to judge a gain by."
+    return (
+        f"{have}: too few to say whether this metric agrees better than stock LPIPS on targets it "
+        f"has not seen. A first answer needs {LEAST_RANKINGS} rankings of {LEAST_TARGETS} targets."
+    )
+
+
+def next_step(n_rankings: int, n_targets: int) -> str:
+    """What to collect before fitting again."""
+    targets = max(LEAST_TARGETS - n_targets, 0)
+    rankings = max(LEAST_RANKINGS - n_rankings, targets)
+    if not rankings:
+        return "Next: collect rankings of further targets, then fit again."
+    words = f"Next: collect {plural(rankings, 'more ranking', 'more rankings')}"
+    if targets == rankings:
+        words += f", {'each' if targets > 1 else 'it'} of a further target"
+    elif targets:
+        words += f", among them of {plural(targets, 'further target')}"
+    return f"{words}. Then fit again."
+
+
+def use(fit: Fit) -> Html:
+    """Which metric is in use, why, and what that makes of the fitted one."""
+    own = own_name(fit)
+    if in_use(fit) == "personal":
+        return _using(own, "The interval of its gain lies above zero.")
+    if verdict(fit) == "worse":
+        return _using("stock LPIPS", f"The {own} agrees less, so it is not advised.")
+    why = "There is too little to judge by"
+    if not is_early(fit):
+        why = "The interval of the difference includes zero, so it may be chance"
+        if ((fit.report["held_out"].get("gain_ci") or (0,))[0] or 0) > 0:
+            why = f"{plural(counts(fit)[1], 'target')} are too few to prove a gain"
+    return join(_using("stock LPIPS", f"{why}. The {own} is offered as"), " ", standing(fit), ".")
+
+
+def _using(what: str, why: str) -> Html:
+    return join(Html("In use: <strong>"), what, Html("</strong>. "), why)
+
+
+def offered(fit: Fit) -> str:
+    """What to know of a metric before exporting it."""
+    own = own_name(fit)
+    if in_use(fit) == "personal":
+        return f"In use: this {own} agrees better than stock LPIPS on targets it has not seen."
+    if verdict(fit) == "worse":
+        return f"Stock LPIPS stays in use: this {own} agrees less. It can be exported all the same."
+    return (
+        f"Stock LPIPS stays in use, because no gain of this {own} has been shown yet. "
+        "It can be exported all the same."
+    )
+
+
+def row_name(row: Mapping[str, Any]) -> str:
+    """A row of the side-by-side table, without its features."""
+    name = str(row["name"])
+    if name == "stock" and row["space"] not in ("alex", "vgg", "squeeze"):
+        return "Not fitted"
+    return NAMES.get(name, name.capitalize())
+
+
+def space_name(row: Mapping[str, Any]) -> str:
+    """The features under a row of the side-by-side table."""
+    return SPACES.get(str(row["space"]), str(row["space"]))
+
+
+def reached(share: Mapping[str, Any]) -> str:
+    """How much of a ceiling the metric reaches."""
+    of = CEILINGS.get(str(share["of"]), str(share["of"]))
+    numbers = f"{number(share['agreement'])} against {number(share['ceiling'])} Spearman"
+    if share["agreement"] <= 0:
+        return f"The metric reaches none of {of} ({numbers})."
+    whole = percent(share["value"], 0).replace(" ", NARROW)
+    if share["value"] > 1:
+        return f"The metric reaches more than {of}: {whole} of it ({numbers})."
+    return f"The metric reaches {whole} of {of} ({numbers})."
+
+
+def needed(one: Mapping[str, Any]) -> str:
+    """How many more rankings would narrow the interval of the mean agreement."""
+    wanted, now = number(one["wanted"], 1), number(one["now"])
+    if one["more"] == 0:
+        return f"The interval of the mean is ±{now} already, so no more are needed for ±{wanted}."
+    more = about(int(one["more"]))
+    return (
+        f"About {plural(more, 'more ranking', 'more rankings')} would narrow the interval of the "
+        f"mean from ±{now} to ±{wanted}."
+    )
+
+
+def expected(one: Mapping[str, Any]) -> str:
+    """The agreement to expect with more rankings."""
+    more = int(one["n_rankings"]) - int(one["now_rankings"])
+    low, high = one["interval"]
+    return unbroken(
+        f"With {plural(more, 'more ranking', 'more rankings')}, {number(one['spearman'])} is "
+        f"expected ({100 * one['level']:.0f} % interval {number(low)} to {number(high)})."
+    )
+
+
+def about(count: int) -> int:
+    """A count with two digits that matter, upwards: nobody collects 1,237 rankings to the one.
+
+    >>> about(37), about(1237)
+    (37, 1300)
+    """
+    step = int(10 ** max(len(str(count)) - 2, 0))
+    return -(-count // step) * step
+
+
+def unbroken(words: str) -> str:
+    """A sentence whose numbers stay with their percent signs."""
+    return words.replace(" %", f"{NARROW}%")

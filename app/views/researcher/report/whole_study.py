@@ -1,0 +1,123 @@
+"""The study as a whole: how far people agree with each other, and whether the board sways them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from app.study.multiple_testing import METRICS as MAIN
+from app.views.researcher.formatting import MISSING, interval, number, p_value, plural
+from app.views.researcher.html import Column, Html, over, quiet, show, table
+from app.views.researcher.report.metric_table import COLUMNS as METRICS
+from app.views.researcher.report.metric_table import cells, compact
+
+Found = Mapping[str, Any]
+PEOPLE = tuple(column for column in METRICS if column.title not in ("Rankings",))
+AGREEMENT = (
+    Column("Between people", head=True),
+    Column("Value", numeric=True),
+    Column("What it says"),
+)
+POSITIONS = (
+    Column("Shown in place", head=True),
+    Column("Mean rank", numeric=True),
+    Column("95 % interval", numeric=True),
+)
+STATISTICS = (
+    ("kendalls_w", "Kendall’s W", "0: no agreement; 1: everybody ranked alike"),
+    ("alpha_ordinal", "Krippendorff’s alpha, ordinal", "1: alike; 0: as by chance; may be below"),
+    ("alpha_interval", "Krippendorff’s alpha, interval", "the same, with ranks as distances"),
+    ("icc_a1", "ICC(A,1)", "how well one person’s ranks stand for another’s"),
+    ("icc_ak", "ICC(A,k)", "how well their mean ranks stand for those of as many others"),
+)
+SHARED_HELP = (
+    "Only boards with the same images for everybody count here: on boards that one person alone "
+    "ranked, agreement between people means nothing. Of a person who ranked one of them twice, "
+    "the first ranking counts. W and the ICCs are means over boards, of within-ranking ranks."
+)
+POSITION_HELP = (
+    "The board shows pictures in a random order, so by looks alone every place would get the same "
+    "mean rank. Friedman’s test asks whether the places differ at all; the trend asks whether "
+    "earlier ones rank nearer."
+)
+
+
+FORMER = "This is of former fits: the newest ones have not all been compared yet."
+
+
+def draw(study: Found, *, is_former: bool = False) -> None:
+    """Agreement between people on the shared boards, then the board's position bias.
+
+    Args:
+        study: the part of a comparison that is about the study.
+        is_former: there are newer fits, and rankings perhaps, than it knows.
+    """
+    if is_former:
+        show(quiet(FORMER))
+    left_out = study.get("left_out") or {}
+    calibration, position = study.get("calibration"), study.get("position")
+    show(Html("<h3 class='cl-name'>Agreement between people</h3>"))
+    if calibration:
+        show(table(AGREEMENT, agreement_rows(calibration)), quiet(counted(calibration)))
+        show(quiet(SHARED_HELP))
+    else:
+        show(quiet(str(left_out.get("calibration", "No board was ranked by two people."))))
+    show(Html("<h3 class='cl-name' style='padding-top:1.2rem'>Position on the board</h3>"))
+    if not position:
+        show(quiet(str(left_out.get("position", "There are too few rankings to tell."))))
+        return
+    show(Html("<p style='margin:0 0 .6rem'>"), position_sentence(position), Html("</p>"))
+    show(table(POSITIONS, position_rows(position)), quiet(POSITION_HELP))
+
+
+def agreement_rows(calibration: Found) -> list[tuple[str, ...]]:
+    """One row a statistic that exists for these rankings."""
+    rows: list[tuple[str, ...]] = []
+    for key, name, meaning in STATISTICS:
+        if calibration.get(key) is not None:
+            p = calibration.get("w_p") if key == "kendalls_w" else None
+            rows.append((name, over(number(calibration[key]), _p(p)), meaning))
+    return rows
+
+
+def counted(calibration: Found) -> str:
+    """How many people and boards, what was left out, and why."""
+    people = plural(calibration["n_people"], "person", "people")
+    boards = plural(calibration["n_boards"], "shared board")
+    text = f"n = {people} on {boards}"
+    reasons = "; ".join(f"{n} × {why}" for why, n in (calibration.get("left_out") or {}).items())
+    return f"{text}. Rankings left out: {reasons}." if reasons else f"{text}, none left out."
+
+
+def position_sentence(position: Found) -> str:
+    """The result in plain words, with true minus signs."""
+    return str(position.get("sentence", "")).replace("trend -", "trend −")
+
+
+def position_rows(position: Found) -> list[tuple[str, ...]]:
+    """The mean rank of the pictures shown in each place."""
+    return [
+        (str(one["position"]), number(one["mean_rank"]), interval(one["ci"]))
+        for one in position.get("positions") or ()
+    ]
+
+
+def people_table(study: Found) -> None:
+    """Every metric over people, who weigh the same; baselines folded away."""
+    rows = (study.get("people") or {}).get("table") or ()
+    columns = (*PEOPLE, Column("People", numeric=True))
+    for is_main, title in ((True, ""), (False, "Baselines over people")):
+        own = [row for row in rows if (row["name"] in MAIN) is is_main]
+        drawn = compact(columns, [(*cells(row)[:-1], str(row["n_people"])) for row in own])
+        if own and is_main:
+            show(drawn)
+        elif own:
+            with st.expander(f"{title} ({len(own)})"):
+                show(drawn)
+
+
+def _p(p: float | None) -> str:
+    told = p_value(p)
+    return "" if told == MISSING else f"p {told}" if told.startswith("<") else f"p = {told}"

@@ -1,0 +1,87 @@
+"""A study's settings in words: what makes the images, which are shown, what is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from app.study.arms import Guidance
+from app.study.settings import StudySettings
+from app.views.researcher.formatting import plural
+from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
+from app.views.researcher.new_study.arm_fields import TURNS
+from app.views.researcher.new_study.maker_fields import KINDS
+from clpips.generation.names import kind_of
+
+AS_IT_COMES = "as it comes"
+SHORT = 8
+"""Letters of a stored pool's name that tell it from others."""
+
+
+def made_by(maker: str) -> str:
+    """A maker as the form calls it, and which one of its kind."""
+    kind, _, rest = maker.partition(":")
+    words = KINDS.get(kind, kind)
+    if not rest:
+        return words
+    which = PurePosixPath(rest).stem[:SHORT] if kind_of(maker) == "pool" else rest
+    return f"{words}: {which}"
+
+
+def options(given: Mapping[str, Any]) -> str:
+    """A maker's own settings, for example ``steps 20, guidance 3``."""
+    told = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in given.items())
+    return ", ".join(told) or AS_IT_COMES
+
+
+def image_size(settings: StudySettings) -> str:
+    """How large images are; some makers have a size of their own."""
+    asked = f"{settings.image_size} × {settings.image_size} pixels"
+    makers = (
+        (settings.maker, settings.maker_options),
+        *((a.maker, a.options) for a in settings.arms),
+    )
+    own = any(kind_of(maker) == "tiny" or given.get("native_size") for maker, given in makers)
+    return f"{asked}; models draw in their own size, tiny in 64 × 64" if own else asked
+
+
+def ways(settings: StudySettings) -> str:
+    """What makes the images, in one line."""
+    if not settings.arms:
+        own = options(settings.maker_options)
+        return made_by(settings.maker) + ("" if own == AS_IT_COMES else f" ({own})")
+    turns = TURNS[settings.mixes_arms]
+    return f"{len(settings.arms)} ways, see below; {turns[0].lower()}{turns[1:]}"
+
+
+def choice(settings: StudySettings) -> str:
+    """Which of the drawn images a board shows."""
+    shown, drawn = settings.candidates, settings.made_per_round
+    if settings.choice == "informative":
+        return f"the {shown} most telling of {drawn} drawn"
+    if settings.choice == "nearest":
+        return (
+            f"of {drawn} drawn, the {shown - 1} nearest by the person’s metric "
+            "and one of the others at random"
+        )
+    return "all that are drawn" if shown == drawn else f"any {shown} of {drawn} drawn"
+
+
+def guidance(shown: Sequence[Guidance]) -> str:
+    """What people are shown between rounds."""
+    words = [GUIDANCE_WORDS[each] for each in shown]
+    if len(words) == 1:
+        return words[0].lower() if shown[0] != "stock" else words[0]
+    return f"one of these by chance: {', '.join(words)}"
+
+
+def duels(count: int) -> str:
+    """How many blind pairs come at the end."""
+    return f"{plural(count, 'pair')}, personal against stock" if count else "none"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,108 @@
+"""The Settings tab: what was decided when the study was made, and putting it away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.store import Store
+from app.study.arms import MakerArm
+from app.study.records import CalibrationBoard
+from app.study.types import Study, Target
+from app.views.researcher.formatting import moment, plural
+from app.views.researcher.html import Column, Html, heading, image, join, quiet, show, table
+from app.views.researcher.new_study.form import NETWORKS
+from app.views.researcher.settings import summary
+
+ARMS = (Column("Name", head=True), Column("Made by"), Column("Settings"))
+
+
+def draw(store: Store, study: Study) -> None:
+    """A summary to read; a study's settings do not change once people can join."""
+    settings = study.settings
+    facts = (
+        ("Made", moment(study.created_at)),
+        ("Candidates a round", str(settings.candidates)),
+        ("Rounds a target", f"{settings.min_rounds} to {settings.max_rounds}"),
+        ("Image size", summary.image_size(settings)),
+        ("Images made by", summary.ways(settings)),
+        ("Network under the metric", NETWORKS.get(settings.backbone, settings.backbone)),
+        ("Hidden repeats", _count(settings.repeats, "board")),
+        ("Shared boards", _shared(store, study)),
+        ("Asks how sure people are", "yes" if settings.ask_confidence else "no"),
+        ("Images shown", summary.choice(settings)),
+        ("Shown between rounds", summary.guidance(settings.guidance)),
+        ("Blind pairs at the end", summary.duels(settings.duels)),
+        ("Participants", "simulated" if study.simulated else "people"),
+        ("Join code", study.join_code),
+    )
+    show(table((Column("Setting", head=True), Column("Value")), facts))
+    if settings.arms:
+        show(heading(f"Ways of making images ({len(settings.arms)})"), arms_table(settings.arms))
+    targets = store.targets(study.id)
+    show(heading(f"Targets ({len(targets)})"), target_gallery(targets))
+    boards = store.calibration(study.id)
+    if boards:
+        show(heading(f"Shared boards ({len(boards)})"), *(_shared_board(each) for each in boards))
+    show(heading("Consent text"))
+    st.text(settings.consent)
+    if settings.instructions:
+        show(heading("Instructions"))
+        st.text(settings.instructions)
+    st.divider()
+    _archive(store, study)
+
+
+def arms_table(arms: Sequence[MakerArm]) -> Html:
+    """Every way of making images: its name in reports, its maker, and the maker's settings."""
+    rows = [(arm.name, summary.made_by(arm.maker), summary.options(arm.options)) for arm in arms]
+    return table(ARMS, rows)
+
+
+def target_gallery(targets: tuple[Target, ...]) -> Html:
+    """Every target with its name; the prompts that made them are nowhere in the store."""
+    items = (
+        Html(f"<li>{image(each.image, each.name, side=104)}{join(each.name)}</li>")
+        for each in targets
+    )
+    return join(Html('<ul class="cl-targets">'), *items, Html("</ul>"))
+
+
+def _shared_board(board: CalibrationBoard) -> Html:
+    """A target and the images that everybody ranks against it, as they were drawn."""
+    target = Html(f"<li class='cl-target'>{image(board.target, 'Target', side=132)}Target</li>")
+    images = (
+        Html(f"<li>{image(sha, f'Image {place}', side=132)}{place}</li>")
+        for place, (sha, _) in enumerate(board.made, start=1)
+    )
+    strip = join(Html("<ol class='cl-strip' tabindex='0'>"), target, *images, Html("</ol>"))
+    return join(quiet(board.name), strip)
+
+
+def _shared(store: Store, study: Study) -> str:
+    wanted = study.settings.calibration
+    ready = "" if not wanted or store.calibration(study.id) else ", still to be drawn"
+    return _count(wanted, "board") + ready
+
+
+def _count(count: int, word: str) -> str:
+    return plural(count, word) if count else "none"
+
+
+def _archive(store: Store, study: Study) -> None:
+    current = {each.id for each in store.studies()}
+    is_archived = study.id not in current
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    with left:
+        words = (
+            "The study is archived: it is out of the list, and its join link does not open."
+            if is_archived
+            else "An archived study leaves the list, and its join link stops opening. "
+            "Nothing of it is deleted."
+        )
+        show(quiet(words))
+    name = "Put it back" if is_archived else "Archive"
+    if right.button(name, width="stretch"):
+        store.set_study_archived(study.id, not is_archived)
+        st.rerun()

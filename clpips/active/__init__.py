@@ -1,0 +1,1 @@
+"""Which images to ask about next: posterior over the weights and acquisition."""

@@ -1,0 +1,191 @@
+"""``clpips fit``: each participant's weights from rankings, with held-out agreement."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clpips.cli.file_names import file_stems
+from clpips.cli.metric_option import POOLED
+from clpips.cli.output import one_number, print_json, progress
+from clpips.errors import InputError
+from clpips.evaluation.baselines import BASELINES, baseline_and_hold_out
+from clpips.evaluation.held_out import HeldOut, fit_and_hold_out
+from clpips.features.cache import default_cache
+from clpips.io.atomic_files import write_files
+from clpips.io.rankings import read_rankings
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.observations import Observation, by_participant
+from clpips.metric.pooled import Everyone
+from clpips.metric.serialization import metric_bytes
+from clpips.progress import Watch
+from clpips.types import Ranking
+
+
+def run(options: argparse.Namespace) -> None:
+    """``clpips fit``: write each metric and ``report.json`` with held-out agreement."""
+    everybody = read_rankings(options.rankings, image_dir=options.images)
+    rankings = _chosen(everybody, options)
+    _check_baseline(options, everybody)
+    names = [POOLED] if options.pooled else [*dict.fromkeys(one.participant for one in rankings)]
+    paths = _paths(options, names)
+    report_path = Path(options.out) / "report.json"
+    _check_out(options.out, [*paths.values(), report_path])
+    stock = CLPIPS(options.backbone)
+    with_others = not (options.pooled or options.alone) and options.baseline in (None, POOLED)
+    with progress() as watch:
+        observations = stock.observe(
+            everybody if with_others else rankings, cache=default_cache(), watch=watch
+        )
+        groups = {POOLED: observations} if options.pooled else by_participant(observations)
+        everyone = None
+        if with_others and len(groups) > 1:
+            everyone = Everyone(observations, stock.space)
+        left_out = {} if len(names) == 1 else _cannot_fit(groups)
+        fitted = {
+            name: _fit_one(options, name, groups[name], everyone, watch)
+            for name in names
+            if name not in left_out or len(left_out) == len(names)
+        }
+    contents: dict[Path, bytes] = {}
+    report: dict[str, Any] = {"backbone": options.backbone, "participants": {}}
+    if left_out:
+        report["left_out"] = left_out
+    if options.baseline is not None:
+        report["baseline"] = options.baseline
+    for name, (metric, result) in fitted.items():
+        card = metric.card_
+        # One file for everybody tells nobody's own agreement.
+        if result is not None and options.baseline != POOLED:
+            card = card.with_held_out(_summary(result, options.baseline))
+        contents[paths[name]] = metric_bytes(metric.layer_weights(), card)
+        report["participants"][name] = {
+            "weights": paths[name].name,
+            "n_rankings": len(groups[name]),
+            "n_comparisons": sum(1 for one in groups[name] for _ in one.ranking.comparisons()),
+            "held_out": None if result is None else result.to_dict(),
+        }
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_files({**contents, report_path: text.encode()})
+    if options.json:
+        print_json(report)
+        return
+    lines = [f"{name}: {_one_person(result, options)}" for name, (_, result) in fitted.items()]
+    lines += [f"{name}: not fitted, {reason}" for name, reason in left_out.items()]
+    print("\n".join([*lines, f"written to {Path(options.out)}{os.sep}"]))
+
+
+def _paths(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path]:
+    """The file of each; everyone's weights, the same for all people, are one file."""
+    if options.baseline == POOLED:
+        return {name: Path(options.out) / f"{POOLED}.safetensors" for name in names}
+    return {
+        name: Path(options.out) / f"{stem}.safetensors" for name, stem in file_stems(names).items()
+    }
+
+
+def _check_baseline(options: argparse.Namespace, everybody: Sequence[Ranking]) -> None:
+    """Refuse, before any work, a baseline that cannot be learnt as asked."""
+    if options.baseline is None:
+        return
+    if options.baseline not in BASELINES:
+        raise InputError(f"--baseline must be one of {BASELINES}, got {options.baseline!r}")
+    if options.granularity is not None:
+        raise InputError("--granularity goes with a personal fit, not with --baseline")
+    if options.baseline == POOLED:
+        for option in ("pooled", "alone"):
+            if getattr(options, option):
+                raise InputError(f"--baseline pooled and --{option} exclude each other")
+        if len({one.participant for one in everybody}) < 2:
+            raise InputError(f"{options.rankings}: --baseline pooled needs several participants")
+
+
+def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Ranking]:
+    if options.participant is None:
+        return rankings
+    if options.pooled:
+        raise InputError("--participant and --pooled exclude each other")
+    chosen = [one for one in rankings if one.participant == options.participant]
+    if not chosen:
+        known = ", ".join(sorted({one.participant for one in rankings}))
+        raise InputError(
+            f"{options.rankings}: no ranking by participant {options.participant!r}; "
+            f"its rankings are by {known}"
+        )
+    return chosen
+
+
+def _fit_one(
+    options: argparse.Namespace,
+    name: str,
+    observations: list[Observation],
+    everyone: Everyone | None,
+    watch: Watch,
+) -> tuple[CLPIPS, HeldOut | None]:
+    metric = CLPIPS(options.backbone, granularity=options.granularity)
+    try:
+        if options.baseline is not None:
+            return baseline_and_hold_out(
+                options.baseline, observations, options.backbone, everyone, watch
+            )
+        return metric, fit_and_hold_out(metric, observations, everyone=everyone, watch=watch)
+    except InputError as error:
+        raise InputError(f"{options.rankings}: participant {name!r}: {error}") from error
+
+
+def _summary(result: HeldOut, baseline: str | None) -> dict[str, Any]:
+    return {
+        **({} if baseline is None else {"baseline": baseline}),
+        "spearman": result.personal.spearman,
+        "spearman_ci": result.personal.spearman_ci,
+        "icc": result.personal.icc,
+        "stock_spearman": result.stock.spearman,
+        "gain": result.gain,
+        "gain_ci": result.gain_ci,
+        "verdict": result.verdict,
+    }
+
+
+def _check_out(out: str, files: Iterable[Path]) -> None:
+    """Refuse, before any work, an ``--out`` that could not be written to at its end."""
+    folder = Path(out)
+    if not out or any(len(os.fsencode(part)) > 255 for part in folder.parts):
+        raise InputError(f"--out must name a folder, got {out[:80]!r}")
+    # lexists: a link that leads nowhere is in the way too.
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise InputError(f"--out must name a folder, got {out!r}, but {there} is none")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"--out must name a folder that can be written to, got {out!r}")
+    for path in files:
+        if path.is_dir():
+            raise InputError(f"{path}: a folder is in the way of the file to be written")
+
+
+def _cannot_fit(groups: Mapping[str, Sequence[Observation]]) -> dict[str, str]:
+    """Who has no ranking in which one image is nearer than another."""
+    return {
+        name: "because all images of every ranking are tied"
+        for name, own in groups.items()
+        if all(len(set(one.ranking.ranks)) < 2 for one in own)
+    }
+
+
+def _one_person(result: HeldOut | None, options: argparse.Namespace) -> str:
+    if result is None:
+        return "fitted; no held-out agreement, which needs rankings of at least two targets"
+    sentence = result.sentence
+    if options.baseline is not None:
+        sentence = sentence.replace("The personal metric", f"The baseline {options.baseline!r}")
+    elif options.pooled:
+        sentence = sentence.replace("The personal metric", "The pooled metric")
+    if result.in_use == "stock":
+        sentence += " Stock stays in use; these weights are not proven."
+    return (
+        f"held-out Spearman {one_number(result.personal.spearman)} "
+        f"(stock {one_number(result.stock.spearman)}). {sentence}"
+    )

@@ -1,0 +1,297 @@
+"""Agreement of a metric with rankings, and held-out agreement of a fit.
+
+``evaluate`` scores a metric on rankings as they are. ``held_out`` is the honest report of a
+fit: each target's rankings are scored by weights that were fitted without that target, and the
+stock metric is scored on the same rankings beside it. Training agreement is never reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from clpips.errors import InputError, UndefinedStatistic
+from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, Verdict, sentence_of, verdict_of
+from clpips.features.lpips import Vectors
+from clpips.metric.clpips import CLPIPS
+from clpips.metric.fit import RankingFit
+from clpips.metric.hyperparameters import Plan
+from clpips.metric.observations import Known, Observation, by_participant
+from clpips.metric.pooled import Everyone
+from clpips.progress import Watch
+from clpips.stats.agreement import Agreement, over_people, over_rankings
+from clpips.stats.intervals import HELD_OUT_REACH, gain_interval
+from clpips.stats.permutation import gain_p
+from clpips.types import Ranking
+
+__all__ = [
+    "MIN_RANKINGS",
+    "MIN_TARGETS",
+    "Evaluation",
+    "HeldOut",
+    "TargetAgreement",
+    "Verdict",
+    "check_targets",
+    "evaluate",
+    "fit_and_hold_out",
+    "held_out",
+    "held_out_of",
+    "verdict_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Agreement of each participant and over all of them, who weigh the same."""
+
+    participants: Mapping[str, Agreement]
+    overall: Agreement
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        people = {name: agreement.to_dict() for name, agreement in self.participants.items()}
+        return {"participants": people, "overall": self.overall.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAgreement:
+    """Mean Spearman on one target's rankings, by weights that never saw the target."""
+
+    target: str
+    n_rankings: int
+    stock: float | None
+    personal: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Leave-one-target-out agreement, stock and personal on the same rankings.
+
+    Args:
+        stock, personal: agreement on rankings of targets that were left out of the fit.
+        gain: mean over rankings of personal − stock Spearman.
+        gain_ci: its 95 % interval over targets (:func:`clpips.stats.intervals.gain_interval`);
+            ``None`` for one target.
+        targets: each target's own result.
+        n_targets: targets with at least one ranking that counts.
+        verdict: what the interval of the gain says (:mod:`clpips.evaluation.verdict`).
+        pooled: agreement of everyone's weights on the same rankings, where others took part; for
+            a left-out target they are fitted without anybody's rankings of it.
+        p: that the mean gain is no more than chance (one-sided sign flips of targets).
+        folds: (channels, targets) the weights that scored each target, in their order.
+    """
+
+    stock: Agreement
+    personal: Agreement
+    gain: float | None
+    gain_ci: tuple[float, float] | None
+    targets: tuple[TargetAgreement, ...]
+    n_targets: int
+    verdict: Verdict
+    pooled: Agreement | None = None
+    p: float | None = None
+    folds: Vectors | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def in_use(self) -> Literal["personal", "stock"]:
+        """Which metric deserves to be used: the personal one only once it is proven."""
+        return "personal" if self.verdict == "better" else "stock"
+
+    @property
+    def sentence(self) -> str:
+        """The result in plain words."""
+        return sentence_of(
+            self.verdict,
+            self.gain,
+            self.gain_ci,
+            self.personal.spearman_ci,
+            n_rankings=self.personal.n_rankings,
+            n_targets=self.n_targets,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "stock": self.stock.to_dict(),
+            "personal": self.personal.to_dict(),
+            "pooled": None if self.pooled is None else self.pooled.to_dict(),
+            "p": self.p,
+            "in_use": self.in_use,
+            "gain": self.gain,
+            "gain_ci": self.gain_ci,
+            "targets": [asdict(one) for one in self.targets],
+            "n_targets": self.n_targets,
+            "verdict": self.verdict,
+            "sentence": self.sentence,
+        }
+
+
+def evaluate(
+    metric: CLPIPS | Mapping[str, CLPIPS],
+    rankings: Sequence[Ranking | Observation],
+    *,
+    known: Known | None = None,
+    watch: Watch | None = None,
+) -> Evaluation:
+    """How well a metric agrees with rankings, per participant and overall.
+
+    Args:
+        metric: one metric for everybody, or each participant's own by name.
+        rankings: images as paths, or observations.
+        known: difference vectors at hand.
+        watch: progress and cancel.
+
+    Raises:
+        InputError: no ranking, or a participant without a metric.
+        ImageError: an image that cannot be used.
+    """
+    if not rankings:
+        raise InputError("an evaluation needs at least one ranking, got none")
+    if not isinstance(metric, CLPIPS) and not metric:
+        raise InputError("an evaluation needs at least one metric, got none")
+    any_metric = metric if isinstance(metric, CLPIPS) else next(iter(metric.values()))
+    observations = any_metric.observe(rankings, known=known, watch=watch)
+    people: dict[str, Agreement] = {}
+    for name, group in by_participant(observations).items():
+        if not isinstance(metric, CLPIPS) and name not in metric:
+            raise InputError(f"participant {name!r} has rankings but no metric")
+        own = metric if isinstance(metric, CLPIPS) else metric[name]
+        weights = own.weights
+        people[name] = _agreement(group, [weights] * len(group))
+    return Evaluation(people, over_people(people))
+
+
+def held_out(
+    metric: CLPIPS,
+    rankings: Sequence[Ranking | Observation],
+    *,
+    everyone: Everyone | None = None,
+    known: Known | None = None,
+    watch: Watch | None = None,
+) -> HeldOut:
+    """Leave-one-target-out agreement of a fit with ``metric``'s settings, beside stock.
+
+    Raises:
+        UndefinedStatistic: rankings of fewer than two targets.
+        InputError: no ranking makes a comparison.
+        Cancelled: the watch asked to stop.
+    """
+    observations = metric.observe(rankings, known=known, watch=watch)
+    fit = metric.prepared(observations)
+    return _left_out(metric, metric.plan(fit, everyone, watch or Watch()), watch or Watch())
+
+
+def fit_and_hold_out(
+    metric: CLPIPS,
+    rankings: Sequence[Ranking | Observation],
+    *,
+    everyone: Everyone | None = None,
+    known: Known | None = None,
+    watch: Watch | None = None,
+) -> HeldOut | None:
+    """``metric.fit`` and :func:`held_out` in one go, sharing the work; ``metric`` is fitted.
+
+    Args:
+        metric: its settings say how; what they leave open is chosen by nested
+            leave-one-target-out (:mod:`clpips.metric.hyperparameters`).
+        rankings: of one person, or of several for a pooled metric.
+        everyone: all participants' rankings, to start from; ``None`` starts from stock.
+        known: difference vectors at hand.
+        watch: progress and cancel.
+
+    Returns:
+        the held-out agreement, or ``None`` for rankings of a single target, which can be fitted
+        but say nothing about unseen targets.
+    """
+    watch = watch or Watch()
+    observations = metric.observe(rankings, known=known, watch=watch)
+    fit = metric.prepared(observations)
+    plan = metric.plan(fit, everyone, watch)
+    try:
+        result = _left_out(metric, plan, watch)
+    except UndefinedStatistic:
+        result = None
+    metric.adopt(plan)
+    return result
+
+
+def _left_out(metric: CLPIPS, plan: Plan, watch: Watch) -> HeldOut:
+    check_targets(plan.fit)
+    folds, pooled = plan.folds(watch), plan.pooled_folds(watch)
+    return held_out_of(plan.fit, folds, pooled, seed=metric.settings.seed)
+
+
+def check_targets(fit: RankingFit) -> None:
+    """Raise :class:`UndefinedStatistic` where no target can be left out."""
+    if (n := len(fit.targets)) < 2:
+        raise UndefinedStatistic(
+            f"held-out agreement needs rankings of at least two targets, got {n}"
+        )
+
+
+def held_out_of(
+    fit: RankingFit, folds: Vectors, pooled_folds: Vectors | None = None, *, seed: int = 0
+) -> HeldOut:
+    """Held-out agreement of weights that were fitted with each target left out.
+
+    Args:
+        fit: the rankings that are scored.
+        folds: (channels, targets) weights for each of ``fit.targets``; "personal" in the result.
+        pooled_folds: everyone's weights for each target, where there are any.
+        seed: of the permutation test.
+    """
+    check_targets(fit)
+    observations, targets = fit.observations, fit.targets
+    number = {target: fold for fold, target in enumerate(targets)}
+    fold_of = [number[one.ranking.target] for one in observations]
+    stock = _agreement(observations, [fit.stock] * len(fold_of))
+    personal = _agreement(observations, [folds[:, fold] for fold in fold_of])
+    groups = [[n for n, fold in enumerate(fold_of) if fold == each] for each in range(len(targets))]
+    gains = [
+        None if mine is None or theirs is None else mine - theirs
+        for mine, theirs in zip(personal.per_ranking, stock.per_ranking, strict=True)
+    ]
+    by_target = [np.array([gains[n] for n in g if gains[n] is not None]) for g in groups]
+    counted = [each for each in by_target if len(each)]
+    gain, interval = gain_interval(counted, reach=HELD_OUT_REACH)
+    return HeldOut(
+        stock=stock,
+        personal=personal,
+        pooled=None
+        if pooled_folds is None
+        else _agreement(observations, [pooled_folds[:, fold] for fold in fold_of]),
+        gain=gain,
+        gain_ci=interval,
+        p=gain_p(counted, seed=seed).p if counted else None,
+        targets=tuple(
+            TargetAgreement(
+                target,
+                len(group),
+                _mean_of(stock.per_ranking[n] for n in group),
+                _mean_of(personal.per_ranking[n] for n in group),
+            )
+            for target, group in zip(targets, groups, strict=True)
+        ),
+        n_targets=len(counted),
+        verdict=verdict_of(interval, sum(map(len, counted)), len(counted)),
+        folds=folds,
+    )
+
+
+def _mean_of(values: Any) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _agreement(observations: Sequence[Observation], weights: Sequence[Vectors]) -> Agreement:
+    """Agreement of each observation with distances by its own weights."""
+    return over_rankings(
+        [
+            (one.ranking.ranks, one.vectors @ its)
+            for one, its in zip(observations, weights, strict=True)
+        ],
+        targets=[one.ranking.target for one in observations],
+    )

@@ -1,0 +1,78 @@
+"""What the gain of a metric over stock says: the verdict, and the sentence for people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from clpips.stats.intervals import Interval
+from clpips.stats.permutation import least_p
+from clpips.text import counted
+
+Verdict = Literal["better", "not better yet", "worse", "too early"]
+MIN_RANKINGS, MIN_TARGETS = 5, 3
+"""With fewer of either the report says that it is too early, whatever the interval."""
+LEVEL = 0.05
+"""A gain is not called proven where no gain, however large, could have a p-value this small."""
+PROVING_TARGETS = next(n for n in range(1, 100) if least_p(n) <= LEVEL)
+"""The fewest targets with which a gain can be proven."""
+
+
+def verdict_of(interval: Interval | None, n_rankings: int, n_targets: int) -> Verdict:
+    """What the interval of a gain says, and whether there is enough to say anything.
+
+    Fewer than ``PROVING_TARGETS`` can prove no gain: then it is never ``better``.
+    """
+    if interval is None or n_rankings < MIN_RANKINGS or n_targets < MIN_TARGETS:
+        return "too early"
+    if interval[0] > 0:
+        return "better" if n_targets >= PROVING_TARGETS else "not better yet"
+    return "worse" if interval[1] < 0 else "not better yet"
+
+
+def sentence_of(
+    verdict: Verdict,
+    gain: float | None,
+    gain_ci: Interval | None,
+    agreement_ci: Interval | None,
+    *,
+    n_rankings: int,
+    n_targets: int,
+) -> str:
+    """The result in plain words.
+
+    Args:
+        verdict: of :func:`verdict_of`.
+        gain, gain_ci: mean of personal − stock Spearman, with its 95 % interval.
+        agreement_ci: 95 % interval of the personal metric's own mean Spearman.
+        n_rankings, n_targets: how many count.
+    """
+    count = f"{counted(n_rankings, 'ranking')} of {counted(n_targets, 'target')}"
+    enough = n_rankings >= MIN_RANKINGS and n_targets >= MIN_TARGETS
+    if gain is not None and gain_ci is None and enough:
+        told = f"{gain:+z.2f} Spearman, {count}"
+        return f"No interval can be given, because all rankings gain alike ({told})."
+    if gain is None or gain_ci is None or verdict == "too early":
+        are = "is" if n_rankings == 1 else "are"
+        return f"Too early to tell: {count} {are} not enough to compare the two metrics."
+    low, high = gain_ci
+    told = f"{gain:+z.2f} Spearman (95 % interval {low:+z.2f} to {high:+z.2f}, {count})"
+    if verdict == "better":
+        sentence = f"The personal metric agrees better than stock LPIPS on unseen targets: {told}"
+        return f"{sentence}{_though(agreement_ci)}."
+    if verdict == "worse":
+        return f"The personal metric agrees worse than stock LPIPS on unseen targets: {told}."
+    if low > 0:
+        return (
+            f"Not proven to be better than stock on unseen targets: {told}. "
+            f"{counted(n_targets, 'target')} are too few to prove it, which needs "
+            f"{PROVING_TARGETS} or more."
+        )
+    return f"Not better than stock yet on unseen targets: {told}. More rankings may tell."
+
+
+def _though(agreement_ci: Interval | None) -> str:
+    """What keeps a metric that is better than stock from being good."""
+    if agreement_ci is None or agreement_ci[0] > 0:
+        return ""
+    low, high = agreement_ci
+    return f", though its own agreement may be none (95 % interval {low:+z.2f} to {high:+z.2f})"

@@ -1,0 +1,211 @@
+"""Difference vectors that outlive a process, so that nothing is computed twice.
+
+A vector is kept under a hash of all that it depends on: the *bytes* of both files, the feature
+space, and the checksum of its frozen weights. Bytes and not decoded pixels, because hashing a
+file is much quicker than decoding it, and what is decoded from the same bytes is the
+same; a picture saved anew in another format is merely computed again. Names do not count: a
+picture that was moved is found, one that was changed in place is not.
+
+Each vector is a file of its own, written in full beside its place and renamed, so two processes
+may use one folder at once: the later one writes the same. Every file carries the hash of its own
+content and key. What a crash tore, or anything else altered, is not believed but computed again.
+
+The folder is ``$CLPIPS_CACHE``, else ``clpips/vectors`` in the user's cache; ``CLPIPS_CACHE=off``
+keeps nothing. It may grow to 1 GiB (about 200,000 AlexNet vectors), or ``$CLPIPS_CACHE_MIB``; what
+was used the longest time ago goes first. Deleting it, or any file in it, is always safe. A folder
+that cannot be written to is no error: then vectors are not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clpips.errors import InputError
+from clpips.features.lpips import Vectors
+
+VERSION = b"clpips vector 1\n"
+"""Part of every key: raise it whenever the same files and weights would give other numbers."""
+LIMIT = 1 << 30
+FREED = 0.9
+"""Where the folder has grown past its limit, it shrinks to this share of it."""
+BLOCK = 4096
+"""What a file takes on disk is a multiple of this, in bytes."""
+DAY, HOUR, TICK = 86_400, 3600, 2
+SUFFIX = ".vector"
+_HEADER = struct.Struct("<cI")
+_TYPES: Mapping[bytes, np.dtype[Any]] = {b"f": np.dtype("<f4"), b"d": np.dtype("<f8")}
+
+
+def default_cache() -> VectorCache | None:
+    """The cache that the environment names; ``None`` where it is switched off.
+
+    Raises:
+        InputError: ``CLPIPS_CACHE_MIB`` is not a positive whole number.
+    """
+    stated = os.environ.get("CLPIPS_CACHE")
+    if stated is not None and stated.lower() == "off":
+        return None
+    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    size = os.environ.get("CLPIPS_CACHE_MIB")
+    if size is not None and not (size.isascii() and size.isdigit() and int(size) > 0):
+        raise InputError(f"CLPIPS_CACHE_MIB must be a positive whole number, got {size!r}")
+    folder = Path(stated).expanduser() if stated else user / "clpips" / "vectors"
+    return VectorCache(folder, limit=int(size) << 20 if size else LIMIT)
+
+
+class VectorCache:
+    """A folder of difference vectors.
+
+    Args:
+        folder: made when the first vector is kept.
+        limit: how large it may grow on disk, in bytes.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, limit: int = LIMIT) -> None:
+        self.folder, self.limit = Path(folder), limit
+        self._room = 0  # bytes that may be written before the folder is measured again
+        self._writable = True
+
+    def of(self, space: str, checksum: str, channels: int) -> SpaceCache:
+        """The vectors of one feature space with certain frozen weights.
+
+        Raises:
+            InputError: weights without a checksum, whose vectors could be anybody's.
+        """
+        if not checksum:
+            raise InputError(f"vectors are kept by their weights' checksum, got none for {space}")
+        return SpaceCache(self, f"{space}\n{checksum}\n{channels}".encode(), channels)
+
+    def read(self, key: bytes) -> bytes | None:
+        """What is kept under a key, if it is there and whole."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):  # the order in which files go; a day is exact enough
+            if time.time() - path.stat().st_mtime > DAY:
+                os.utime(path)
+        kept, digest = content[:-32], content[-32:]
+        return kept if hashlib.sha256(key + kept).digest() == digest else None
+
+    def write(self, key: bytes, content: bytes) -> None:
+        """Keep something under a key, whole or not at all."""
+        if not self._writable:
+            return
+        path = self._path(key)
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            self._make_room(len(content) + 32)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(content + hashlib.sha256(key + content).digest())
+            partial.replace(path)
+        except OSError:  # a full disk, somebody else's folder: the vector was had without it
+            self._writable = False
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def _path(self, key: bytes) -> Path:
+        name = hashlib.sha256(VERSION + key).hexdigest()
+        return self.folder / name[:2] / (name[2:] + SUFFIX)
+
+    def _make_room(self, size: int) -> None:
+        self._room -= _on_disk(size)
+        if self._room >= 0:
+            return
+        files = sorted(self._files())
+        used = sum(size for _, size, _ in files)
+        if used + _on_disk(size) > self.limit:
+            for _, size_of_it, path in files:
+                if used <= FREED * self.limit:
+                    break
+                with contextlib.suppress(OSError):  # another process was quicker
+                    path.unlink()
+                used -= size_of_it
+        # Others write too: measure again before a tenth of the room could be gone unseen.
+        self._room = max((self.limit - used) // 10, self.limit // 1000)
+
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
+        """Last use, size on disk and path of every file; what crashes left behind is deleted."""
+        for path in self.folder.glob("??/*"):
+            with contextlib.suppress(OSError):
+                told = path.stat()
+                if path.name.endswith(".partial"):
+                    if time.time() - told.st_mtime > HOUR:
+                        path.unlink()
+                elif path.suffix == SUFFIX:
+                    yield told.st_mtime, _on_disk(told.st_size), path
+
+
+class SpaceCache:
+    """The kept vectors of one feature space."""
+
+    def __init__(self, cache: VectorCache, space: bytes, channels: int) -> None:
+        self.cache, self.space, self.channels = cache, space, channels
+        self._asked: dict[tuple[str, str], bytes] = {}
+
+    def get(self, target: str, image: str) -> Vectors | None:
+        """The vector of a pair of files, if it is kept; ``None`` also for files not to be read."""
+        key = self._key(target, image)
+        if key is not None:
+            self._asked[target, image] = key
+        content = None if key is None else self.cache.read(key)
+        if content is None or len(content) < _HEADER.size:
+            return None
+        kind, count = _HEADER.unpack_from(content)
+        if kind not in _TYPES or count != self.channels:
+            return None
+        vector: Vectors = np.frombuffer(content, _TYPES[kind], count, _HEADER.size)
+        return vector.astype(np.float64)
+
+    def put(self, target: str, image: str, vector: Vectors) -> None:
+        """Keep the vector of a pair of files that was asked for, and computed since.
+
+        A file that changed in between may have been read before or after: nothing is kept.
+        """
+        key = self._key(target, image)
+        if key is None or self._asked.pop((target, image), None) != key:
+            return
+        with np.errstate(over="ignore"):
+            kind = b"f" if np.array_equal(vector.astype(np.float32), vector) else b"d"
+        content = vector.astype(_TYPES[kind]).tobytes()
+        self.cache.write(key, _HEADER.pack(kind, len(vector)) + content)
+
+    def _key(self, target: str, image: str) -> bytes | None:
+        try:
+            return b"\n".join((self.space, content_hash(target), content_hash(image)))
+        except (OSError, ValueError):  # whoever decodes it says what is wrong
+            return None
+
+
+def content_hash(name: str) -> bytes:
+    """The SHA-256 of a file's bytes, in hexadecimal digits; read once while it is unchanged.
+
+    Raises:
+        OSError, ValueError: no file that can be read.
+    """
+    told = Path(name).stat()
+    # Of two changes within one tick of the file system's clock, only the first would be noticed.
+    hashed = _hashed if time.time() - told.st_mtime > TICK else _hashed.__wrapped__
+    return hashed(name, told.st_size, told.st_mtime_ns, told.st_ino)
+
+
+@lru_cache(maxsize=200_000)
+def _hashed(name: str, size: int, changed: int, number: int) -> bytes:
+    """A file's hash, read once for all the pairs it is in, unless it changes meanwhile."""
+    with Path(name).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode()
+
+
+def _on_disk(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK

@@ -1,0 +1,160 @@
+"""A pool as it is on disk, checked whole when it is opened; its images stay where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from clpips.errors import GenerationError, ImageError
+from clpips.generation.pool.archive import Limits, Listed, Source, is_image, opened_source, shown
+from clpips.generation.pool.captions import FILE, Caption, read_captions
+from clpips.io.image_files import read_picture
+from clpips.progress import Watch
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+_UNSAID = Caption(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolImage:
+    """One image of a pool.
+
+    Args:
+        file: its path in the pool, with slashes.
+        size: bytes of the file.
+        sha256: of the file's bytes, 64 hexadecimal digits.
+        width, height: pixels, upright.
+        caption: what it shows, ``None`` where nobody said.
+        target: the target that ``captions.csv`` names, ``None`` where it names none.
+    """
+
+    file: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+    caption: str | None = None
+    target: str | None = None
+
+    def belongs_to(self, target: str) -> bool:
+        """Whether it is of a target: by ``captions.csv``, or else by a folder that it lies in."""
+        if self.target is not None:
+            return self.target == target
+        folders = PurePosixPath(self.file).parent
+        return target in folders.parts or target == str(folders)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The images of a folder or archive, in the order of their names.
+
+    Args:
+        path: the folder or archive.
+        version: the first 12 hexadecimal digits of the SHA-256 of what the pool holds: files,
+            captions and targets. A folder and an archive of it have the same.
+        images: all of them; the same bytes may be there under several names.
+    """
+
+    path: Path
+    version: str
+    images: tuple[PoolImage, ...]
+
+    @property
+    def has_captions(self) -> bool:
+        """Whether anybody said what an image shows."""
+        return any(image.caption is not None for image in self.images)
+
+    def picture(self, image: PoolImage) -> Image.Image:
+        """One of the images, read again from where it is: RGB, upright.
+
+        Raises:
+            GenerationError: it has changed since the pool was opened.
+        """
+        with opened_source(self.path) as source:
+            data = source.read(Listed(image.file, image.size))
+        if hashlib.sha256(data).hexdigest() != image.sha256:
+            raise GenerationError(
+                f"{shown(image.file)}: a pool's file must stay as it was when the pool was opened, "
+                "got other bytes"
+            )
+        return _decoded(data, image.file)
+
+
+def read_pool(
+    path: Path | str,
+    watch: Watch = Watch(),  # noqa: B008 # frozen
+    *,
+    limits: Limits = Limits(),  # noqa: B008 # frozen
+) -> Pool:
+    """Open a pool and check all of it: every name, every image, every row.
+
+    Images (PNG, JPEG, WebP) may lie anywhere in it. ``captions.csv``, of which there may be one,
+    has the header ``image,caption`` or ``image,caption,target``. Hidden files and other kinds of
+    files are passed over, but not archives and not images of other formats. Nothing is unpacked
+    to disk, and no more than one image is in memory at a time.
+
+    Args:
+        path: a folder or a zip archive.
+        watch: told how far it is; asked before each image.
+        limits: how much it may hold.
+
+    Raises:
+        GenerationError: the first file, row or rule that is wrong.
+        Cancelled: ``watch`` asked to stop.
+    """
+    path = Path(path)
+    with opened_source(path) as source:
+        files = source.listed(limits)
+        listed = [file for file in files if is_image(file.name)]
+        if not listed:
+            raise GenerationError(
+                f"{path.name}: a pool must hold images (PNG, JPEG or WebP), got none"
+            )
+        said = _captions(source, files, [file.name for file in listed])
+        images = []
+        for number, file in enumerate(listed):
+            watch.report(number / len(listed), f"Checking image {number + 1} of {len(listed)}")
+            images.append(_checked(source, file, said.get(file.name, _UNSAID)))
+    return Pool(path, _version(images), tuple(images))
+
+
+def _captions(source: Source, files: list[Listed], images: list[str]) -> dict[str, Caption]:
+    tables = [file for file in files if posixpath.basename(file.name) == FILE]
+    if len(tables) > 1:
+        raise GenerationError(
+            f"{shown(tables[1].name)}: a pool must have one {FILE}, "
+            f"got {shown(tables[0].name)} besides"
+        )
+    return dict(read_captions(source.read(tables[0]), tables[0].name, images)) if tables else {}
+
+
+def _checked(source: Source, file: Listed, said: Caption) -> PoolImage:
+    data = source.read(file)
+    image = _decoded(data, file.name)
+    return PoolImage(
+        file=file.name,
+        size=file.size,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=image.width,
+        height=image.height,
+        caption=said.caption,
+        target=said.target,
+    )
+
+
+def _decoded(data: bytes, name: str) -> Image.Image:
+    try:
+        return read_picture(data, shown(name), formats=FORMATS)
+    except ImageError as error:
+        raise GenerationError(str(error)) from error
+
+
+def _version(images: list[PoolImage]) -> str:
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(repr((image.file, image.sha256, image.caption, image.target)).encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""A description and a seed → things at their places on the canvas."""

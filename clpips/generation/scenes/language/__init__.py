@@ -1,0 +1,1 @@
+"""Words of a prompt → a description of a scene."""

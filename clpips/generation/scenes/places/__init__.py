@@ -1,0 +1,1 @@
+"""The backdrops that can be drawn."""

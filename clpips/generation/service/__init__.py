@@ -1,5 +1,0 @@
-"""The maker ``http:<base-url>``: asks any service with OpenAI's images endpoints."""
-
-from clpips.generation.service.maker import Service, opened
-
-__all__ = ["Service", "opened"]

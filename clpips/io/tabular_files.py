@@ -1,0 +1,115 @@
+"""The rows of a rankings file, before their cells are looked at: CSV, JSON Lines, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from clpips.errors import RankingsFileError
+from clpips.io.atomic_files import one_line
+from clpips.text import cut, quoted
+
+REQUIRED = ("participant", "target", "image", "rank")
+OPTIONAL = ("trial", "round", "confidence")
+
+Row: TypeAlias = tuple[int, Mapping[str, Any]]
+
+
+def unknown_ending(path: Path) -> str:
+    """The sentence about a file whose name says no format that is read or written."""
+    suffix = quoted(path.suffix)
+    return f"{path}: a rankings file must end in .csv, .parquet or .jsonl, got {suffix}"
+
+
+def wrong(path: Path, row: int, rule: str) -> RankingsFileError:
+    """The error of a row that breaks a rule, in one line."""
+    return RankingsFileError(one_line(f"{path}, row {row}: {rule}"))
+
+
+def file_rows(path: Path) -> Iterator[Row]:
+    """Rows with their number as a reader of the file counts them (a header is row 1)."""
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names too long
+        raise RankingsFileError(f"{path}: no such rankings file")
+    readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
+    if path.suffix not in readers:
+        raise RankingsFileError(unknown_ending(path))
+    try:
+        yield from readers[path.suffix](path)
+    except UnicodeDecodeError as error:
+        raise RankingsFileError(f"{path}: a rankings file must be UTF-8 text ({error})") from error
+
+
+def _check_columns(path: Path, columns: Sequence[str]) -> None:
+    for column in REQUIRED:
+        if column not in columns:
+            found = cut(one_line(", ".join(columns))) or "none"
+            raise RankingsFileError(f"{path}, row 1: the column {column!r} is missing, got {found}")
+    for column in (*REQUIRED, *OPTIONAL):
+        if columns.count(column) > 1:
+            raise RankingsFileError(f"{path}, row 1: the column {column!r} must appear only once")
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    # utf-8-sig: spreadsheets put a byte-order mark in front of the first column's name.
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        # strict: else a quote that is never closed would swallow the rest of the file.
+        reader, begins = csv.DictReader(file, strict=True), 1
+        try:
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            _check_columns(path, reader.fieldnames)
+            begins = reader.line_num + 1
+            for row in reader:
+                if None in row or None in row.values():
+                    raise wrong(path, reader.line_num, "a row must have one value per column")
+                yield reader.line_num, row
+                begins = reader.line_num + 1
+        except csv.Error as error:
+            reason = "a quote that opens must close" if "end of data" in str(error) else str(error)
+            raise wrong(path, begins, f"the row is not CSV ({reason})") from error
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    # Not splitlines: a name may hold U+2028 and its kind, which end no line of JSON Lines.
+    lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, object_pairs_hook=_object)
+        except (ValueError, RecursionError) as error:
+            raise wrong(path, number, f"each line must be one JSON object ({error})") from error
+        if not isinstance(row, dict):
+            raise wrong(path, number, "each line must be one JSON object")
+        missing = [column for column in REQUIRED if column not in row]
+        if missing:
+            raise wrong(path, number, f"the column {missing[0]!r} is missing")
+        yield number, row
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the column {twice!r} must appear only once")
+    return row
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names)
+            known = [c for c in (*REQUIRED, *OPTIONAL) if c in file.schema_arrow.names]
+            rows = file.read(columns=known).to_pylist()
+    except RankingsFileError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
+        raise RankingsFileError(one_line(f"{path}: not a Parquet file ({error})")) from error
+    yield from enumerate(rows, start=2)

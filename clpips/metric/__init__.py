@@ -1,0 +1,1 @@
+"""Difference vectors and rankings → weights → file."""

@@ -1,0 +1,222 @@
+"""The card of a personal metric: where its weights came from.
+
+Reading is strict: a missing, unknown or impossible entry is an error, and so is a card that names
+another network's weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from clpips.errors import InputError, MetricFileError
+from clpips.features.base import Block, Space
+from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
+from clpips.features.registry import space_of
+from clpips.io.atomic_files import one_line
+from clpips.metric.fingerprints import card_digests, digests
+from clpips.metric.fit import FitSettings, RankingFit
+from clpips.types import Ranking
+
+FORMAT = "clpips-personal-metric-2"
+FORMER = "clpips-personal-metric-1"
+"""Files of before there were blocks and starting points: alex, vgg or squeeze from stock."""
+
+_Number = (int, float)
+_CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "backbone": str,
+    "backbone_sha256": str,
+    "participants": list,
+    "n_rankings": int,
+    "n_comparisons": int,
+    "n_targets": int,
+    "settings": dict,
+    "gap": _Number,
+    "blocks": list,
+    "held_out": (dict, type(None)),
+    "library": str,
+}
+_LATER_TYPES: Mapping[str, type | tuple[type, ...]] = {"learnt_from": list}
+"""Entries that files of before do not have."""
+_SETTINGS_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "granularity": str,
+    "margin": _Number,
+    "shrinkage": _Number,
+    "start": str,
+    "seed": int,
+}
+_BLOCK_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "name": str,
+    "channels": int,
+    "sha256": str,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Where a personal metric came from.
+
+    Args:
+        backbone, backbone_sha256: the feature space, and the checksum of its frozen networks.
+        blocks: what its difference vector is made of, each with the checksum of its network.
+        participants: whose rankings, in alphabetical order.
+        n_rankings, n_comparisons, n_targets: how many.
+        settings: how the weights were learnt.
+        gap: the solver's relative duality gap.
+        held_out: agreement on rankings that were not fitted, with interval; ``None`` if unknown.
+        library: this project's version.
+        learnt_from: digests of the rankings that had a part in the weights, everybody's where
+            these were the starting point (:mod:`clpips.metric.fingerprints`); none in older files.
+    """
+
+    backbone: Backbone
+    backbone_sha256: str
+    blocks: tuple[Block, ...]
+    participants: tuple[str, ...]
+    n_rankings: int
+    n_comparisons: int
+    n_targets: int
+    settings: FitSettings
+    gap: float
+    held_out: Mapping[str, Any] | None
+    library: str
+    learnt_from: tuple[str, ...] = ()
+
+    @classmethod
+    def of_fit(
+        cls,
+        space: Space,
+        fit: RankingFit,
+        settings: FitSettings,
+        gap: float,
+        others: RankingFit | None = None,
+    ) -> Card:
+        """The card of a fit that was just made; ``others`` are those that it started from."""
+        started = [] if others is None else [one.ranking for one in others.observations]
+        rankings = [one.ranking for one in fit.observations]
+        return cls(
+            backbone=space.name,
+            backbone_sha256=space.checksum,
+            blocks=space.blocks,
+            participants=tuple(sorted({ranking.participant for ranking in rankings})),
+            n_rankings=len(rankings),
+            n_comparisons=len(fit.share),
+            n_targets=len({ranking.target for ranking in rankings}),
+            settings=settings,
+            gap=gap,
+            held_out=None,
+            library=_version(),
+            learnt_from=card_digests([*rankings, *started]),
+        )
+
+    def count_learnt_from(self, rankings: Iterable[Ranking]) -> int | None:
+        """How many of some rankings had a part in the weights; ``None`` in files of before.
+
+        At least so many, where more than :data:`clpips.metric.fingerprints.MOST` had a part.
+        """
+        kept = frozenset(self.learnt_from)
+        return sum(one in kept for one in digests(rankings)) if kept else None
+
+    def with_held_out(self, held_out: Mapping[str, Any]) -> Card:
+        """The same card with the agreement on rankings that were not fitted."""
+        return replace(self, held_out=dict(held_out))
+
+
+def refused(path: Path, rule: str) -> MetricFileError:
+    """The error of a file that breaks a rule, in one line."""
+    return MetricFileError(one_line(f"{path}: {rule}"))
+
+
+def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
+    """The card in a file's metadata, once it is seen to be possible.
+
+    Raises:
+        MetricFileError: anything that no fit would have written; names ``path``.
+    """
+    if metadata.get("format") not in (FORMAT, FORMER):
+        found = metadata.get("format", "none")
+        raise refused(path, f"the format must be {FORMAT!r}, got {found!r}")
+    try:
+        told = json.loads(metadata["card"])
+        if metadata["format"] == FORMER:
+            told = _brought_up_to_date(told)
+        values = _typed("card", told, _CARD_TYPES, _LATER_TYPES)
+        values["settings"] = FitSettings(**_typed("settings", values["settings"], _SETTINGS_TYPES))
+        for name in ("participants", "learnt_from"):
+            values[name] = tuple(values.get(name, ()))
+        values["blocks"] = tuple(
+            Block(**_typed("block", each, _BLOCK_TYPES)) for each in values["blocks"]
+        )
+        card = Card(**values)
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, InputError) as error:
+        raise refused(path, f"the card cannot be read ({error})") from error
+    if not is_space_name(card.backbone):
+        raise refused(path, f"backbone must be one of {SPACES} or a model, got {card.backbone!r}")
+    if not card.participants or not all(isinstance(one, str) for one in card.participants):
+        raise refused(path, f"participants must be names, got {list(card.participants)!r:.80}")
+    if not all(isinstance(one, str) for one in card.learnt_from):
+        raise refused(path, f"learnt_from must be digests, got {list(card.learnt_from)!r:.80}")
+    if min(card.n_rankings, card.n_comparisons, card.n_targets) < 1 or not math.isfinite(card.gap):
+        raise refused(path, "the card's counts must be at least 1, and its gap a finite number")
+    if card.backbone in SPACES:
+        _check_space(path, card)
+    return card
+
+
+def _check_space(path: Path, card: Card) -> None:
+    space = space_of(card.backbone)
+    if space.checksum and card.backbone_sha256 != space.checksum:
+        raise refused(
+            path,
+            f"backbone_sha256 must be that of the {card.backbone} weights, "
+            f"{space.checksum[:12]}…, got {card.backbone_sha256[:12]!r}",
+        )
+    if tuple(each.channels for each in card.blocks) != space.channels:
+        raise refused(
+            path,
+            f"the blocks must have the channels of {card.backbone}, {space.channels}, "
+            f"got {tuple(each.channels for each in card.blocks)}",
+        )
+
+
+def _brought_up_to_date(told: Any) -> Any:
+    """A card of the former format with what has come since."""
+    if not isinstance(told, dict) or told.get("backbone") not in BACKBONES:
+        return told
+    blocks = [asdict(block) for block in space_of(told["backbone"]).blocks]
+    settings = told.get("settings")
+    settings = {**settings, "start": "stock"} if isinstance(settings, dict) else settings
+    return {**told, "blocks": blocks, "settings": settings}
+
+
+def _typed(
+    what: str,
+    values: Any,
+    types: Mapping[str, type | tuple[type, ...]],
+    later: Mapping[str, type | tuple[type, ...]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """A JSON object with exactly the entries that it must have, each of its type.
+
+    Those in ``later`` may be missing.
+    """
+    if not isinstance(values, dict):
+        raise TypeError(f"the {what} must be an object, got {type(values).__name__}")
+    wrong = sorted(set(types) ^ (set(values) - set(later)))
+    if wrong:
+        raise ValueError(f"{what}: {wrong[0]} is {'missing' if wrong[0] in types else 'unknown'}")
+    for name, value in values.items():
+        its_type = {**types, **later}[name]
+        if isinstance(value, bool) or not isinstance(value, its_type):
+            raise TypeError(f"{what}: {name} has the wrong type, got {value!r:.80}")
+    return values
+
+
+def _version() -> str:
+    from clpips import __version__
+
+    return __version__

@@ -1,0 +1,52 @@
+"""Progress and cancel, the same for everything that takes longer than a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clpips.errors import Cancelled
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How a caller follows a long piece of work and stops it.
+
+    ``progress`` is called with a fraction in [0, 1] and a few plain words; ``cancelled`` is
+    asked between steps. ``preview`` is offered, by makers that can show one, a way to make a small
+    picture of what they are making; it is made only where it is called.
+    """
+
+    progress: Callable[[float, str], None] = lambda fraction, words: None
+    cancelled: Callable[[], bool] = lambda: False
+    preview: Callable[[Callable[[], Image]], None] = lambda picture: None
+
+    def report(self, fraction: float, words: str) -> None:
+        """Tell how far it is.
+
+        Raises:
+            Cancelled: the caller asked to stop.
+        """
+        if self.cancelled():
+            raise Cancelled("the work was cancelled")
+        self.progress(fraction, words)
+
+
+def part(watch: Watch, start: float, share: float, *, prefix: str = "") -> Watch:
+    """A watch for one part of the work.
+
+    Args:
+        watch: follows the whole.
+        start: where the part begins, in [0, 1].
+        share: how much of the whole it is.
+        prefix: put before the part's own words.
+    """
+    return Watch(
+        progress=lambda fraction, words: watch.progress(start + share * fraction, prefix + words),
+        cancelled=watch.cancelled,
+        preview=watch.preview,
+    )

@@ -1,0 +1,200 @@
+"""Studies with other makers, through the worker: pools, options, images made again, waiting."""
+
+from __future__ import annotations
+
+import io
+import threading
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pictures import scene
+from PIL import Image
+from small_pipeline import save_small_pipeline
+from staged import empty_study, person
+
+from app.files.pools import add_pool, maker_here
+from app.jobs.lease import JobWatch
+from app.settings import Settings
+from app.store import Store
+from app.study.submission import Submission
+from app.study.types import Participant, Round, Study
+from app.views.researcher.new_study.form import Answers, make_study
+from app.views.researcher.new_study.maker_fields import MakerAnswers
+from app.views.researcher.rankings import regenerate as regenerate_view
+from app.worker import Worker
+from clpips.errors import GenerationError
+from clpips.generation.names import NO_PROMPT
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Worker:
+    return Worker(Settings.from_environment({"CLPIPS_DATA": str(tmp_path / "data")}))
+
+
+@pytest.fixture
+def store(worker: Worker) -> Store:
+    return worker.store
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_pipeline(tmp_path_factory.mktemp("models") / "small")
+
+
+def png(number: int) -> bytes:
+    buffer = io.BytesIO()
+    scene(number, 64).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def archive(count: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for number in range(count):
+            packed.writestr(f"images/{number}.png", png(number))
+    return buffer.getvalue()
+
+
+def one_round(
+    worker: Worker, study: Study, *, prompt: str = "a red house", who: Participant | None = None
+) -> tuple[Participant, Round]:
+    somebody = who or person(worker.store, study)
+    trial = worker.store.standing(somebody.id).trial
+    number = len(worker.store.standing(somebody.id).rounds)
+    asked = worker.store.request_round(somebody.id, trial.id, prompt, request_id=f"r{number}")
+    assert worker.do_next(["generate"])
+    return somebody, worker.store.round(asked.id)
+
+
+def rank(store: Store, somebody: Participant, board: Round) -> None:
+    shown = tuple(each.id for each in board.candidates)
+    ranks = tuple(range(1, len(shown) + 1))
+    store.submit(somebody.id, Submission(f"uuid-{board.id:04d}", board.id, shown, ranks, shown))
+
+
+def test_a_study_can_use_an_uploaded_pool_and_no_image_comes_twice(worker: Worker) -> None:
+    maker = MakerAnswers("pool", {}, pool=archive(9), writes_prompts=False)
+    study, _ = make_study(
+        worker.store,
+        Answers("Ranks", (), [("t.png", png(99))], {"image_size": 64, "min_rounds": 1}, maker),
+    )
+    assert study.settings.maker.startswith("pool:pools/")
+    assert not study.settings.writes_prompts
+    somebody, first = one_round(worker, study, prompt=NO_PROMPT)
+    rank(worker.store, somebody, first)
+    _, second = one_round(worker, study, prompt=NO_PROMPT, who=somebody)
+    shown = [each.image for board in (first, second) for each in board.candidates]
+    assert len(set(shown)) == 8
+    rank(worker.store, somebody, second)
+    _, third = one_round(worker, study, prompt=NO_PROMPT, who=somebody)
+    assert third.state == "failed"
+    assert "as many different images as are asked for, 4, got 1" in third.message
+
+
+def test_a_pool_that_is_none_is_refused_and_not_kept(store: Store) -> None:
+    with pytest.raises(GenerationError, match="the uploaded archive"):
+        add_pool(store, b"no zip")
+    assert not list((store.settings.data_dir / "pools").iterdir())
+
+
+def test_only_an_uploaded_pool_lies_in_the_data_folder(store: Store, tmp_path: Path) -> None:
+    inside = f"pool:{store.settings.data_dir}/pools/a.zip"
+    assert maker_here(store, "pool:pools/a.zip") == inside
+    assert maker_here(store, f"pool:{tmp_path}") == f"pool:{tmp_path}"
+    assert maker_here(store, "diffusers:a/b") == "diffusers:a/b"
+
+
+def test_a_diffusers_folder_draws_a_board_with_previews(
+    worker: Worker, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    keep = worker.store.keep_preview
+    monkeypatch.setattr(
+        worker.store, "keep_preview", lambda job, jpeg: (seen.append(jpeg), keep(job, jpeg))
+    )
+    options: dict[str, Any] = {"steps": 2}
+    study = empty_study(worker.store, maker=f"diffusers:{model}", maker_options=options)
+    _, board = one_round(worker, study)
+    assert board.state == "ranking"
+    assert {each.provenance.options["settings"]["steps"] for each in board.candidates} == {2}
+    with Image.open(io.BytesIO(seen[0])) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 64))
+    assert worker.store.preview(board.id) is None  # it is over: nothing is left of it
+    assert not list((worker.store.settings.data_dir / "previews").iterdir())
+
+
+def test_previews_are_rare_enough_for_the_disk(worker: Worker) -> None:
+    study = empty_study(worker.store)
+    somebody = person(worker.store, study)
+    trial = worker.store.standing(somebody.id).trial
+    asked = worker.store.request_round(somebody.id, trial.id, "a hat", request_id="one")
+    job = worker.store.claim("me", ["generate"])
+    watch = JobWatch(worker.store, job, "me", threading.Event())
+    watch.watch().preview(lambda: Image.new("RGB", (8, 8), "red"))
+    first = worker.store.preview(asked.id)
+    watch.watch().preview(lambda: pytest.fail("made although nobody would see it"))
+    assert first is not None and worker.store.preview(asked.id) == first
+    watch.ended()
+    assert worker.store.preview(asked.id) is None
+
+
+# --- made again ------------------------------------------------------------------------------
+
+
+def again(worker: Worker, study: Study, board: Round) -> list[dict[str, Any]]:
+    job = worker.store.enqueue("regenerate", {"round_id": board.id}, study_id=study.id)
+    assert worker.do_next(["regenerate"])
+    images: list[dict[str, Any]] = worker.store.job(job.id).result["images"]
+    return images
+
+
+@pytest.mark.parametrize("maker", ["scenes", "diffusers"])
+def test_images_come_out_the_same_byte_for_byte(worker: Worker, model: Path, maker: str) -> None:
+    name = f"diffusers:{model}" if maker == "diffusers" else maker
+    options = {"steps": 2} if maker == "diffusers" else {}
+    study = empty_study(worker.store, maker=name, maker_options=options)
+    _, board = one_round(worker, study)
+    found = again(worker, study, board)
+    assert [each["largest"] for each in found] == [0, 0, 0, 0]
+    assert regenerate_view.sentence(found) == (
+        "Made again, 4 images came out the same, byte for byte."
+    )
+
+
+def test_images_that_differ_or_cannot_be_made_again_are_told() -> None:
+    told = regenerate_view.sentence(
+        [
+            {"largest": 0, "pixels": 0.0},
+            {"largest": 3, "pixels": 0.125},
+            {"reason": "only scenes and diffusion models can make an image again, got pool"},
+        ]
+    )
+    assert told == (
+        "Made again, 1 of 2 images came out the same, byte for byte; the largest difference is "
+        "3 of 255, in 12.5% of an image’s pixels. 1 image could not be made again: only scenes "
+        "and diffusion models can make an image again, got pool."
+    )
+
+
+def test_a_pool_cannot_make_an_image_again(worker: Worker) -> None:
+    study = empty_study(worker.store, maker=add_pool(worker.store, archive(5)))
+    _, board = one_round(worker, study)
+    assert all(
+        "can make an image again, got pool" in each["reason"]
+        for each in again(worker, study, board)
+    )
+
+
+# --- waiting ---------------------------------------------------------------------------------
+
+
+def test_waiting_is_measured_apart_from_thinking(worker: Worker) -> None:
+    study = empty_study(worker.store)
+    assert worker.store.waits(study.id) == ()
+    somebody, board = one_round(worker, study)
+    (wait,) = worker.store.waits(study.id)
+    assert wait.queued >= 0 and wait.making > 0
+    rank(worker.store, somebody, board)
+    assert worker.store.waits(study.id) == (wait,)

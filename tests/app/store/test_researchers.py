@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clpips.errors import StudyError
+
+if TYPE_CHECKING:
+    from floor import Floor
+
+SOON = timedelta(minutes=5)
+
+
+def test_the_password_is_set_once(floor: Floor) -> None:
+    assert floor.store.password_hash() is None
+    floor.store.set_password_hash("first")
+    with pytest.raises(StudyError, match="only once"):
+        floor.store.set_password_hash("second")
+    assert floor.store.password_hash() == "first"
+
+
+def test_replacing_the_password_ends_every_session(floor: Floor) -> None:
+    floor.store.set_password_hash("first")
+    floor.store.add_session("token", datetime.now(UTC) + SOON)
+    floor.store.set_password_hash("second", replace=True)
+    assert floor.store.password_hash() == "second"
+    assert not floor.store.session_valid("token")
+
+
+def test_a_session_is_valid_until_it_ends_or_is_ended(floor: Floor) -> None:
+    floor.store.add_session("token", datetime.now(UTC) + SOON)
+    floor.store.add_session("old", datetime.now(UTC) - SOON)
+    assert floor.store.session_valid("token")
+    assert not floor.store.session_valid("old") and not floor.store.session_valid("guess")
+    floor.store.delete_session("token")
+    assert not floor.store.session_valid("token")
+
+
+def test_failed_logins_are_counted_by_address(floor: Floor) -> None:
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        floor.store.add_login_failure(address)
+    assert floor.store.login_failures("10.0.0.1", 60) == 2
+    assert floor.store.login_failures("10.0.0.1", -1) == 0
+
+
+def test_a_setting_comes_back(floor: Floor) -> None:
+    assert floor.store.get_setting("demo") is None
+    floor.store.set_setting("demo", "1")
+    floor.store.set_setting("demo", "2")
+    assert floor.store.get_setting("demo") == "2"

@@ -1,0 +1,121 @@
+"""``python -m app``: two processes that start, live and stop together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from running import RunningApp, free_port
+
+from app.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run it from another folder until it ends by itself."""
+    wanted = {**os.environ, "CLPIPS_DATA": str(data), **environment}
+    command = [sys.executable, "-m", "app"]
+    elsewhere = {**wanted, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, cwd=data.parent, env=elsewhere, capture_output=True, text=True, timeout=60
+    )
+
+
+def workers(store: Store, count: int, *, other_than: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Wait until so many workers are alive; their names."""
+    until = time.monotonic() + 40
+    while time.monotonic() < until:
+        alive = tuple(name for name in store.workers_alive(8) if name not in other_than)
+        if len(alive) == count:
+            return alive
+        time.sleep(0.2)
+    raise AssertionError(f"{store.workers_alive()} are alive, {count} were expected")
+
+
+def pids(process: int) -> list[int]:
+    """The children of a process."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+    return [int(child) for child in listed.split()]
+
+
+def is_worker(process: int) -> bool:
+    return b"app.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def test_a_port_that_is_taken_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run(tmp_path / "data", PORT=port)
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "word"),
+    [
+        ({"PORT": "many"}, "PORT"),
+        ({"CLPIPS_ADDRESS": "0.0.0.0"}, "CLPIPS_RESEARCHER_PASSWORD"),
+        ({"CLPIPS_RESEARCHER_PASSWORD": "short"}, "password"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_status_2(
+    tmp_path: Path, environment: dict[str, str], word: str
+) -> None:
+    done = run(tmp_path / "data", **{"PORT": str(free_port()), **environment})
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run(tmp_path / "data", PORT=str(free_port()), CLPIPS_DATA=str(tmp_path / "file" / "in"))
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "in") in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into Linux's /proc")
+def test_a_killed_worker_comes_back_and_both_stop_together(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with RunningApp(data) as app:
+        assert app.process is not None
+        store = Store(data)
+        first = workers(store, 1)
+        both = pids(app.process.pid)
+        assert len(both) == 2
+        os.kill(next(child for child in both if is_worker(child)), signal.SIGKILL)
+        workers(store, 1, other_than=first)
+        both = pids(app.process.pid)
+        app.process.send_signal(signal.SIGTERM)
+        assert app.process.wait(30) == 0
+    log = app.log.read_text(encoding="utf-8")
+    assert log.count(f"Open {app.url}\n") == 1
+    assert "The worker stopped" in log
+    assert not any(Path(f"/proc/{child}").exists() for child in both)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end orphans")
+def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    with RunningApp(data) as app:
+        assert app.process is not None
+        both = pids(app.process.pid)
+        app.process.kill()
+        until = time.monotonic() + 20
+        while any(Path(f"/proc/{child}").exists() for child in both):
+            assert time.monotonic() < until, "a process outlived its supervisor"
+            time.sleep(0.1)

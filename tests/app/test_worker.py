@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from staged import add_vectors, empty_study, person, ranked_study
+
+from app import worker as worker_module
+from app.jobs import lease
+from app.store import Store
+from app.study.types import Job, JobKind, Round
+from app.worker import Worker, is_gone
+from clpips.errors import StudyError
+from clpips.progress import Watch
+
+Work = Callable[[Store, Job, Watch], dict[str, Any]]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "data")
+
+
+@contextmanager
+def working(store: Store) -> Iterator[Worker]:
+    """A worker at work in threads of this process."""
+    worker = Worker(store.settings)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def wait_for(reached: Callable[[], bool], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def ended(store: Store, job: Job) -> bool:
+    return store.job(job.id).state not in ("queued", "running")
+
+
+def does(monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
+    """Let every job do this instead."""
+    monkeypatch.setattr(worker_module, "work_of", lambda kind: work)
+
+
+def until_cancelled(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+    while True:
+        watch.report(0.5, "half-way")
+        time.sleep(0.02)
+
+
+def asked_round(store: Store, **settings: int) -> Round:
+    study = empty_study(store, targets=1, **settings)
+    somebody = person(store, study)
+    trial = store.standing(somebody.id).trial
+    assert trial is not None
+    return store.request_round(somebody.id, trial.id, "a red ball", request_id="click")
+
+
+def test_a_job_that_breaks_fails_with_one_sentence_and_the_worker_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        if job.payload["bad"]:
+            raise ZeroDivisionError("a secret detail")
+        return {"ok": True}
+
+    does(monkeypatch, work)
+    bad, good = store.enqueue("fit", {"bad": True}), store.enqueue("fit", {"bad": False})
+    with working(store):
+        wait_for(lambda: ended(store, good))
+    failed = store.job(bad.id)
+    assert failed.state == "failed"
+    assert failed.message == (
+        "The metric could not be fitted because of an unexpected fault (ZeroDivisionError)."
+    )
+    assert store.job(good.id).result == {"ok": True}
+    assert "a secret detail" in caplog.text and "Traceback" in caplog.text
+
+
+def test_an_error_raised_on_purpose_is_told_in_its_own_words(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        raise StudyError("a hat must have a brim, got none")
+
+    does(monkeypatch, work)
+    asked = asked_round(store)
+    worker = Worker(store.settings)
+    assert worker.do_next(["generate"])
+    assert not worker.do_next(["generate"])
+    made = store.round(asked.id)
+    assert (made.state, made.message) == ("failed", "a hat must have a brim, got none")
+
+
+def test_a_cancelled_job_stops_soon_and_says_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does(monkeypatch, until_cancelled)
+    job = store.enqueue("fit", {})
+    with working(store):
+        wait_for(lambda: store.job(job.id).message == "half-way")
+        store.cancel_job(job.id)
+        wait_for(lambda: ended(store, job), seconds=10)
+    assert store.job(job.id).state == "cancelled"
+
+
+def test_a_worker_that_is_told_to_stop_puts_its_job_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does(monkeypatch, until_cancelled)
+    job = store.enqueue("fit", {})
+    started = time.monotonic()
+    with working(store):
+        wait_for(lambda: store.job(job.id).state == "running")
+        assert len(store.workers_alive()) == 1
+        started = time.monotonic()
+    assert time.monotonic() - started < 3
+    assert (store.job(job.id).state, store.job(job.id).attempts) == ("queued", 0)
+    assert store.workers_alive() == ()
+
+
+def test_a_long_silent_step_does_not_lose_the_job(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(lease, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(worker_module, "LEASES_SECONDS", 0.05)
+
+    def silent(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        time.sleep(1.2)
+        return {}
+
+    does(monkeypatch, silent)
+    job = store.enqueue("fit", {})
+    with working(store):
+        wait_for(lambda: store.job(job.id).state == "running")
+        while not ended(store, job):
+            assert store.claim("thief", ["fit"]) is None
+            time.sleep(0.1)
+    assert (store.job(job.id).state, store.job(job.id).attempts) == ("done", 1)
+
+
+def test_drawing_does_not_wait_behind_a_fit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = worker_module.work_of
+    monkeypatch.setattr(
+        worker_module, "work_of", lambda kind: until_cancelled if kind == "fit" else really(kind)
+    )
+    fit = store.enqueue("fit", {})
+    with working(store):
+        wait_for(lambda: store.job(fit.id).state == "running")
+        asked = asked_round(store)
+        wait_for(lambda: store.round(asked.id).state == "ranking")
+        assert store.job(fit.id).state == "running"
+
+
+def test_a_fit_does_not_wait_behind_a_comparison(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        return until_cancelled(store, job, watch) if job.kind == "compare" else {}
+
+    does(monkeypatch, work)
+    comparison = store.enqueue("compare", {})
+    with working(store):
+        wait_for(lambda: store.job(comparison.id).state == "running")
+        fit = store.enqueue("fit", {})
+        wait_for(lambda: ended(store, fit))
+        assert store.job(comparison.id).state == "running"
+        store.cancel_job(comparison.id)
+        wait_for(lambda: ended(store, comparison), seconds=10)
+
+
+def test_a_worker_fits_compares_and_compares_again_what_came_meanwhile(store: Store) -> None:
+    study = ranked_study(store, people=2, targets=2)
+    add_vectors(store, study)
+    for scope in ("each", "pooled"):
+        payload = {"study_id": study.id, "scope": scope, "participant_id": None}
+        store.enqueue("fit", payload, study_id=study.id)
+
+    def compared() -> set[int]:
+        jobs = store.jobs(study.id, kinds=["compare"])
+        return {each for job in jobs if job.state == "done" for each in job.result["fits"]}
+
+    def parts() -> dict[int, Any]:
+        return store.comparisons(each.id for each in store.fits(study.id))
+
+    with working(store):
+        wait_for(lambda: len(compared()) == 3, seconds=120)
+    assert compared() == {each.id for each in store.fits(study.id)} == set(parts())
+    assert {job.state for job in store.jobs(study.id)} == {"done"}
+
+
+def test_two_workers_do_every_job_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        done.append(job.id)
+        return {}
+
+    does(monkeypatch, work)
+    made = [store.enqueue("export", {}) for _ in range(20)]
+    with working(store), working(store):
+        wait_for(lambda: all(ended(store, job) for job in made))
+    assert sorted(done) == [job.id for job in made]
+
+
+def test_a_store_that_stumbles_does_not_end_the_worker(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker_module, "TROUBLE_SECONDS", 0.05)
+    does(monkeypatch, lambda store, job, watch: {})
+    job = store.enqueue("export", {})
+    with working(store) as worker:
+        claim, stumbles = worker.store.claim, iter([True, True])
+
+        def claim_later(*given: Any, **options: Any) -> Job | None:
+            if next(stumbles, False):
+                raise OSError("disk full")
+            return claim(*given, **options)
+
+        monkeypatch.setattr(worker.store, "claim", claim_later)
+        job = store.enqueue("export", {})
+        wait_for(lambda: ended(store, job))
+    assert "stumbled" in caplog.text
+
+
+@contextmanager
+def process(store: Store) -> Iterator[subprocess.Popen[bytes]]:
+    environ = {**os.environ, "CLPIPS_DATA": str(store.settings.data_dir)}
+    started = subprocess.Popen([sys.executable, "-m", "app.worker"], env=environ)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait(10)
+
+
+def test_a_worker_process_draws_and_ends_with_zero_when_told(store: Store) -> None:
+    asked = asked_round(store)
+    with process(store) as running:
+        wait_for(lambda: store.round(asked.id).state == "ranking")
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(10) == 0
+    assert len(store.round(asked.id).candidates) == 4
+    assert store.workers_alive() == ()
+    assert not [job for job in store.jobs() if job.state == "running"]
+    log = (store.settings.logs / "worker.log").read_text()
+    assert "(generate) is done" in log and "ends" in log
+
+
+def test_a_killed_workers_job_is_picked_up_by_the_next_one(store: Store) -> None:
+    asked = asked_round(store, candidates=9, side=1024)
+    (job,) = store.jobs()
+    with process(store) as doomed:
+        wait_for(lambda: store.job(job.id).progress > 0.1)
+        (name,) = store.workers_alive()
+        doomed.send_signal(signal.SIGKILL)
+        doomed.wait(10)
+    assert store.job(job.id).state == "running"  # nobody has noticed yet
+    assert store.round(asked.id).candidates == ()
+    store.heartbeat(job.id, name, progress=0.0, lease_seconds=0.0)  # fifteen seconds later
+    with process(store) as heir:
+        wait_for(lambda: store.job(job.id).progress > 0.1)
+        assert store.job(job.id).attempts == 2
+        for each in (signal.SIGINT, signal.SIGTERM):  # as Ctrl+C under a supervisor does
+            heir.send_signal(each)
+        assert heir.wait(15) == 0
+    assert (store.job(job.id).state, store.job(job.id).attempts) == ("queued", 1)
+
+
+def test_a_worker_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.write_text("not a folder")
+    done = subprocess.run(
+        [sys.executable, "-m", "app.worker"],
+        env={**os.environ, "CLPIPS_DATA": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"CLPIPS_DATA must be a folder, got the file '{place}'"
+
+
+def test_only_a_process_of_this_machine_that_has_ended_is_gone() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = socket.gethostname()
+    assert is_gone(f"{host}-{ended.pid}-abcdef")
+    assert not is_gone(f"{host}-{os.getpid()}-abcdef")
+    assert not is_gone(f"elsewhere-{ended.pid}-abcdef")
+    assert not is_gone("one") and not is_gone(f"{host}-x-abcdef")
+
+
+def test_a_restarted_worker_goes_on_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    does(monkeypatch, lambda store, job, watch: {"ok": True})
+    ended_process = subprocess.Popen([sys.executable, "-c", ""])
+    ended_process.wait()
+    job = store.enqueue("fit", {})
+    dead = f"{socket.gethostname()}-{ended_process.pid}-abcdef"
+    assert store.claim(dead, ["fit"], lease_seconds=3_600)
+    with working(store):
+        wait_for(lambda: ended(store, job), seconds=10)
+    assert store.job(job.id).result == {"ok": True}
+
+
+def test_every_kind_of_job_has_a_loop_and_words_for_when_it_breaks() -> None:
+    kinds = sorted(kind for loop in worker_module.LOOPS for kind in loop)
+    assert kinds == sorted(get_args(JobKind))
+    for kind in kinds:
+        assert "because of an unexpected fault" in worker_module.broken(kind, OSError())
+
+
+@pytest.mark.parametrize(("maker", "is_prepared"), [("scenes", False), ("tiny", True)])
+def test_an_idle_worker_prepares_for_the_models_of_open_studies(
+    store: Store, monkeypatch: pytest.MonkeyPatch, maker: str, is_prepared: bool
+) -> None:
+    imported: list[str] = []
+    monkeypatch.setattr(worker_module.importlib, "import_module", imported.append)
+    worker = Worker(store.settings)
+    closed = empty_study(store, maker="diffusers:somebody/some-model")
+    store.set_study_open(closed.id, False)
+    worker._prepare()
+    assert imported == []
+    empty_study(store, maker=maker)
+    worker._prepare()  # it looks again only after a while
+    assert imported == []
+    worker._look_again = 0.0
+    worker._prepare()
+    worker._look_again = 0.0
+    worker._prepare()
+    if worker._preparing is not None:
+        worker._preparing.join(10)
+    assert imported == (["clpips.generation.diffusion.pipeline"] if is_prepared else [])
+
+
+def test_the_loop_goes_on_while_the_worker_prepares(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = threading.Event()
+    monkeypatch.setattr(worker_module, "_ready_for_diffusion", lambda: ready.wait(10))
+    empty_study(store, maker="tiny")
+    worker = Worker(store.settings)
+    worker._prepare()
+    assert worker._preparing is not None and worker._preparing.is_alive()
+    ready.set()

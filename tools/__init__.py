@@ -1,0 +1,1 @@
+"""Scripts that make what data/ ships; no part of the installed packages."""
