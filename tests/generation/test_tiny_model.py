@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from diffusers import DiffusionPipeline
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
@@ -34,6 +35,13 @@ def test_the_model_is_small_and_in_the_standard_layout() -> None:
     assert index["_class_name"] == "StableDiffusionPipeline"
     parts = {"tokenizer", "text_encoder", "vae", "unet", "scheduler"}
     assert parts <= set(index) and all((FOLDER / part).is_dir() for part in parts)
+
+
+def test_diffusers_alone_loads_the_folder_and_generates_an_image() -> None:
+    pipeline = DiffusionPipeline.from_pretrained(FOLDER)
+    image = pipeline("a red ball on the beach", num_inference_steps=2).images[0]
+    assert image.size == (64, 64)
+    assert len({*image.convert("L").tobytes()}) > 20  # neither blank nor black
 
 
 def test_its_card_says_how_it_was_made() -> None:

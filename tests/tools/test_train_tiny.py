@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import DiffusionPipeline
 from torch import nn
 
 from clpips.errors import Cancelled, InputError
@@ -275,6 +276,8 @@ def test_the_whole_way_ends_in_a_folder_that_diffusers_runs(
     assemble(parts, syllabus, tmp_path / "models", trained_in=tmp_path / "work")
     size = sum(each.stat().st_size for each in (tmp_path / "models").rglob("*") if each.is_file())
     assert size < 20_000_000
+    pipeline = DiffusionPipeline.from_pretrained(tmp_path / "models" / "tiny")
+    assert pipeline.text_encoder.dtype == pipeline.unet.dtype == pipeline.vae.dtype
     maker = Diffusers(str(tmp_path / "models" / "tiny"))
     (made,) = maker.generate(Request("a red ball", 1, 1, 64, 64, {"steps": 2}))
     assert made.image.size == (64, 64)

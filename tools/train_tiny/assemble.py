@@ -21,7 +21,11 @@ HALF = torch.float16
 
 
 def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path) -> None:
-    """Write ``folder/tiny``, the pipeline, and ``folder/tiny-clip``, its CLIP; 16-bit weights.
+    """Write ``folder/tiny``, the pipeline, and ``folder/tiny-clip``, its CLIP.
+
+    Weights are stored in 16 bits, but for the pipeline's text encoder: transformers loads a model
+    in the precision it was saved in, diffusers in 32 bits unless told otherwise, and the two must
+    agree when somebody calls ``DiffusionPipeline.from_pretrained`` and nothing more.
 
     Args:
         parts: of the trained model.
@@ -32,7 +36,7 @@ def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path
     parts.autoencoder.register_to_config(scaling_factor=parts.scale)
     pipeline = StableDiffusionPipeline(
         vae=parts.autoencoder.to(HALF, memory_format=torch.contiguous_format),
-        text_encoder=parts.text_encoder.to(HALF),
+        text_encoder=parts.text_encoder.float(),
         tokenizer=parts.tokenizer,
         unet=parts.denoiser.to(HALF, memory_format=torch.contiguous_format),
         scheduler=architecture.scheduler(),
