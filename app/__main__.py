@@ -22,8 +22,9 @@ from types import FrameType
 
 from app.settings import Settings
 from clpips.errors import StudyError
+from clpips.io.resources import package_folder
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = package_folder("app").parent
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 PORT_SECONDS = 3.0  # a server that was just stopped may hold its port for a moment

@@ -10,7 +10,6 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +21,7 @@ from app.http.loopback_only import LoopbackHosts
 from app.http.passwords import check_password_is_set
 from app.http.security_headers import SecurityHeaders
 from app.store import open_store
+from clpips.io.resources import package_folder
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def on_script_error(error: Exception) -> bool:
 
 
 app = st.App(
-    Path(__file__).with_name("main.py"),
+    package_folder("app") / "main.py",
     routes=ROUTES,
     lifespan=lifespan,
     middleware=[Middleware(SecurityHeaders), Middleware(LoopbackHosts)],

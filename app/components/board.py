@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import streamlit as st
 
+from clpips.io.resources import package_folder
+
 BoardEventKind = Literal["ready", "saved", "refused", "failed", "cancelled"]
 
-_HERE = Path(__file__).parent
+_HERE = package_folder("app.components")
 _BOARD_SCRIPTS = (
     "outbox.js",
     "slots.js",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from clpips.generation.diffusion.maker import Diffusers
 from clpips.generation.diffusion.settings import DiffusionSettings
+from clpips.io.resources import tiny_model_folder
 
-FOLDER = Path(__file__).resolve().parents[3] / "data" / "models" / "tiny"
+FOLDER = tiny_model_folder()
 SETTINGS = DiffusionSettings(steps=20, guidance=5.0, native_size=True)
 _WORD = re.compile(r"[^\W_]+")
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from clpips.errors import GenerationError
 from clpips.generation.scenes.maker import VERSION, draw, png
+from clpips.io.resources import targets_folder
 
-DATA = Path(__file__).resolve().parents[3] / "data" / "targets"
 SIDE = 512
 
 
@@ -51,7 +51,7 @@ def sample_targets(data_dir: Path | str | None = None) -> tuple[SampleTarget, ..
     Raises:
         GenerationError: the list is missing or is not one.
     """
-    folder = Path(data_dir) if data_dir is not None else DATA
+    folder = Path(data_dir) if data_dir is not None else targets_folder()
     listing = folder / "targets.json"
     try:
         rows = json.loads(listing.read_text(encoding="utf-8"))["targets"]
@@ -77,7 +77,7 @@ def _from_row(folder: Path, row: Mapping[str, Any]) -> SampleTarget:
 
 def rebuild(data_dir: Path | str | None = None) -> tuple[SampleTarget, ...]:
     """Draw every listed target again, write the files, and bring the list up to date."""
-    folder = Path(data_dir) if data_dir is not None else DATA
+    folder = Path(data_dir) if data_dir is not None else targets_folder()
     listing = folder / "targets.json"
     document = json.loads(listing.read_text(encoding="utf-8"))
     for row in document["targets"]:

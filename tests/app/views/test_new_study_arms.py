@@ -24,7 +24,9 @@ from clpips.errors import GenerationError, StudyError
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(maker_fields, "TINY", tmp_path)  # the form offers it where it is there
+    monkeypatch.setattr(
+        maker_fields, "tiny_model_folder", lambda: tmp_path
+    )  # the form offers it where it is there
     return signed_in_store(tmp_path, monkeypatch)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit as st
 
 from clpips.generation.diffusion.settings import MAX_STEPS, SCHEDULERS
+from clpips.io.resources import tiny_model_folder
 
 KINDS: dict[str, str] = {
     "scenes": "Built-in renderer (no model)",
@@ -33,7 +33,6 @@ ABOUT: dict[str, str] = {
     SEVERAL: "Chance decides which of them makes which images, each equally often; participants "
     "never see which one made theirs.",
 }
-TINY = Path(__file__).resolve().parents[4] / "data" / "models" / "tiny"
 AS_IT_COMES = "as the model comes"
 DIFFUSERS_STEPS, TINY_STEPS, TINY_GUIDANCE = 30, 20, 5.0
 
@@ -65,7 +64,7 @@ def choose_kind() -> str:
 
 def kinds_here() -> list[str]:
     """The kinds of maker that this installation has."""
-    return [kind for kind in KINDS if kind != "tiny" or TINY.is_dir()]
+    return [kind for kind in KINDS if kind != "tiny" or tiny_model_folder().is_dir()]
 
 
 def draw(kind: str, *, key: str = "") -> MakerAnswers:
