@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from clpips.errors import Cancelled
@@ -35,18 +35,16 @@ class Watch:
             raise Cancelled("the work was cancelled")
         self.progress(fraction, words)
 
+    def part(self, start: float, share: float, prefix: str = "") -> Watch:
+        """A watch for one part of the work, whose own progress runs from 0 to 1.
 
-def part(watch: Watch, start: float, share: float, *, prefix: str = "") -> Watch:
-    """A watch for one part of the work.
+        Args:
+            start: where the part begins in the whole, in [0, 1].
+            share: how much of the whole it is.
+            prefix: put before the part's own words.
+        """
 
-    Args:
-        watch: follows the whole.
-        start: where the part begins, in [0, 1].
-        share: how much of the whole it is.
-        prefix: put before the part's own words.
-    """
-    return Watch(
-        progress=lambda fraction, words: watch.progress(start + share * fraction, prefix + words),
-        cancelled=watch.cancelled,
-        preview=watch.preview,
-    )
+        def progress(fraction: float, words: str) -> None:
+            self.progress(min(1.0, start + share * fraction), prefix + words)
+
+        return replace(self, progress=progress)

@@ -42,7 +42,7 @@ from app.store import Store
 from app.study.types import Study
 from clpips.errors import StudyError
 from clpips.io.atomic_files import write_whole
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 
 BLOCK = 1 << 20
 MAX_PIXELS = 50_000_000
@@ -91,10 +91,10 @@ def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | No
     """
     with _unpacked(store, Path(path), watch) as (manifest, folder):
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
-        known = _take_in(rehearsal, manifest, folder, part(watch, 0.4, 0.3), title=title)
+        known = _take_in(rehearsal, manifest, folder, watch.part(0.4, 0.3), title=title)
         _check_pools(known, manifest)
         # From here on there is no stopping half-way.
-        to_the_end = Watch(progress=part(watch, 0.7, 0.3).progress)
+        to_the_end = Watch(progress=watch.part(0.7, 0.3).progress)
         return _take_in(store, manifest, folder, to_the_end, title=title)
 
 

@@ -19,7 +19,7 @@ from app.jobs.vectors import checksum, compute, compute_missing
 from app.store import Store
 from app.study.records import Fit
 from app.study.types import Job, Study
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 
 WIDE_SHARE = 0.4  # of the progress bar, where difference vectors are missing at all
 
@@ -48,8 +48,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     done = store.comparisons(wanted)
     fits = [fit for fit in store.fits(study.id) if fit.id in wanted and fit.id not in done]
     compute_missing(store, study, watch)
-    no_wide, start = _wide_vectors(store, study, fits, part(watch, 0.0, WIDE_SHARE))
-    _each(store, study, fits, no_wide, part(watch, start, 0.95 - start))
+    no_wide, start = _wide_vectors(store, study, fits, watch.part(0.0, WIDE_SHARE))
+    _each(store, study, fits, no_wide, watch.part(start, 0.95 - start))
     watch.report(0.95, "Comparing people…")
     return {"fits": sorted(wanted), "study": plain(_over_study(store, study, newest))}
 
@@ -130,5 +130,5 @@ def _each(
         until = everybody_until(fit)
         if company is None or company.until != until:
             company = Company(store, study.id, until)
-        following = part(watch, number / len(fits), 1 / len(fits), prefix=f"{name}: ")
+        following = watch.part(number / len(fits), 1 / len(fits), prefix=f"{name}: ")
         store.add_comparison(fit.id, plain(compare_fit(store, fit, company, no_wide, following)))

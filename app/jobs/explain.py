@@ -28,7 +28,7 @@ from clpips.metric.attribution import (
 )
 from clpips.metric.distance_maps import distance_maps
 from clpips.metric.observations import Observation
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 
 EXAMPLES = 3  # of each sort, with heat-maps
 LISTED = 60  # of each sort, as lines of a table
@@ -55,8 +55,8 @@ def run(store: Store, job: Job, watch: Watch) -> Values:
     if fit.study_id != study.id:
         raise StudyError(f"a fit must be of the same study, got number {fit.id}")
     watch.report(0.0, "Reading the rankings…")
-    case = open_case(store, study, fit, part(watch, 0.0, 0.5))
-    following, before = part(watch, 0.5, 0.5), set(case.painted)
+    case = open_case(store, study, fit, watch.part(0.0, 0.5))
+    following, before = watch.part(0.5, 0.5), set(case.painted)
     round_id = job.payload.get("round_id")
     found = summary(case, following) if round_id is None else board(case, round_id, following)
     painted = {key: sha for key, sha in case.painted.items() if key not in before}
@@ -86,7 +86,7 @@ def summary(case: Case, watch: Watch) -> Values:
         ],
         "comparisons": _counts(flips),
         "examples": [
-            _example(case, flip, part(watch, number / len(picked), 1 / len(picked)))
+            _example(case, flip, watch.part(number / len(picked), 1 / len(picked)))
             for number, flip in enumerate(picked)
         ],
         "turned": [_line(case, flip) for flip in (*flips.gained[:LISTED], *flips.lost[:LISTED])],
@@ -108,7 +108,7 @@ def board(case: Case, round_id: int, watch: Watch) -> Values:
         "board": {
             **_where(case, numbers[0]),
             "pictures": [
-                _picture(case, observation, int(place), part(watch, n / len(order), 1 / len(order)))
+                _picture(case, observation, int(place), watch.part(n / len(order), 1 / len(order)))
                 for n, place in enumerate(order)
             ],
         }
@@ -176,8 +176,8 @@ def _example(case: Case, flip: Flip, watch: Watch) -> Values:
     observation = case.observations[flip.observation]
     return {
         **_line(case, flip),
-        "nearer": _picture(case, observation, flip.nearer, part(watch, 0.0, 0.5)),
-        "farther": _picture(case, observation, flip.farther, part(watch, 0.5, 0.5)),
+        "nearer": _picture(case, observation, flip.nearer, watch.part(0.0, 0.5)),
+        "farther": _picture(case, observation, flip.farther, watch.part(0.5, 0.5)),
     }
 
 

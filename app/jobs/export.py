@@ -20,7 +20,7 @@ from app.study.types import Job, Study
 from clpips.errors import StudyError
 from clpips.export.writer import export_rankings
 from clpips.io.atomic_files import write_whole
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Ranking
 
 BINARY = "application/octet-stream"
@@ -178,7 +178,7 @@ def _zip_layout(
     """Rankings in another tool's layout with their images, as one zip file."""
     with tempfile.TemporaryDirectory(dir=partial.parent, prefix=".layout-") as name:
         folder = Path(name) / layout
-        filling = part(watch, 0, 1 - ZIPPING)
+        filling = watch.part(0, 1 - ZIPPING)
         export_rankings(rankings, layout, folder, prompts=prompts, watch=filling)
         files = sorted(one for one in folder.rglob("*") if one.is_file())
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -24,7 +24,7 @@ from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.observations import Observation, by_participant
 from clpips.metric.pooled import Everyone
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 
 VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
 SETTINGS = ("granularity", "margin", "shrinkage", "start", "seed")
@@ -83,7 +83,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     study = store.study(job.payload["study_id"])
     used = standing_rankings(store, study.id)
     groups = _groups(store, study, job.payload, used)
-    start = VECTORS_SHARE if compute_missing(store, study, part(watch, 0, VECTORS_SHARE)) else 0.0
+    start = VECTORS_SHARE if compute_missing(store, study, watch.part(0, VECTORS_SHARE)) else 0.0
     share = (1 - start) / max(len(groups), 1)
     kept = {fit.participant_id: fit.id for fit in store.fits(study.id) if fit.job_id == job.id}
     others = _others(store, study, used)
@@ -96,7 +96,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
             continue
         whose = None if group.participant is None else group.participant.id
         if whose not in kept:
-            following = part(watch, start + share * number, share, prefix=f"{group.name}: ")
+            following = watch.part(start + share * number, share, prefix=f"{group.name}: ")
             kept[whose] = fit_group(store, study, group, others, job, following).id
         fits.append(kept[whose])
     if fits:

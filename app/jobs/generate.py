@@ -18,7 +18,7 @@ from app.study.types import Job, Round
 from clpips.errors import Cancelled
 from clpips.generation import Request
 from clpips.generation.names import kind_of
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Provenance
 
 DEFAULT_STRENGTH = 0.6
@@ -74,10 +74,10 @@ def _board(
         watch = _hushed(watch)
     count = job.payload["count"] if choice is None else choice.study.settings.made_per_round
     share = 1.0 if choice is None else DRAWING_SHARE
-    made = _made(store, job.payload, asked, count, part(watch, 0.0, share))
+    made = _made(store, job.payload, asked, count, watch.part(0.0, share))
     if choice is None:
         return made, {}
-    shown, record = choose(store, choice, made, part(watch, share, 1 - share))
+    shown, record = choose(store, choice, made, watch.part(share, 1 - share))
     return shown, {"choice": record}
 
 
@@ -99,9 +99,9 @@ def _duel(
     if job.study_id is None or job.participant_id is None:
         raise ValueError("a duel is for a participant of a study")
     study = store.study(job.study_id)
-    made = _made(store, job.payload, asked, made_for(study), part(watch, 0.0, DRAWING_SHARE))
+    made = _made(store, job.payload, asked, made_for(study), watch.part(0.0, DRAWING_SHARE))
     target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
-    rest = part(watch, DRAWING_SHARE, 1 - DRAWING_SHARE)
+    rest = watch.part(DRAWING_SHARE, 1 - DRAWING_SHARE)
     shown = pair(store, study, job.participant_id, target, made, rest)
     return shown, {"duel": {"made": [image for image, _ in made]}}
 
@@ -127,7 +127,7 @@ def _made(
             _start(store, payload.get("start")),
             payload.get("strength") or DEFAULT_STRENGTH,
         )
-        following = part(watch, len(made) / count, its_count / count)
+        following = watch.part(len(made) / count, its_count / count)
         images = make_images(store, request, maker=arm["maker"], watch=following)
         made += images if name is None else [(sha, _of_arm(each, name)) for sha, each in images]
     return made

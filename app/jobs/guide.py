@@ -7,7 +7,7 @@ from typing import Any
 from app.jobs.rankings.interim_metric import Current, current_metric, distances, stock_weights
 from app.store import Store
 from app.study.types import Job, Study
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
@@ -31,8 +31,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     watch.report(0.0, "Measuring the images…")
     images = [each.image for one in trial.rounds for each in one.candidates]
     images = list(dict.fromkeys(images))
-    found = distances(store, study, trial.target.image, images, part(watch, 0.0, 0.7))
-    current = _metric(store, study, person.id, person.guidance, part(watch, 0.7, 0.3))
+    found = distances(store, study, trial.target.image, images, watch.part(0.0, 0.7))
+    current = _metric(store, study, person.id, person.guidance, watch.part(0.7, 0.3))
     away = dict(zip(images, (found @ current.weights).tolist(), strict=True))
     kept = store.add_guide(asked.id, current.metric, current.n_rankings, away)
     return {

@@ -27,7 +27,7 @@ from clpips.features.names import Backbone
 from clpips.features.weights import stock_weights
 from clpips.generation import Request
 from clpips.generation.scenes import sample_targets
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Provenance
 
 PEOPLE = 5
@@ -108,12 +108,12 @@ def fill(store: Store, study: Study, watch: Watch) -> tuple[Participant, ...]:
     """
     if not study.simulated:
         raise StudyError(f"simulated participants need a simulated study, got {study.title!r}")
-    boards = _draw(store, study, part(watch, 0.0, 0.45))
-    calibrate(store, study, part(watch, 0.45, 0.05))
-    distances = _differences(store, study, boards, part(watch, 0.5, 0.25))
+    boards = _draw(store, study, watch.part(0.0, 0.45))
+    calibrate(store, study, watch.part(0.45, 0.05))
+    distances = _differences(store, study, boards, watch.part(0.5, 0.25))
     people = _people(store, study)
     for which, person in enumerate(people):
-        following = part(watch, 0.75 + 0.25 * which / len(people), 0.25 / len(people))
+        following = watch.part(0.75 + 0.25 * which / len(people), 0.25 / len(people))
         _take_part(store, person, which, boards, distances, following)
     return tuple(store.participant(person.id) for person in people)
 
@@ -136,7 +136,7 @@ def _draw(store: Store, study: Study, watch: Watch) -> Boards:
                 settings.image_size,
             )
             words = f"Target {target.position + 1} of {len(targets)}, round {number}: "
-            following = part(watch, len(boards) / total, 1 / total, prefix=words)
+            following = watch.part(len(boards) / total, 1 / total, prefix=words)
             boards[target.id, number] = make_images(
                 store, request, maker=settings.maker, watch=following
             )

@@ -16,7 +16,7 @@ from clpips.features.base import Encoder
 from clpips.features.names import Backbone
 from clpips.features.registry import open_space, space_of
 from clpips.metric.observations import Observation, observe
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Ranking
 
 BATCH = 8
@@ -67,7 +67,7 @@ def compute(store: Store, pairs: list[tuple[str, str]], backbone: Backbone, watc
             store.image_path(target),
             [store.image_path(image) for image in images],
             batch_size=BATCH,
-            watch=part(watch, done / len(pairs), len(images) / len(pairs)),
+            watch=watch.part(done / len(pairs), len(images) / len(pairs)),
         )
         store.add_difference_vectors(
             (target, image, backbone, frozen.checksum, vector, resized)

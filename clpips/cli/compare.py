@@ -12,7 +12,7 @@ import numpy as np
 
 from clpips.cli.output import one_number, print_json, progress
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.evaluation.baselines import part_of, side_by_side
+from clpips.evaluation.baselines import side_by_side
 from clpips.evaluation.held_out import check_targets, held_out_of
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, PROVING_TARGETS
 from clpips.features.cache import default_cache
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> None:
     spaces = list(dict.fromkeys(options.backbone))
     with progress() as watch:
         for number, space in enumerate(spaces):
-            part = part_of(watch, number, len(spaces))
+            part = watch.part(number / len(spaces), 1 / len(spaces))
             for name, rows in _in_space(space, rankings, left_out, part).items():
                 tables.setdefault(name, []).extend(rows)
     overall = corrected_together({OVERALL: over_people(tables)})[OVERALL]
@@ -140,11 +140,11 @@ def _in_space(
     """Each person's rows in one space; its difference vectors are computed once for all."""
     metric = CLPIPS(space)
     tables: Tables = {}
-    observations = metric.observe(rankings, cache=default_cache(), watch=part_of(watch, 0, 2))
+    observations = metric.observe(rankings, cache=default_cache(), watch=watch.part(0.0, 0.5))
     groups = by_participant(observations)
     everyone = Everyone(observations, metric.space) if len(groups) > 1 else None
     for number, (name, group) in enumerate(groups.items()):
-        own = part_of(part_of(watch, 1, 2), number, len(groups))
+        own = watch.part(0.5 + 0.5 * number / len(groups), 0.5 / len(groups))
         try:
             fit = metric.prepared(group)
             check_targets(fit)

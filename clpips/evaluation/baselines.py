@@ -80,9 +80,9 @@ def side_by_side(
         _check(name)
     fit, everyone = plan.fit, plan.everyone
     there = [name for name in names if name != "pooled" or everyone is not None]
-    found: dict[str, HeldOut] = {}
+    watch, found = watch or Watch(), dict[str, HeldOut]()
     for number, name in enumerate(there):
-        part = part_of(watch or Watch(), number, len(there))
+        part = watch.part(number / len(there), 1 / len(there))
         folds = _folds(name, fit, everyone, plan.choice, part)
         found[name] = held_out_of(fit, folds, seed=fit.settings.seed)
     return found
@@ -135,14 +135,14 @@ def baseline_and_hold_out(
         start=how.start,
     )
     fit = metric.prepared(observations)
-    metric.weights_, gap = _learnt(name, fit, everyone, part_of(watch, 0, 2))
+    metric.weights_, gap = _learnt(name, fit, everyone, watch.part(0.0, 0.5))
     whose = fit if name != "pooled" or everyone is None else everyone.fit
     metric.card_ = Card.of_fit(fit.space, whose, how, gap)
     if len(fit.targets) < 2:
         return metric, None
     # Nothing is left to choose: this only says which targets go together.
     choice = choose(fit, everyone, watch)
-    folds = _folds(name, fit, everyone, choice, part_of(watch, 1, 2))
+    folds = _folds(name, fit, everyone, choice, watch.part(0.5, 0.5))
     return metric, held_out_of(fit, folds, seed=how.seed)
 
 
@@ -243,10 +243,3 @@ def _telling(name: Baseline, watch: Watch) -> Callable[[float], None]:
 def _check(name: str) -> None:
     if name not in BASELINES:
         raise InputError(f"a baseline must be one of {BASELINES}, got {name!r}")
-
-
-def part_of(watch: Watch, number: int, of: int) -> Watch:
-    """Progress of one of several pieces of work."""
-    return Watch(
-        lambda fraction, words: watch.progress((number + fraction) / of, words), watch.cancelled
-    )

@@ -196,7 +196,8 @@ def _score(
     for settings, own in by_settings.items():
         for first in range(0, len(own), AT_ONCE):
             some = own[first : first + AT_ONCE]
-            weights = _weights(plan, targets, some, settings, _part(watch, done, len(folds)))
+            part = watch.part(done / len(folds), len(some) / len(folds))
+            weights = _weights(plan, targets, some, settings, part)
             done += len(some)
             for column, fold in enumerate(some):
                 for place, number in enumerate(boards[targets[fold.scored]]):
@@ -253,12 +254,3 @@ def _curve(
             )
         )
     return LearningCurve(tuple(points), count, every, repeats, seed, targets, values)
-
-
-def _part(watch: Watch, done: int, total: int) -> Watch:
-    """The watch over one of the batches, of ``AT_ONCE`` folds."""
-    share = AT_ONCE / total
-    return Watch(
-        lambda fraction, words: watch.progress(min(1.0, done / total + share * fraction), words),
-        watch.cancelled,
-    )

@@ -94,10 +94,11 @@ def export_rankings(
     if layout not in LAYOUTS:
         raise InputError(f"the layout must be one of {LAYOUTS}, got {layout!r}")
     watch = watch or Watch()
-    reading = Watch(lambda share, words: watch.progress(READING * share, words), watch.cancelled)
     with whole_folder(out) as folder:
         pictures = Pictures()
-        votes = votes_of(rankings, pictures.content_of, prompts=prompts, watch=reading)
+        votes = votes_of(
+            rankings, pictures.content_of, prompts=prompts, watch=watch.part(0.0, READING)
+        )
         plan = _PLANS[layout](votes, pictures, None if images else Path(out))
         counts = (votes.n_rankings, len(votes.votes), votes.n_ties, votes.n_twins)
         result = ExportedRankings(layout, *counts, n_images=len(plan.copies))

@@ -16,7 +16,7 @@ from clpips.evaluation.held_out import HeldOut, check_targets, held_out_of
 from clpips.features.names import Backbone
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.hyperparameters import Plan
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.stats.agreement import Agreement
 from clpips.types import Ranking
 
@@ -51,11 +51,11 @@ def compare_fit(
     def planned(space: Backbone, following: Watch) -> tuple[Plan, HeldOut]:
         return _planned(company, fit, rankings, space, following)
 
-    found = left_out.unless("table", lambda: planned(fit.backbone, part(watch, 0.0, 0.2)))
+    found = left_out.unless("table", lambda: planned(fit.backbone, watch.part(0.0, 0.2)))
     plan, own = found or (None, None)
     table: list[Values] = []
     if plan is not None and own is not None:
-        table += _rows(plan, own, left_out, part(watch, 0.2, 0.2))
+        table += _rows(plan, own, left_out, watch.part(0.2, 0.2))
         if fit.participant_id is not None and plan.everyone is None:
             left_out["pooled"] = NOBODY_ELSE
         if _differs(fit, own):
@@ -63,9 +63,9 @@ def compare_fit(
     if no_wide is not None:
         left_out["wide"] = no_wide
     elif fit.backbone != WIDE and own is not None:
-        wide = left_out.unless("wide", lambda: planned(WIDE, part(watch, 0.4, 0.3)))
+        wide = left_out.unless("wide", lambda: planned(WIDE, watch.part(0.4, 0.3)))
         table += _side(*wide) if wide is not None else []
-    more = more_rankings(plan, own, left_out, part(watch, 0.7, 0.3))
+    more = more_rankings(plan, own, left_out, watch.part(0.7, 0.3))
     return {
         "table": table,
         **more,
@@ -87,8 +87,8 @@ def _planned(
     everyone = None if fit.participant_id is None else company.everyone(space)
     prepared = metric.prepared(observations(company.store, rankings, space))
     check_targets(prepared)
-    plan = metric.plan(prepared, everyone, part(watch, 0.0, 0.6))
-    folds = plan.folds(part(watch, 0.6, 0.4))
+    plan = metric.plan(prepared, everyone, watch.part(0.0, 0.6))
+    folds = plan.folds(watch.part(0.6, 0.4))
     return plan, held_out_of(prepared, folds, seed=metric.settings.seed)
 
 

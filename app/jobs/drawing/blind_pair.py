@@ -18,7 +18,7 @@ from app.store.blind_pairs import ALIKE, PLACE, SIDE
 from app.study.types import Study
 from clpips.errors import StudyError
 from clpips.generation.names import kind_of
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Provenance
 
 LEAST_MADE = 8
@@ -54,8 +54,8 @@ def pair(
     watch.report(0.0, "Preparing the two pictures…")
     known = dict(made)  # an image that came out twice counts once
     images = list(known)
-    found = distances(store, study, target, images, part(watch, 0.0, 0.6))
-    current = current_metric(store, study, participant_id, part(watch, 0.6, 0.4))
+    found = distances(store, study, target, images, watch.part(0.0, 0.6))
+    current = current_metric(store, study, participant_id, watch.part(0.6, 0.4))
     if current.metric != "personal":
         raise StudyError("a metric of one's own needs a ranking that is not all ties")
     personal, stock = found @ current.weights, found @ stock_weights(study)

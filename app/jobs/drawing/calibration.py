@@ -18,7 +18,7 @@ from app.study.settings import StudySettings
 from app.study.types import Job, Study
 from clpips.generation import Request
 from clpips.generation.scenes import SampleTarget, sample_targets
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Provenance
 
 
@@ -54,7 +54,7 @@ def calibrate(store: Store, study: Study, watch: Watch) -> tuple[CalibrationBoar
                 study.settings,
                 sample,
                 number,
-                part(watch, (number - 1) / wanted, 1 / wanted),
+                watch.part((number - 1) / wanted, 1 / wanted),
             )
             for number, sample in enumerate(chosen, start=1)
         ]
@@ -81,8 +81,7 @@ def _board(
             settings.image_size,
             dict(settings.maker_options),
         )
-        following = part(
-            watch,
+        following = watch.part(
             len(made) / settings.candidates,
             count / settings.candidates,
             prefix=f"Calibration board {number}: ",

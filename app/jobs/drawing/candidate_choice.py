@@ -24,7 +24,7 @@ from app.study.types import Study
 from clpips.active.acquisition import ChoiceSettings, Pick
 from clpips.active.acquisition import choose as choose_images
 from clpips.errors import Cancelled, ClpipsError
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Provenance, Ranking
 
 METHODS = {"informative": "information", "nearest": "nearest"}
@@ -162,7 +162,7 @@ def _informative(
     pairs = [(board.target, image) for image, _ in made]
     known = store.difference_vectors(pairs, backbone, checksum=weights)
     missing = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-    compute(store, missing, backbone, part(watch, 0.0, 0.9))
+    compute(store, missing, backbone, watch.part(0.0, 0.9))
     known = store.difference_vectors(pairs, backbone, checksum=weights)
     seen = _rankings(store, board, weights)
     watch.report(0.9, f"Choosing {settings.candidates} of {len(made)} images…")
@@ -183,8 +183,8 @@ def _nearest(
     from app.jobs.rankings.interim_metric import current_metric, distances  # they load torch
 
     images = [image for image, _ in made]
-    found = distances(store, board.study, board.target, images, part(watch, 0.0, 0.7))
-    current = current_metric(store, board.study, board.participant_id, part(watch, 0.7, 0.3))
+    found = distances(store, board.study, board.target, images, watch.part(0.0, 0.7))
+    current = current_metric(store, board.study, board.participant_id, watch.part(0.7, 0.3))
     away = found @ current.weights
     about.update(metric=current.metric, n_rankings=current.n_rankings, distances=away.tolist())
     order = [int(index) for index in np.argsort(away, kind="stable")]

@@ -24,7 +24,7 @@ from clpips.features.lpips import Vectors
 from clpips.features.registry import space_of
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.observations import Observation
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 
 DEPTHS = (
     ("early", "edges, colour, texture", 0.4),
@@ -87,14 +87,14 @@ def open_case(store: Store, study: Study, fit: Fit, watch: Watch) -> Case:
         )
     if not fit.metric_path.is_file():
         raise StudyError("the file of this fit is not here any more: please fit again")
-    compute_missing(store, study, part(watch, 0.0, 0.5))
+    compute_missing(store, study, watch.part(0.0, 0.5))
     observed = observations(store, rankings, fit.backbone)
     metric = CLPIPS.load(fit.metric_path)
     if not metric.weights.any():
         raise StudyError("this metric weighs nothing at all, so there is nothing to explain")
     left_out = fold_weights.read(fit.metric_path, targets, len(metric.weights))
     if left_out is None:
-        left_out = _left_out(store, fit, metric, observed, part(watch, 0.5, 0.5))
+        left_out = _left_out(store, fit, metric, observed, watch.part(0.5, 0.5))
         fold_weights.keep(fit.metric_path, targets, left_out)
     stock = stock_metric(fit.backbone).weights
     painted = _painted_before(store, study)

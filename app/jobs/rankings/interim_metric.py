@@ -20,7 +20,7 @@ from app.study.types import Study
 from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.pooled import Everyone
-from clpips.progress import Watch, part
+from clpips.progress import Watch
 from clpips.types import Ranking
 
 
@@ -52,11 +52,11 @@ def current_metric(store: Store, study: Study, participant_id: int, watch: Watch
         return Current("stock", metric.weights, 0)
     rankings = [each.ranking for each in own]
     compute(
-        store, _missing(store, rankings, metric.backbone), metric.backbone, part(watch, 0.0, 0.5)
+        store, _missing(store, rankings, metric.backbone), metric.backbone, watch.part(0.0, 0.5)
     )
     observed = observations(store, rankings, metric.backbone)
     others = _others(store, study, participant_id)
-    metric.fit(observed, everyone=others, watch=part(watch, 0.5, 0.5))
+    metric.fit(observed, everyone=others, watch=watch.part(0.5, 0.5))
     return Current("personal", metric.weights, len(own))
 
 

@@ -85,7 +85,11 @@ class Diffusers:
         watch.report(0.0, "Loading the model")
         source = source_of(self.source, revision=settings.revision, watch=watch)
         for index in range(request.count):
-            following = _part(watch, index, request.count)
+            following = watch.part(
+                index / request.count,
+                1 / request.count,
+                prefix=f"Image {index + 1} of {request.count}: ",
+            )
             with _running:
                 loaded = loaded_pipeline(source, settings.dtype)
                 yield self._one(loaded, source, request, settings, index, following)
@@ -262,12 +266,3 @@ def _scheduler(own: Any, name: str | None) -> Any:
     """A fresh scheduler: the model's own kind, or the named one with the model's noise."""
     kind = type(own) if name is None else getattr(diffusers, SCHEDULERS[name])
     return kind.from_config(own.config)
-
-
-def _part(watch: Watch, index: int, count: int) -> Watch:
-    """A watch for image ``index`` of ``count``."""
-
-    def told(fraction: float, words: str) -> None:
-        watch.report((index + fraction) / count, f"Image {index + 1} of {count}: {words}")
-
-    return Watch(told, watch.cancelled, watch.preview)
