@@ -7,7 +7,7 @@ export PORT CLPIPS_DATA
 # Each process would compile torch anew: 22 s of processor time to start the worker, not 7.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check docs weights chromium clean
+.PHONY: run test check readme weights chromium clean
 .DEFAULT_GOAL := run
 
 run: weights ## start the app and its worker; Ctrl-C stops both
@@ -22,10 +22,10 @@ check: .venv/installed ## lint, types, import contracts, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cog --check -I . README.md
+	$(BIN)/cog --check -I . docs/command-line.md
 
-docs: .venv/installed ## write the generated parts of the README anew
-	$(BIN)/cog -r -I . README.md
+readme: .venv/installed ## regenerate the help texts in docs/command-line.md
+	$(BIN)/cog -r -I . docs/command-line.md
 
 weights: .venv/installed ## fetch and verify the networks' weights (once)
 	$(BIN)/clpips weights fetch

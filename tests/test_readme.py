@@ -1,4 +1,4 @@
-"""The README's Python and its commands run as written."""
+"""The Python of the README, and the commands of the page on the command line, run as written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from clpips.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_LINE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 
 
 def test_the_sixty_seconds_of_python_run(tmp_path: Path, monkeypatch) -> None:
@@ -32,9 +33,9 @@ def test_the_sixty_seconds_of_python_run(tmp_path: Path, monkeypatch) -> None:
     assert Path("ada.pth").is_file()
 
 
-def test_the_score_example_prints_what_the_readme_shows(capsys, monkeypatch) -> None:
+def test_the_score_example_prints_what_the_page_shows(capsys, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
-    command, shown = re.search(r"\$ clpips (score .*)\n((?:[\d.]+ .*\n)+)", README).groups()
+    command, shown = re.search(r"\$ clpips (score .*)\n((?:[\d.]+ .*\n)+)", COMMAND_LINE).groups()
     assert main(shlex.split(command)) == 0
     printed = capsys.readouterr().out.splitlines()
     for ours, theirs in zip(printed, shown.splitlines(), strict=True):
@@ -44,12 +45,12 @@ def test_the_score_example_prints_what_the_readme_shows(capsys, monkeypatch) -> 
         assert float(distance) == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_the_fit_and_evaluate_examples_print_what_the_readme_shows(
+def test_the_fit_and_evaluate_examples_print_what_the_page_shows(
     capsys, monkeypatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(ROOT)
     found = re.search(
-        r"\$ clpips fit data.*?\n(.*?)\$ clpips evaluate data.*?\n(.*?)```", README, re.S
+        r"\$ clpips fit data.*?\n(.*?)\$ clpips evaluate data.*?\n(.*?)```", COMMAND_LINE, re.S
     )
     table, weights = "data/example/rankings.csv", str(tmp_path)
     assert main(["fit", table, "--out", weights]) == 0
@@ -66,10 +67,11 @@ def numbers(text: str) -> tuple[list[str], list[float]]:
     return re.sub(pattern, "#", text).split(), [float(one) for one in re.findall(pattern, text)]
 
 
-def test_every_file_and_screenshot_that_the_readme_names_is_there() -> None:
-    for name in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / name).is_file(), name
-    for script in re.findall(r"python (benchmarks/\w+\.py)", README):
-        assert (ROOT / script).is_file(), script
-    for tests in re.findall(r"pytest (tests/[\w/]+\.py)", README):
-        assert (ROOT / tests).is_file(), tests
+def test_the_readme_s_commands_are_those_whose_output_is_shown() -> None:
+    commands = re.findall(r"^\$ (clpips .*)$", README, re.M)
+    assert len(commands) == 3
+    assert [command for command in commands if f"$ {command}\n" not in COMMAND_LINE] == []
+
+
+def test_the_readme_fits_on_a_screen_or_two() -> None:
+    assert len(README.splitlines()) <= 130
