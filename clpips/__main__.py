@@ -18,7 +18,7 @@ from clpips import __version__
 from clpips.cli import export, selftest
 from clpips.errors import ClpipsError, InputError
 from clpips.features.names import BACKBONES, SPACES, checked_space_name
-from clpips.io.atomic_files import one_line
+from clpips.text import one_line
 from clpips.types import GRANULARITIES
 
 _WHICH_BACKBONE = "by default that of the weights, alex for 'stock'"

@@ -1,4 +1,4 @@
-"""How sentences name counts, and what somebody handed in."""
+"""Wording shared by messages: counts, quotations, one line instead of several."""
 
 from __future__ import annotations
 
@@ -26,3 +26,12 @@ def quoted(value: object, longest: int = LONGEST_QUOTE) -> str:
 def cut(words: str, longest: int = LONGEST_QUOTE) -> str:
     """Words as they are, or their beginning where they are longer than so many characters."""
     return words if len(words) <= longest else f"{words[:longest]}…"
+
+
+def one_line(message: object) -> str:
+    """A message, perhaps another library's with line breaks in it, as one line.
+
+    >>> one_line("a  damaged\\nfile ")
+    'a damaged file'
+    """
+    return " ".join(str(message).split())

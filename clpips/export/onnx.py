@@ -22,9 +22,10 @@ from clpips.errors import ClpipsError, InputError
 from clpips.features.architecture import empty_network, spec_of
 from clpips.features.lpips import EPSILON, SCALE, SHIFT
 from clpips.features.weights import backbone_tensors
-from clpips.io.atomic_files import one_line, write_files
+from clpips.io.atomic_files import write_files
 from clpips.io.image_files import MIN_SIDE
 from clpips.metric.clpips import CLPIPS
+from clpips.text import one_line
 
 FORMAT = "clpips-onnx-1"
 TOLERANCE = 1e-5

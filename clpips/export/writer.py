@@ -1,4 +1,4 @@
-"""Rankings in other tools' layouts, written as one folder that is whole or not there."""
+"""Rankings in other tools' layouts, written as one folder in one step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clpips.export import bapps, bradley_terry, nights, preference_pairs
 from clpips.export.image_names import Pictures
 from clpips.export.plan import Plan
 from clpips.export.triplets import Votes, votes_of
-from clpips.io.atomic_files import whole_folder
+from clpips.io.atomic_files import atomic_folder
 from clpips.progress import Watch
 from clpips.text import counted
 from clpips.types import Ranking
@@ -94,7 +94,7 @@ def export_rankings(
     if layout not in LAYOUTS:
         raise InputError(f"the layout must be one of {LAYOUTS}, got {layout!r}")
     watch = watch or Watch()
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         pictures = Pictures()
         votes = votes_of(
             rankings, pictures.content_of, prompts=prompts, watch=watch.part(0.0, READING)

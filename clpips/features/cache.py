@@ -32,6 +32,7 @@ import numpy as np
 
 from clpips.errors import InputError
 from clpips.features.lpips import Vectors
+from clpips.io.atomic_files import ENDING, atomic_file
 
 VERSION = b"clpips vector 1\n"
 """Part of every key: raise it whenever the same files and weights would give other numbers."""
@@ -103,17 +104,12 @@ class VectorCache:
         """Keep something under a key, whole or not at all."""
         if not self._writable:
             return
-        path = self._path(key)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
             self._make_room(len(content) + 32)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(content + hashlib.sha256(key + content).digest())
-            partial.replace(path)
+            with atomic_file(self._path(key), durable=False) as partial:
+                partial.write_bytes(content + hashlib.sha256(key + content).digest())
         except OSError:  # a full disk, somebody else's folder: the vector was had without it
             self._writable = False
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
 
     def _path(self, key: bytes) -> Path:
         name = hashlib.sha256(VERSION + key).hexdigest()
@@ -140,7 +136,7 @@ class VectorCache:
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):
                 told = path.stat()
-                if path.name.endswith(".partial"):
+                if path.suffix == ENDING:
                     if time.time() - told.st_mtime > HOUR:
                         path.unlink()
                 elif path.suffix == SUFFIX:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from clpips.errors import InputError, WeightsError
 from clpips.features.base import joint_checksum
 from clpips.features.pooled import PooledEncoder, Taps
-from clpips.io.atomic_files import one_line
+from clpips.text import one_line
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)

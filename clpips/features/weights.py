@@ -39,7 +39,8 @@ from torch import Tensor
 from clpips.errors import MetricFileError, WeightsError
 from clpips.features.architecture import SPECS, spec_of
 from clpips.features.names import Backbone
-from clpips.io.atomic_files import one_line, write_files
+from clpips.io.atomic_files import write_files
+from clpips.text import one_line
 
 Progress = Callable[[str, float], None]
 """Called with a few words and a fraction in [0, 1]."""

@@ -1,80 +1,59 @@
-"""Files that are whole or not there, and other libraries' complaints in one line."""
+"""Atomic writes: a file or a folder appears complete, or everything stays as it was."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from clpips.errors import InputError
 
+ENDING = ".partial"
+"""How the names of unfinished files end; only a crash leaves one behind."""
+
+
+@contextmanager
+def atomic_file(final: Path, *, overwrite: bool = True, durable: bool = True) -> Iterator[Path]:
+    """A fresh path beside ``final``; the file written there becomes ``final`` at the block's end.
+
+    Its folder is made where it is missing. An error or a cancellation inside the block leaves
+    ``final`` as it was, nothing beside it, and no folder that was not there before.
+
+    Args:
+        final: where the file goes.
+        overwrite: whether it replaces a file that is there already.
+        durable: whether it has to survive a power cut; without that it costs no wait for the disk.
+
+    Raises:
+        FileExistsError: ``final`` exists and must not be overwritten.
+        OSError: no room, no permission, a folder in the way.
+    """
+    with _moved_into_place([final], overwrite=overwrite, durable=durable) as (partial,):
+        yield partial
+
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write every file, or none.
-
-    Each is first written in full beside its place; only when all of them are safe on disk are
-    they renamed. A failure leaves no partial file and no folder that was not there before.
+    """Write every file, or none: all are complete on disk before the first is renamed.
 
     Raises:
         OSError: no room, no permission, a folder in the way.
     """
-    partials: dict[Path, Path] = {}
-    made: list[Path] = []
-    try:
-        for path, content in contents.items():
-            made += _missing_folders(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".partial")
-            partials[path] = Path(name)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            partials[path].chmod(_usual_rights())
-        for path, partial in partials.items():
-            partial.replace(path)
-    except BaseException:
-        for partial in partials.values():
-            partial.unlink(missing_ok=True)
-        for folder in reversed(made):
-            with contextlib.suppress(OSError):  # somebody else's files are in it by now
-                folder.rmdir()
-        raise
-
-
-def one_line(message: object) -> str:
-    """A message, which may hold an outsider's line breaks, as one line."""
-    return " ".join(str(message).split())
-
-
-def _missing_folders(path: Path) -> list[Path]:
-    """The folders that must be made for a file, outermost first."""
-    missing = []
-    for folder in path.parents:
-        if folder.exists():
-            break
-        missing.append(folder)
-    return missing[::-1]
-
-
-def _usual_rights() -> int:
-    """A temporary file is private to its owner; a finished one has the usual rights."""
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+    with _moved_into_place(contents) as partials:
+        for partial, content in zip(partials, contents.values(), strict=True):
+            partial.write_bytes(content)
 
 
 @contextmanager
-def whole_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
-    """A fresh folder to fill, which becomes ``out`` when the block ends without an error.
+def atomic_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
+    """A fresh folder to fill, which becomes ``out`` at the block's end.
 
-    It is filled beside its place and renamed. Whatever ends the block early, cancelling too,
-    leaves no part of it behind and no parent folder that was not there before.
+    An error or a cancellation inside the block leaves nothing of it behind, and no parent folder
+    that was not there before.
 
     Raises:
         InputError: ``out`` is a file, or a folder with something in it.
@@ -83,23 +62,99 @@ def whole_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
         raise InputError("an export must go into a folder, got an empty name")
     final = Path(out)
     _check_free(final)
-    made = _missing(final.absolute().parent)
-    partial: Path | None = None
-    try:
-        final.absolute().parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=final.absolute().parent, prefix=".", suffix=".partial"))
+    with _moved_into_place([final]) as (partial,):
+        partial.mkdir()
         yield partial
-        partial.chmod(_folder_rights())
-        if final.is_dir():
-            final.rmdir()  # empty; not every system renames over a folder
-        partial.rename(final)
+
+
+@contextmanager
+def _moved_into_place(
+    finals: Iterable[Path], *, overwrite: bool = True, durable: bool = True
+) -> Iterator[list[Path]]:
+    """A fresh path beside each; what was made there is renamed when the block ends well."""
+    pairs = [(_path_beside(each), each) for each in finals]
+    made: list[Path] = []
+    try:
+        for _, final in pairs:
+            made += _make_folder(final.absolute().parent)
+        yield [partial for partial, _ in pairs]
+        if durable:
+            for partial, _ in pairs:
+                _sync(partial)
+        for partial, final in pairs:
+            _move(partial, final, overwrite=overwrite)
+        if durable:
+            changed = [final.absolute() for _, final in pairs] + made
+            for folder in dict.fromkeys(each.parent for each in changed):
+                _sync_entries(folder)
     except BaseException:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
+        for partial, _ in pairs:
+            _remove(partial)
         for folder in reversed(made):
             with contextlib.suppress(OSError):  # somebody else's files are in it by now
                 folder.rmdir()
         raise
+
+
+def _path_beside(final: Path) -> Path:
+    return final.absolute().parent / f".{secrets.token_hex(8)}{ENDING}"
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder and its missing parents; which ones that were, outermost first."""
+    missing = []
+    for each in (folder, *folder.parents):
+        if each.exists():
+            break
+        missing.append(each)
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+def _move(partial: Path, final: Path, *, overwrite: bool) -> None:
+    if not overwrite:
+        os.link(partial, final)  # the one way to put a file in place that refuses to overwrite
+        partial.unlink()
+        return
+    if partial.is_dir() and final.is_dir():
+        final.rmdir()  # empty; not every system renames over a folder
+    partial.replace(final)
+
+
+def _remove(partial: Path) -> None:
+    if partial.is_dir():
+        shutil.rmtree(partial, ignore_errors=True)
+    else:
+        partial.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or a folder with everything in it, to the disk."""
+    if path.is_dir():
+        for each in path.iterdir():
+            _sync(each)
+        _sync_entries(path)
+        return
+    descriptor = os.open(path, os.O_RDWR)  # some systems sync only what they may write
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_entries(folder: Path) -> None:
+    """Make the names in a folder survive a power cut, where the system can do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _check_free(final: Path) -> None:
@@ -114,57 +169,17 @@ def _check_free(final: Path) -> None:
         raise InputError(f"an export must go into a folder, but {str(there)!r} is a file")
 
 
-def _missing(folder: Path) -> list[Path]:
-    """The folders that must be made, outermost first."""
-    missing = []
-    for one in (folder, *folder.parents):
-        if one.exists():
-            break
-        missing.append(one)
-    return missing[::-1]
-
-
-def _folder_rights() -> int:
-    """A temporary folder is private to its owner; a finished one has the usual rights."""
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o777 & ~umask
-
-
 def part_path(final: Path) -> Path:
-    """A fresh name beside ``final`` for a file that is still being written."""
-    return final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
+    """A fresh path beside ``final``."""
+    return _path_beside(final)
 
 
 def write_whole(final: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make a file, then put it in place so that nobody ever sees half of it.
-
-    Args:
-        final: where the file goes; its folder is made where it is missing.
-        write: is handed the path to write to.
-    """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = part_path(final)
-    try:
-        write(part)
-        descriptor = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        part.replace(final)
-        sync_folder(final.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    """Let ``write`` make a file at the path it is handed, then put it in place."""
+    with atomic_file(final) as partial:
+        write(partial)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut; a system that cannot open folders skips it."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except (PermissionError, IsADirectoryError):
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make a rename in a folder survive a power cut."""
+    _sync_entries(folder)

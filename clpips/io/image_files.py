@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clpips.errors import ImageError
-from clpips.io.atomic_files import one_line
+from clpips.text import one_line
 
 MAX_PIXELS = 50_000_000
 """Largest accepted image, in pixels (width × height), checked before it is decoded."""

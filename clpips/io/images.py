@@ -20,8 +20,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from clpips.errors import ImageError
-from clpips.io.atomic_files import one_line
 from clpips.io.image_files import FORMATS, MAX_PIXELS, check_size, on_white, pillow
+from clpips.text import one_line
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor
 

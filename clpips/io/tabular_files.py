@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from clpips.errors import RankingsFileError
-from clpips.io.atomic_files import one_line
-from clpips.text import cut, quoted
+from clpips.text import cut, one_line, quoted
 
 REQUIRED = ("participant", "target", "image", "rank")
 OPTIONAL = ("trial", "round", "confidence")

@@ -18,9 +18,9 @@ from clpips.errors import InputError, MetricFileError
 from clpips.features.base import Block, Space
 from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
 from clpips.features.registry import space_of
-from clpips.io.atomic_files import one_line
 from clpips.metric.fingerprints import card_digests, digests
 from clpips.metric.fit import FitSettings, RankingFit
+from clpips.text import one_line
 from clpips.types import Ranking
 
 FORMAT = "clpips-personal-metric-2"

@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from clpips.errors import Cancelled
-from clpips.io.atomic_files import one_line
 from clpips.progress import Watch
 from clpips.selftest.check import Check, Outcome, Skip, Value
-from clpips.text import counted
+from clpips.text import counted, one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 from clpips.generation.scenes import draw
 from clpips.generation.scenes.composition.compose import extents
 from clpips.generation.scenes.language.parser import parse
+from clpips.io.atomic_files import atomic_file
 from clpips.progress import Watch
 from tools.train_tiny.captions import Caption, caption, captions
 
@@ -59,9 +60,8 @@ def drawn(name: str, count: int, folder: Path, watch: Watch) -> Pictures:
         path = folder / f"{name}-{number:04d}.npy"
         if not path.exists():
             watch.report(number * SHARD / count, f"Drawing pictures ({name})")
-            unfinished = path.with_suffix(".part.npy")
-            np.save(unfinished, _shard(name, number))
-            unfinished.replace(path)
+            with atomic_file(path) as partial, partial.open("wb") as file:
+                np.save(file, _shard(name, number))
         shards.append(np.load(path))
     first = FIRST[name]
     known = tuple(caption(first + number) for number in range(len(shards) * SHARD))

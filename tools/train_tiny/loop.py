@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from clpips.errors import InputError
+from clpips.io.atomic_files import atomic_file
 from clpips.progress import Watch
 from tools.train_tiny.optimizers import Optimizers
 
@@ -111,11 +112,9 @@ def train(
 
 
 def _save(parts: Parts, step: int, path: Path) -> None:
-    unfinished = path.with_suffix(".part")
-    torch.save(
-        {"step": step, **{name: each.state_dict() for name, each in parts.items()}}, unfinished
-    )
-    unfinished.replace(path)
+    state = {"step": step, **{name: each.state_dict() for name, each in parts.items()}}
+    with atomic_file(path) as partial:
+        torch.save(state, partial)
 
 
 def _resumed(parts: Parts, path: Path) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clpips.errors import GenerationError
-from clpips.io.atomic_files import one_line
+from clpips.text import one_line
 
 VARIABLE = "CLPIPS_IMAGES_KEY"
 HIDDEN = "[hidden]"

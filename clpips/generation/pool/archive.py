@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from clpips.errors import GenerationError
-from clpips.io.atomic_files import one_line
+from clpips.text import one_line
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 _OTHER_IMAGES = (".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jp2", ".jxl", ".svg")

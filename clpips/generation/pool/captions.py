@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from clpips.errors import GenerationError
 from clpips.generation.pool.archive import shown
-from clpips.io.atomic_files import one_line
+from clpips.text import one_line
 
 FILE = "captions.csv"
 _HEADERS = (["image", "caption"], ["image", "caption", "target"])

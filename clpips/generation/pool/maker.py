@@ -19,9 +19,9 @@ from clpips.generation.pool.captions import likeness
 from clpips.generation.pool.index import Pool, PoolImage, read_pool
 from clpips.generation.protocol import Generated, Request
 from clpips.generation.seeds import Chance
-from clpips.io.atomic_files import one_line
 from clpips.io.image_files import MIN_SIDE
 from clpips.progress import Watch
+from clpips.text import one_line
 from clpips.types import Provenance
 
 NAME = "pool"
