@@ -217,18 +217,18 @@ def work_of(kind: JobKind) -> Work:
 def broken(kind: JobKind, error: Exception) -> str:
     """One sentence for people about a job that broke; the details are in the log."""
     what = {
-        "generate": "The images could not be drawn",
-        "regenerate": "The images could not be made again",
+        "generate": "The images could not be generated",
+        "regenerate": "The images could not be regenerated",
         "guide": "The images could not be measured",
-        "vectors": "The images could not be compared",
+        "vectors": "The difference vectors could not be computed",
         "fit": "The metric could not be fitted",
         "compare": "The metrics could not be compared",
-        "export": "The file could not be made",
+        "export": "The file could not be written",
         "explain": "The metric could not be explained",
         "selftest": "The self-test could not be run",
-        "simulate": "The simulated participants could not be made",
+        "simulate": "The participants could not be simulated",
     }[kind]
-    return f"{what} because of an unexpected fault ({type(error).__name__})."
+    return f"{what} because of an unexpected error ({type(error).__name__})."
 
 
 def log_to(settings: Settings) -> None:

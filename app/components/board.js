@@ -7,8 +7,8 @@
 const SEEN_MS = 800; // a slow second click on "Submit" is over before the next board accepts one
 const CALM_MS = 500; // and so is a quick one before "Change this ranking" does
 const ENDINGS = {
-  failed: "The images could not be drawn.",
-  cancelled: "Cancelled. No images were drawn.",
+  failed: "The images could not be generated.",
+  cancelled: "Cancelled. No images were generated.",
 };
 
 class Board extends RoundFollower {

@@ -1,8 +1,8 @@
 """The ranking board: one component in the browser for the whole life of a round.
 
-The board asks the server how the drawing goes, lets the person rank, and sends the ranking by
-HTTP from an outbox that outlives a closed tab. Python hears only of milestones, as
-:class:`BoardEvent`; what was ranked is read from the store, never from here.
+The board polls the server while images are generated, lets the participant rank them, and sends the
+ranking by HTTP from an outbox that outlives a closed tab. Python receives only milestones, as
+:class:`BoardEvent`; the ranking itself is read from the store, never from here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BOARD_HTML = """
     <img data-part="pinnedImage" alt="Target">
     <p><b>Target</b> Tap the images, nearest first, or drag them by their handle.</p>
   </div>
-  <section class="making" data-part="making" aria-label="Drawing the images" hidden>
+  <section class="making" data-part="making" aria-label="Generating the images" hidden>
     <div class="making-line">
       <p data-part="message" role="status"></p>
       <button type="button" class="quiet" data-part="cancel">Cancel</button>
@@ -76,7 +76,7 @@ _BOARD_HTML = """
     </div>
     <p class="keys">
       <kbd>1</kbd>…<kbd data-part="lastKey">9</kbd> rank · arrows move ·
-      <kbd>Backspace</kbd> take back · <kbd>Z</kbd> undo ·
+      <kbd>Backspace</kbd> remove · <kbd>Z</kbd> undo ·
       <kbd>Ctrl</kbd> <kbd>Enter</kbd> submit
     </p>
   </section>
@@ -151,7 +151,7 @@ def board(
         can_edit: offer to change a saved ranking.
         key: of the component; keep it the same from round to round.
         show_target: pin a small target above the board on narrow screens.
-        expected: how many placeholders to show while the images are being drawn.
+        expected: how many placeholders to show while the images are being generated.
         ask_confidence: ask how sure the person is once all images are placed; no answer is fine.
     """
     data = {

@@ -75,7 +75,7 @@ class RoundFollower {
       else {
         this.round = { ...this.round, state: "ranked", ranking: answer.ranking ?? this.round.ranking };
         if (!this.editing) shelf.remove(this.draftKey());
-        const late = "This ranking was already submitted in another tab; that one stands.";
+        const late = "This ranking was already submitted in another tab; that one counts.";
         this.say(answer.outcome === "conflict" ? late : "");
         if (!this.outbox.itemsOf(this.round.id).length) this.tell("saved");
       }
@@ -90,7 +90,7 @@ class RoundFollower {
   /* The page may be older than the reason: Python reads the store again, once. */
   refused(item, answer) {
     const stands = item.payload.replaces && this.round.ranking;
-    if (stands) this.say(`${refusal("Your change was not taken", answer)} The earlier ranking stands.`);
+    if (stands) this.say(`${refusal("Your change was not accepted", answer)} Your earlier ranking still counts.`);
     else this.say(refusal("This ranking was not accepted", answer));
     const revision = this.round.ranking?.revision ?? null;
     const event = { kind: "refused", round: item.round, revision };

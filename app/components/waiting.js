@@ -1,11 +1,11 @@
-/* While the images are being drawn: ask the server how far it is, and let the person cancel. */
+/* While the images are being generated: ask the server how far it is, and let the person cancel. */
 
 const POLL_MS = 400;
 const POLL_PER_PERSON_AHEAD_MS = 200; // a long queue is asked less often: nothing is missed
 const POLL_AT_MOST_MS = 2000;
 
-/* Poll until `wanted()` says no. A failed question is asked again, less and less often: the drawing
-   goes on at the server whether or not this page can see it. */
+/* Poll until `wanted()` says no. A failed question is asked again, less and less often:
+   generation goes on at the server whether or not this page can see it. */
 async function watchRound(id, board, wanted) {
   for (let wait = POLL_MS; wanted(); ) {
     try {
@@ -19,7 +19,7 @@ async function watchRound(id, board, wanted) {
     } catch {
       wait = Math.min(wait * 2, LAST_RETRY_MS);
       if (!wanted()) return;
-      board.say("The connection is down for the moment. Your images are still being drawn.");
+      board.say("The connection is down for the moment. Your images are still being generated.");
     }
     await sleep(wait);
   }
@@ -36,7 +36,7 @@ async function cancelRound(id, board) {
     if (!ok) throw new Error("not cancelled");
     if (board.round.id === id) board.learn(json);
   } catch {
-    if (board.round.id === id) board.say("That could not be cancelled just now. Please try again.");
+    if (board.round.id === id) board.say("Could not cancel just now. Please try again.");
     cancel.disabled = false;
     cancel.textContent = "Cancel";
   }

@@ -22,7 +22,7 @@ from clpips.progress import Watch
 from clpips.types import Provenance
 
 DEFAULT_STRENGTH = 0.6
-HUSHED = "Drawing your images…"
+HUSHED = "Generating your images…"
 DRAWING_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
 
 

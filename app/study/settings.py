@@ -48,9 +48,10 @@ class StudySettings:
     maker_options: Mapping[str, Any] = field(default_factory=dict)
     backbone: Backbone = "alex"
     consent: str = (
-        "You will describe pictures, see what a computer draws from your words, and say which "
-        "drawings look most like the original. We keep your descriptions, your rankings and how "
-        "long each took; no name, no e-mail address. You may stop at any time by closing the page."
+        "You will describe images, see what a computer generates from your words, and say which "
+        "of its images look most like the original. We keep your descriptions, your rankings and "
+        "how long each took; no name, no e-mail address. You may stop at any time by closing the "
+        "page."
     )
     instructions: str = ""
     repeats: int = 0

@@ -90,7 +90,7 @@ def test_a_job_that_breaks_fails_with_one_sentence_and_the_worker_goes_on(
     failed = store.job(bad.id)
     assert failed.state == "failed"
     assert failed.message == (
-        "The metric could not be fitted because of an unexpected fault (ZeroDivisionError)."
+        "The metric could not be fitted because of an unexpected error (ZeroDivisionError)."
     )
     assert store.job(good.id).result == {"ok": True}
     assert "a secret detail" in caplog.text and "Traceback" in caplog.text
@@ -328,7 +328,7 @@ def test_every_kind_of_job_has_a_loop_and_words_for_when_it_breaks() -> None:
     kinds = sorted(kind for loop in worker_module.LOOPS for kind in loop)
     assert kinds == sorted(get_args(JobKind))
     for kind in kinds:
-        assert "because of an unexpected fault" in worker_module.broken(kind, OSError())
+        assert "because of an unexpected error" in worker_module.broken(kind, OSError())
 
 
 @pytest.mark.parametrize(("maker", "is_prepared"), [("scenes", False), ("tiny", True)])

@@ -530,7 +530,7 @@ def test_a_refused_change_is_told_and_the_earlier_ranking_stands(desk: BrowserCo
     board.page.locator(".nudge[data-step='1']").first.click()
     board.submit.click()
     expect(board.part("notice")).to_have_text(
-        "Your change was not taken: this study is closed. The earlier ranking stands."
+        "Your change was not accepted: this study is closed. Your earlier ranking still counts."
     )
     board.heard("saved", "refused")
     assert board.stored() == [2, 4, 1, 3]
@@ -593,7 +593,7 @@ def test_a_conflict_shows_the_ranking_that_stands(desk: BrowserContext) -> None:
     board.faults("conflict")
     board.rank_all_and_submit()
     expect(board.part("notice")).to_have_text(
-        "This ranking was already submitted in another tab; that one stands."
+        "This ranking was already submitted in another tab; that one counts."
     )
     shown = board.part("order").locator("img").evaluate_all("all => all.map(one => one.alt)")
     assert shown == ["Image 1", "Image 2", "Image 3", "Image 4"]
@@ -745,7 +745,7 @@ def test_a_board_with_a_missing_image_waits_for_it(cut: BrowserContext) -> None:
 
 def test_the_board_appears_when_the_images_are_drawn(desk: BrowserContext) -> None:
     board = Board(desk, seconds=3)
-    expect(board.part("message")).to_have_text(re.compile(r"Drawing image \d of 4…"))
+    expect(board.part("message")).to_have_text(re.compile(r"Generating image \d of 4…"))
     board.ready()
     board.heard("ready")
     board.done()

@@ -182,7 +182,7 @@ def test_on_a_phone_the_target_stays_in_view_while_writing_and_while_ranking(
 ) -> None:
     phone.join(study)
     phone.check()
-    phone.page.get_by_text("Words that the computer knows").click()
+    phone.page.get_by_text("Words the computer knows").click()
     phone.page.locator("dl").scroll_into_view_if_needed()
     phone.page.mouse.wheel(0, 600)
     phone.page.wait_for_timeout(300)
@@ -215,7 +215,7 @@ def test_on_a_phone_long_words_push_neither_the_target_nor_the_page_away(
 
 def test_at_a_desk_the_target_stays_in_view_while_scrolling(desk: Visitor, study: Study) -> None:
     desk.join(study)
-    desk.page.get_by_text("Words that the computer knows").click()
+    desk.page.get_by_text("Words the computer knows").click()
     desk.page.locator("dl").wait_for()
     desk.page.mouse.move(800, 500)
     desk.page.mouse.wheel(0, 2000)

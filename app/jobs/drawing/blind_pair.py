@@ -51,7 +51,7 @@ def pair(
         StudyError: the person has no metric yet, or both orders are the same.
         WeightsError, Cancelled: as :func:`app.jobs.rankings.interim_metric.current_metric`.
     """
-    watch.report(0.0, "Preparing the two pictures…")
+    watch.report(0.0, "Preparing the two images…")
     known = dict(made)  # an image that came out twice counts once
     images = list(known)
     found = distances(store, study, target, images, watch.part(0.0, 0.6))

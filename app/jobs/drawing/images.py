@@ -20,10 +20,10 @@ def make_images(
         Cancelled: the watch asked to stop.
     """
     made = []
-    watch.report(0.0, "Getting ready to draw…")  # the first image of a model waits for its loading
+    watch.report(0.0, "Preparing to generate…")  # the first image of a model waits for its loading
     images = open_maker(maker_here(store, maker)).generate(request, watch)
     for number in range(1, request.count + 1):
-        watch.report((number - 1) / request.count, f"Drawing image {number} of {request.count}…")
+        watch.report((number - 1) / request.count, f"Generating image {number} of {request.count}…")
         generated = next(images)
         made.append((add_picture(store, generated.image), generated.provenance))
     return made

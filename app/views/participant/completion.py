@@ -24,7 +24,7 @@ def draw(standing: Standing, token: str) -> None:
         layout.note("Checking that everything is saved…")
     elif pending:
         what = "One ranking is" if pending == 1 else f"{pending} rankings are"
-        layout.note(f"{what} still on the way. Your code appears as soon as all is saved.")
+        layout.note(f"{what} still being sent. Your code appears as soon as everything is saved.")
     elif standing.completion_code is not None:
         st.html('<p class="label">Your completion code</p>')
         copyable(standing.completion_code, label="Completion code", key="code", big=True)

@@ -1,4 +1,4 @@
-"""The last part: boards whose pictures are there already. Nothing to write, only to rank."""
+"""The last part: boards whose images already exist. Nothing to write, only to rank."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from clpips.errors import StudyError
 DUEL = 2  # images of a pair
 PAIR = "Which of the two looks more like the target?"
 _HEADINGS = {
-    "generating": "More pictures are being drawn",
+    "generating": "Generating more images",
     "ranking": "Which looks most like the target?",
     "ranked": "Your ranking",
 }
 _LOST = {
-    "failed": "These pictures could not be drawn. Nothing of yours is lost: please go on.",
-    "cancelled": "The drawing was cancelled. Nothing of yours is lost: please go on.",
+    "failed": "These images could not be generated. Nothing you did is lost. Please continue.",
+    "cancelled": "Image generation was cancelled. Nothing you did is lost. Please continue.",
 }
-# The first sentence says what is new, the second what to do with a picture seen before: which
-# boards those are is not said, or the answer would be remembered and not looked for.
+# The first sentence says what is new, the second what to do with an image seen before. Which
+# boards are repeats is not said, or participants would recall their answer instead of looking.
 _EXPLAINED = (
-    "These pictures are drawn already, so there is nothing to write. "
-    "If something looks familiar, rank it as it looks to you now."
+    "These images are ready, so there is nothing to write. "
+    "If one looks familiar, rank it as it looks to you now."
 )
 
 
@@ -45,7 +45,7 @@ def draw(standing: Standing, token: str) -> None:
         target_panel.draw(standing, with_best=False, is_ranking=standing.phase == "ranking")
     with right:
         if current.state in _LOST:
-            layout.heading("One set less", under=_LOST[current.state], level=2)
+            layout.heading("One set fewer", under=_LOST[current.state], level=2)
             _onward(standing, current.id)
             return
         words, under = _HEADINGS.get(standing.phase, ""), ""

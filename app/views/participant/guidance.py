@@ -38,7 +38,7 @@ def _follow(participant_id: int, ranked: Sequence[Round]) -> None:
     if found is not None:
         show(found, ranked)
     elif _waited(ranked[-1]) < PATIENCE_SECONDS:
-        layout.note("A computer is measuring your images…")
+        layout.note("A computer is comparing your images with the target…")
 
 
 def show(guide: Guide, ranked: Sequence[Round]) -> None:
@@ -48,13 +48,13 @@ def show(guide: Guide, ranked: Sequence[Round]) -> None:
     if not shown:
         return
     items = "".join(
-        f"<li>{layout.image(each.image, f'Image {place} by the measure')}"
+        f"<li>{layout.image(each.image, f'Image {place} in the computer’s order')}"
         f'<i><b style="width:{100 * nearness(guide, each.image):.0f}%"></b></i></li>'
         for place, each in enumerate(sorted(shown, key=lambda one: away[one.image]), start=1)
     )
     st.html(
-        '<section class="measured" aria-label="What a computer’s measure says">'
-        '<p class="label">A computer’s measure of your last images, nearest first</p>'
+        '<section class="measured" aria-label="Your last images as a computer orders them">'
+        '<p class="label">Your last images as a computer orders them, nearest first</p>'
         f'<ol>{items}</ol><p class="note">{_so_far(guide, ranked)}</p></section>'
     )
 
@@ -76,7 +76,7 @@ def _so_far(guide: Guide, ranked: Sequence[Round]) -> str:
     if len(least) < 2:
         return own
     best = min(least, key=lambda number: least[number])
-    return f"By this measure your nearest image so far is from round {best}. {own}"
+    return f"By the computer’s measure, your nearest image so far is from round {best}. {own}"
 
 
 def _waited(ranked: Round) -> float:

@@ -1,4 +1,4 @@
-"""The three steps, as pictures with a sentence each."""
+"""The three steps, each an illustration with a sentence."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _STEPS = (
         "look",
     ),
     (
-        "Let it draw",
-        "The computer draws a few pictures from your words alone.",
-        "draw",
+        "Generate",
+        "The computer generates a few images from your words alone.",
+        "generate",
     ),
     (
         "Rank",
-        "Put them in order: the one that looks most like the target comes first.",
+        "Put the images in order, the one that looks most like the target first.",
         "rank",
     ),
 )
@@ -46,7 +46,7 @@ def _address(drawing: str) -> str:
 def _scene(
     x: float, y: float, size: float, *, sky: str, sun: tuple[int, int], wall: str, hill: str
 ) -> str:
-    """A small picture of a house on a hill, ``size`` wide."""
+    """A small drawing of a house on a hill, ``size`` wide."""
     return (
         f'<svg x="{x}" y="{y}" width="{size}" height="{size}" viewBox="0 0 100 100">'
         f'<rect width="100" height="100" rx="9" fill="{sky}"/>'
@@ -108,7 +108,7 @@ _PICTURES = {
     "look": _target(28, 42, 116)
     + '<rect x="164" y="52" width="110" height="96" rx="12" fill="#fff"/>'
     + _lines(178, 70, (82, 66, 78, 40)),
-    "draw": '<rect x="22" y="76" width="78" height="50" rx="10" fill="#fff"/>'
+    "generate": '<rect x="22" y="76" width="78" height="50" rx="10" fill="#fff"/>'
     + _lines(33, 86, (56, 44))
     + '<path d="M110 101 h22 m-9 -9 l10 9 l-10 9" fill="none" stroke="#2660a4" '
     'stroke-width="5" stroke-linecap="round" stroke-linejoin="round"/>'

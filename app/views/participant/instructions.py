@@ -1,4 +1,4 @@
-"""What to do, in three pictures."""
+"""What to do, in three illustrated steps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def draw(standing: Standing, token: str) -> None:
     there_is = "There is 1 target" if targets == 1 else f"There are {targets} targets"
     layout.paragraphs(
         f"{there_is}. Each takes {_rounds(settings.min_rounds, settings.max_rounds)}: "
-        "after ranking, change your words and let it draw again, so that the drawings come "
-        "nearer to the target. There are no wrong answers; what counts is how it looks to you."
+        "after ranking, change your words and generate again to get nearer to the target. "
+        "There are no wrong answers: what counts is how it looks to you."
     )
     layout.paragraphs(what_comes_last(standing))
     st.button(

@@ -18,7 +18,7 @@ def draw(join_code: str) -> None:
     study = store.study_by_join_code(join_code)
     if study is None:
         layout.message(
-            "This study is not here",
+            "This study was not found",
             "The link may have been cut short when it was copied. "
             "Please check it, or ask the person who gave it to you.",
         )
@@ -26,7 +26,7 @@ def draw(join_code: str) -> None:
     if not study.is_open:
         layout.message(
             "This study is closed",
-            f"“{study.title}” does not take new participants at the moment. "
+            f"“{study.title}” is not taking new participants at the moment. "
             "If you have joined before, your personal link still works.",
         )
         return

@@ -86,7 +86,7 @@ def progress(label: str, parts: list[float]) -> None:
     bars = "".join(f'<i><b style="width:{100 * part:.0f}%"></b></i>' for part in parts)
     st.html(
         f'<div class="where"><p>{escape(label)}</p><div class="bars" role="progressbar" '
-        f'aria-label="Progress over the study" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-label="Progress through the study" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{share}">{bars}</div></div>'
     )
 
@@ -104,7 +104,7 @@ _STYLE = """
 [data-testid="stSidebarCollapsedControl"] { display: none !important; }
 [data-testid="stDialog"], :has(> .st-key-calm) { display: none !important; }
 [data-offline]::after {
-  content: "No connection at the moment. This page goes on by itself as soon as it is back.";
+  content: "No connection at the moment. This page continues by itself once it is back.";
   position: fixed; z-index: 1000; left: 50%; bottom: 1.25rem; translate: -50% 0;
   width: max-content; max-width: 88vw; box-sizing: border-box; padding: .7rem 1.25rem;
   border-radius: 14px; background: #2b3338; color: #fff; font-size: .9375rem; line-height: 1.45;

@@ -25,5 +25,5 @@ def what_comes_last(standing: Standing) -> str:
     """What follows the targets, in a sentence; empty where nothing does."""
     if not standing.boards:
         return ""
-    come = "comes 1 more set" if standing.boards == 1 else f"come up to {standing.boards} more sets"
-    return f"After the last target {come} of pictures to rank, with nothing to write."
+    more = "is 1 more set" if standing.boards == 1 else f"are up to {standing.boards} more sets"
+    return f"After the last target there {more} of images to rank, with nothing to write."

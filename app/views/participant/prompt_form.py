@@ -33,10 +33,10 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
         return
     first = number == 1
     layout.heading(
-        "Describe the target" if first else "Now bring it nearer",
+        "Describe the target" if first else "Now get nearer to it",
         under="Say what you see, so that somebody who cannot see it could draw it."
         if first
-        else "Change your words, and let it draw again.",
+        else "Change your words and generate again.",
         level=2,
     )
     _setback(standing)
@@ -78,7 +78,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
 
 
 def _leave(standing: Standing, trial: Trial) -> None:
-    """After a drawing that failed or was cancelled: the way on, where enough is ranked."""
+    """Offer to finish the target after a failed or cancelled round, if enough is ranked."""
     if standing.round is None and standing.can_finish_trial:
         st.button(
             "I am done with this target",
@@ -99,8 +99,8 @@ def finish(participant_id: int, trial_id: int) -> None:
 def _without_words(standing: Standing, trial: Trial, number: int) -> None:
     """A study that only ranks: the next images come at the press of a button."""
     layout.heading(
-        "Look at the target" if number == 1 else "More images of this target",
-        under="Then put some images in order: the one that looks most like it comes first.",
+        "Look at the target" if number == 1 else "More images for this target",
+        under="Then put some images in order, the one that looks most like it first.",
         level=2,
     )
     _setback(standing)
@@ -162,7 +162,7 @@ def _action(setback: Round | None) -> str:
 
 
 def _setback(standing: Standing) -> None:
-    """Why the person is here again: something to correct, a failure, a cancelled drawing."""
+    """Why the person is here again: something to correct, a failure, a cancelled generation."""
     problem = session.told()
     if problem:
         st.warning(problem)
@@ -171,11 +171,11 @@ def _setback(standing: Standing) -> None:
     if setback is None:
         return
     if setback.state == "cancelled":
-        st.info("The drawing was cancelled. Your words are still here.")
+        st.info("Generation was cancelled. Your words are still here.")
     else:
         reason = f" ({setback.message})" if setback.message else ""
         st.warning(
-            f"The pictures could not be drawn{reason}. Your words are still here: try again."
+            f"The images could not be generated{reason}. Your words are still here: try again."
         )
 
 
@@ -210,7 +210,7 @@ def _item(ranked: Round) -> str:
 
 
 def _hints() -> None:
-    with st.expander("Words that the computer knows"):
+    with st.expander("Words the computer knows"):
         st.html(_vocabulary())
 
 

@@ -26,7 +26,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
         _show_chosen(chosen, trial, number)
         return
     with st.expander("Start from one of your images"):
-        layout.note("The next images then keep something of it.")
+        layout.note("The next images will keep some of it.")
         for first in range(0, len(images), IN_A_ROW):
             row = images[first : first + IN_A_ROW]
             for place, image in zip(st.columns(IN_A_ROW), row, strict=False):
@@ -62,7 +62,7 @@ def _images(standing: Standing) -> list[Candidate]:
 
 
 def _start(standing: Standing, trial: Trial, number: int) -> Candidate | None:
-    """What was chosen; after a failed or cancelled drawing, what that one was to start from."""
+    """What was chosen; after a failed or cancelled round, what that one was to start from."""
     images, lost = _images(standing), standing.setback
     before = next((each.id for each in images if lost and each.image == lost.start), None)
     wanted = session.start_of(trial.id, number, default=before)
@@ -76,13 +76,13 @@ def _show_chosen(chosen: Candidate, trial: Trial, number: int) -> None:
     with right:
         st.markdown("**The next images start from this one.**")
         st.segmented_control(
-            "They may change it",
+            "How much may change",
             list(AMOUNTS),
             key=session.amount_key(trial.id, number, default="Somewhat"),
             required=True,
         )
         st.button(
-            "Start from nothing instead",
+            "Start from scratch instead",
             type="tertiary",
             on_click=session.start_from,
             args=(trial.id, number, None),

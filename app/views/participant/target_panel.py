@@ -1,4 +1,4 @@
-"""What stays in view beside each stage: the target, and the nearest drawing so far."""
+"""What stays in view beside each stage: the target, and the nearest image so far."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ONE_TARGET = """<style>@media (max-width: 640px) {
 
 
 def draw(standing: Standing, *, with_best: bool, is_ranking: bool) -> None:
-    """The target, large; with ``with_best`` also the nearest drawing of the latest ranking."""
+    """The target, large; with ``with_best`` also the nearest image of the latest ranking."""
     trial = standing.trial
     if trial is None:
         return

@@ -1,4 +1,4 @@
-"""One target: describe it, see what is drawn, rank the drawings, and again."""
+"""One target: describe it, see what is generated, rank the images, and again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.views.participant import layout, prompt_form, target_panel
 from app.views.participant.progress import segments, what_comes_last
 
 _HEADINGS = {
-    "generating": "Drawing your pictures",
+    "generating": "Generating your images",
     "ranking": "Which looks most like the target?",
     "ranked": "Your ranking",
 }
@@ -59,7 +59,9 @@ def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None
         ask_confidence=standing.study.settings.ask_confidence,
     )
     if session.was_asked_elsewhere(current.id):
-        st.info("Another tab asked for this round already; your words are kept.")
+        st.info(
+            "This round was already started in another tab. Your words are kept for the next one."
+        )
     if standing.phase == "ranked":
         _onward(standing, trial, number=current.number + 1)
 
@@ -102,11 +104,11 @@ def _what_remains(standing: Standing) -> str:
     settings, ranked = standing.study.settings, len(standing.ranked_rounds)
     needed = settings.min_rounds - ranked
     if needed > 0:
-        return f"{_rounds(needed)} to go before you can leave this target."
+        return f"{_rounds(needed)} to go before you can move on from this target."
     left = settings.max_rounds - ranked
     if left > 0:
-        return f"You may leave this target now, or try up to {_rounds(left, more=True)}."
-    return "These were all the rounds of this target."
+        return f"You may move on now, or try up to {_rounds(left, more=True)}."
+    return "That was the last round for this target."
 
 
 def _rounds(count: int, *, more: bool = False) -> str:

@@ -14,11 +14,11 @@ from app.views.participant import layout
 
 def draw() -> None:
     """List the open studies; simulated ones have no people to wait for."""
-    layout.frame("Describe, draw, rank")
+    layout.frame("Describe, generate, rank")
     layout.heading(
-        "Which picture looks more like it?",
-        under="You describe a picture, a computer draws what you said, "
-        "and you rank its drawings by how much they look like the original.",
+        "Which image looks more like it?",
+        under="You describe an image, a computer generates new ones from your words, "
+        "and you rank them by how much they look like the original.",
     )
     store = open_store()
     studies = [study for study in store.studies() if study.is_open and not study.simulated]
@@ -26,10 +26,10 @@ def draw() -> None:
         st.html(f'<ul class="cards">{"".join(_card(store, study) for study in studies)}</ul>')
     else:
         st.html('<p class="empty">No study is open at the moment. Please come back later.</p>')
-    layout.note("Were you given a personal link? Open that one: it continues where you stopped.")
+    layout.note("Do you have a personal link? Open it to continue where you stopped.")
     st.html(
         '<p class="note">Are you running a study? '
-        '<a href="/researcher" target="_self">To the researcher’s pages</a></p>'
+        '<a href="/researcher" target="_self">Go to the researcher’s pages</a></p>'
     )
 
 
@@ -40,7 +40,7 @@ def size_of(store: Store, study: Study) -> str:
     boards = settings.repeats + settings.calibration + settings.duels
     last = f" · then up to {boards} {'set' if boards == 1 else 'sets'} to rank" if boards else ""
     return (
-        f"{targets} {'picture' if targets == 1 else 'pictures'} · "
+        f"{targets} {'target image' if targets == 1 else 'target images'} · "
         f"at least {rounds} {'round' if rounds == 1 else 'rounds'} each{last}"
     )
 

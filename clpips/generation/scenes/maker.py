@@ -45,7 +45,7 @@ class Scenes:
         if request.start is not None:
             raise GenerationError("scenes draws from words alone and cannot start from an image")
         for index in range(request.count):
-            watch.report(index / request.count, f"Drawing image {index + 1} of {request.count}…")
+            watch.report(index / request.count, f"Generating image {index + 1} of {request.count}…")
             yield self._one(request, image_seed(request.seed, index))
         watch.report(1.0, "Done")
 

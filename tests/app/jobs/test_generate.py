@@ -53,8 +53,8 @@ def test_a_round_gets_its_images_with_their_provenance(store: Store) -> None:
     result = generate.run(store, job, Watch(progress=lambda share, words: told.append(words)))
     made = store.round(board.id)
     assert (result, made.state) == ({"round_id": board.id, "n": 5}, "ranking")
-    drawing = [f"Drawing image {number} of 5…" for number in range(1, 6)]
-    assert told == ["Getting ready to draw…", *drawing]
+    drawing = [f"Generating image {number} of 5…" for number in range(1, 6)]
+    assert told == ["Preparing to generate…", *drawing]
     seeds = sorted(each.provenance.seed for each in made.candidates)
     assert seeds == [board.seed + index for index in range(5)]
     for each in made.candidates:

@@ -132,7 +132,7 @@ def test_a_closed_study_says_so_and_takes_nobody(floor: Floor) -> None:
     study = floor.study()
     page = visit(join=study.join_code)
     floor.store.set_study_open(study.id, False)
-    assert "does not take new participants" in text_of(press(page, "Join this study"))
+    assert "is not taking new participants" in text_of(press(page, "Join this study"))
     assert "This study is closed" in text_of(visit(join=study.join_code))
     assert floor.store.participants(study.id) == ()
 
@@ -204,7 +204,7 @@ def test_two_tabs_that_generate_at_once_make_one_round(floor: Floor, person: Par
         page.text_area[0].set_value(words)
         press(page, "Generate")
     assert [each.prompt for each in floor.store.standing(person.id).rounds] == ["a red ball"]
-    told = "Another tab asked for this round already; your words are kept."
+    told = "This round was already started in another tab. Your words are kept for the next one."
     assert told in text_of(two)
     assert told not in text_of(one)
     asked = floor.store.standing(person.id).rounds[0]
@@ -219,7 +219,7 @@ def test_the_same_words_from_two_tabs_need_no_remark(floor: Floor, person: Parti
     for page, words in ((one, "a red ball"), (two, " a red ball\u202e ")):
         page.text_area[0].set_value(words)
         press(page, "Generate")
-    assert "Another tab" not in text_of(two)
+    assert "another tab" not in text_of(two)
 
 
 def test_a_new_link_keeps_the_outbox_and_another_person_has_another(
@@ -340,7 +340,7 @@ def test_the_progress_fills_with_each_ranking_and_is_full_only_when_a_target_is_
     assert "1 more round" in _what_remains(floor.store.standing(person.id))
     floor.rank(person)
     seen.append(segments(floor.store.standing(person.id)))
-    assert "all the rounds" in _what_remains(floor.store.standing(person.id))
+    assert "the last round" in _what_remains(floor.store.standing(person.id))
     floor.finish(person)
     seen.append(segments(floor.store.standing(person.id)))
     assert seen[0] == [0, 0]
@@ -366,7 +366,7 @@ def test_the_code_is_shown_only_when_the_browser_has_nothing_left_to_send(
         page.run()
         assert not page.exception
         assert ("Everything is saved" in text_of(page)) == shown
-        assert ("still on the way" in text_of(page)) != shown
+        assert ("still being sent" in text_of(page)) != shown
 
 
 # --- the last part ----------------------------------------------------------------------------
@@ -386,7 +386,7 @@ def near_the_end(floor: Floor) -> Participant:
 
 
 def test_the_instructions_say_what_comes_after_the_targets(floor: Floor) -> None:
-    for count, words in ((0, ""), (1, "comes 1 more set"), (2, "come up to 2 more sets")):
+    for count, words in ((0, ""), (1, "there is 1 more set"), (2, "there are up to 2 more sets")):
         study = floor.study(repeats=count)
         person, token = floor.store.add_participant(study.id)
         floor.store.consent(person.id)
@@ -400,7 +400,7 @@ def test_after_the_last_target_come_boards_with_nothing_to_write(
 ) -> None:
     floor.rank(near_the_end)
     page = visit(p=TOKEN)
-    assert "up to 2 more sets of pictures" in text_of(page)
+    assert "up to 2 more sets of images" in text_of(page)
     press(page, "I am done with this target")
     for place, onward in ((1, "Next set"), (2, "Finish the study")):
         assert f"Last part · Set {place} of 2" in text_of(page)
@@ -452,8 +452,8 @@ def test_only_who_is_shown_a_metric_reads_what_it_says(floor: Floor) -> None:
         shown = told[arm]
         assert "nearest image so far is from round 1" in shown
         measured = shown[shown.index('class="measured"') :].split("</section>")[0]
-        assert re.findall(r"Image \d by the measure", measured) == [
-            f"Image {place} by the measure" for place in (1, 2, 3, 4)
+        assert re.findall(r"Image \d in the computer’s order", measured) == [
+            f"Image {place} in the computer’s order" for place in (1, 2, 3, 4)
         ]
         widths = [int(each) for each in re.findall(r"width:(\d+)%", measured)]
         assert widths == sorted(widths, reverse=True) and len(set(widths)) == 4
@@ -468,6 +468,8 @@ def test_who_waits_for_the_measure_is_told_so_and_not_for_ever(
     floor.store.consent(person.id)
     floor.store.start(person.id)
     floor.rank(person)
-    assert "is measuring your images" in text_of(press(visit(p=TOKEN), "Next round"))
+    waiting = "is comparing your images with the target"
+    assert waiting in text_of(press(visit(p=TOKEN), "Next round"))
     monkeypatch.setattr("app.views.participant.guidance.PATIENCE_SECONDS", 0.0)
-    assert "measur" not in words_of(press(visit(p=TOKEN), "Next round"))
+    late = words_of(press(visit(p=TOKEN), "Next round"))
+    assert not any(words in late for words in ("comparing", "measur", "a computer orders"))

@@ -72,13 +72,13 @@ def round_json(each: Round) -> dict[str, Any]:
         each.state = "failed" if each.fails else "ranking"
     drawing = each.state == "generating"
     k = len(each.candidates)
-    message = f"Drawing image {int(progress * k) + 1} of {k}…" if drawing else ""
+    message = f"Generating image {int(progress * k) + 1} of {k}…" if drawing else ""
     return {
         "id": each.id,
         "number": each.id,
         "state": each.state,
         "progress": progress,
-        "message": "The images could not be drawn." if each.state == "failed" else message,
+        "message": "The images could not be generated." if each.state == "failed" else message,
         "waiting_ahead": 0,
         "candidates": [] if drawing else each.candidates,
         "ranking": each.ranking,
