@@ -7,7 +7,7 @@ export PORT CLPIPS_DATA
 # Each process would compile torch anew: 22 s of processor time to start the worker, not 7.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check readme weights chromium clean
+.PHONY: run test check readme docs weights chromium clean
 .DEFAULT_GOAL := run
 
 run: weights ## start the app and its worker; Ctrl-C stops both
@@ -23,9 +23,13 @@ check: .venv/installed ## lint, types, import contracts, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cog --check -I . docs/command-line.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 readme: .venv/installed ## regenerate the help texts in docs/command-line.md
 	$(BIN)/cog -r -I . docs/command-line.md
+
+docs: .venv/installed ## build the documentation with the API reference into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 weights: .venv/installed ## fetch and verify the networks' weights (once)
 	$(BIN)/clpips weights fetch

@@ -1,11 +1,11 @@
 """Baselines: what a personal metric has to beat, learnt and scored like it.
 
-==================  ===========================================================================
-``unregularised``   every channel weight ≥ 0, hardly pulled to stock (``LEAST_PULL``)
-``layer``           one multiplier per layer, with the default settings, from stock
-``pooled``          everyone's weights, the same for all people
-``tilt``            one parameter: late layers gain on early ones, or lose
-==================  ===========================================================================
+| name | what is fitted |
+| --- | --- |
+| ``unregularised`` | every channel weight ≥ 0, hardly pulled to stock (:data:`LEAST_PULL`) |
+| ``layer`` | one multiplier per layer, with the default settings, from stock |
+| ``pooled`` | everyone's weights, the same for all people |
+| ``tilt`` | one parameter: late layers gain on early ones, or lose |
 
 For a left-out target all of them are learnt without its rankings, on the same rankings as the
 personal metric of the same plan and scored on the same ones, so their gains over stock compare.
