@@ -49,6 +49,12 @@ def test_the_vocabulary_costs_no_torch_and_no_screen(module: str) -> None:
     assert not loaded & {*HEAVY, "numpy", "streamlit", "sqlite_utils", "PIL"}
 
 
+def test_statistics_load_pingouin_only_to_report_an_icc() -> None:
+    agreement = "from clpips.stats.agreement import over_rankings"
+    assert "pingouin" not in loaded_by(agreement)
+    assert "pingouin" in loaded_by(f"{agreement}; over_rankings([([1, 2, 3], [1, 3, 2])])")
+
+
 def test_a_maker_that_is_not_opened_loads_nothing_of_its_own() -> None:
     loaded = loaded_by("import clpips, clpips.generation; from clpips import *")
     assert not loaded & {

@@ -79,7 +79,10 @@ def _told(learnt: Learnt, n_rankings: int, *, at_least: bool) -> list[str]:
 
 def _short(evaluation: Evaluation, learnt: Learnt) -> dict[str, Any]:
     """The documented JSON, without the long lists."""
-    keys = ("spearman", "kendall", "pairwise_accuracy", "icc", "n_rankings", "spearman_ci")
+    keys = (
+        *("spearman", "kendall", "pairwise_accuracy", "icc", "n_rankings", "spearman_ci"),
+        *("icc_f", "icc_df1", "icc_df2", "icc_p", "icc_f_ci"),
+    )
 
     def values(agreement: Agreement, n_fitted_on: int | None) -> dict[str, Any]:
         everything = agreement.to_dict()

@@ -11,7 +11,9 @@ same number under another name. ICC(A,1) on ranks differs from it by a term of o
 both raters hand out the same ranks, so there is no offset to punish. What it adds is that it
 also counts a *difference in spread*, which appears as soon as one of the two makes ties: a
 metric that calls everything equal, or a person who does. Read it as a check, not as independent
-evidence. (As an estimator it can fall below −1 when the two disagree completely.)
+evidence. (As an estimator it can fall below −1 when the two disagree completely.) It is stated
+with pingouin's F test and interval, which take rows to be independent; the rows of one ranking
+are not, so the interval to quote is the bootstrap over rankings or targets, ``icc_ci``.
 """
 
 from __future__ import annotations
@@ -37,7 +39,12 @@ from clpips.stats.correlation import (
     spearman,
     within_ranks,
 )
-from clpips.stats.icc import intraclass, jackknifed_two_rater_icc, two_rater_sums
+from clpips.stats.icc import (
+    intraclass,
+    intraclass_report,
+    jackknifed_two_rater_icc,
+    two_rater_sums,
+)
 from clpips.stats.intervals import RESAMPLES, Interval, bootstrap_interval
 
 __all__ = [
@@ -87,6 +94,8 @@ class Agreement:
         left_out: the reasons, and how many rankings each took.
         per_ranking: Spearman of each ranking, ``None`` where left out.
         kendall_ci, pairwise_accuracy_ci, icc_ci: 95 % intervals, bootstrapped over rankings.
+        icc_f, icc_df1, icc_df2, icc_p, icc_f_ci: F test of ``icc`` and the 95 % interval from it
+            (:class:`clpips.stats.icc.IntraclassReport`); ``None`` over people.
         contributions: for kendall, pairwise_accuracy and icc, what each ranking adds: numbers
             whose mean is the statistic, ``None`` where left out. For the ICC these are jackknife
             contributions, which may lie outside its range.
@@ -115,6 +124,11 @@ class Agreement:
     icc_transform: str = ICC_TRANSFORM
     targets: tuple[str, ...] = ()
     seed: int = 0
+    icc_f: float | None = None
+    icc_df1: int | None = None
+    icc_df2: int | None = None
+    icc_p: float | None = None
+    icc_f_ci: Interval | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -169,14 +183,14 @@ def over_rankings(
     counted = [one for one in found if one is not None]
     used = [pair for pair, one in zip(ratings, found, strict=True) if one is not None]
     ranked = [(within_ranks(ranks), within_ranks(distances)) for ranks, distances in used]
-    pooled_icc, values = _per_ranking(counted, ranked)
+    values = _per_ranking(counted, ranked)
     labels, groups = [_labels(found, targets)], {name: [one] for name, one in values.items()}
     return Agreement(
         spearman=_mean(values["spearman"]),
         kendall=_mean(values["kendall"]),
         pairwise_accuracy=_mean(values["pairwise_accuracy"]),
-        icc=pooled_icc,
         n_rankings=len(counted),
+        **_icc_entries(ranked),
         **_intervals(groups, labels, seed, resamples),
         pooled=_pooled(counted, ranked),
         n_left_out=len(found) - len(counted),
@@ -221,18 +235,33 @@ def over_people(people: Mapping[str, Agreement], *, seed: int = 0) -> Agreement:
 
 def _per_ranking(
     counted: Sequence[RankingAgreement], ranked: Sequence[tuple[np.ndarray[Any, Any], ...]]
-) -> tuple[float | None, dict[str, np.ndarray[Any, Any]]]:
-    """The ICC, and for each statistic one value per ranking, whose mean is the statistic."""
+) -> dict[str, np.ndarray[Any, Any]]:
+    """For each statistic one value per ranking, whose mean is the statistic."""
     values = {
         "spearman": np.array([one.spearman for one in counted]),
         "kendall": np.array([one.kendall for one in counted]),
         "pairwise_accuracy": np.array([one.pairwise_accuracy for one in counted]),
     }
+    if ranked:
+        sums = np.stack([two_rater_sums(*pair) for pair in ranked])
+        _, values["icc"] = jackknifed_two_rater_icc(sums)
+    return values
+
+
+def _icc_entries(ranked: Sequence[tuple[np.ndarray[Any, Any], ...]]) -> dict[str, Any]:
+    """The ICC over all rows with its F test, by the names of :class:`Agreement`."""
     if not ranked:
-        return None, values
-    sums = np.stack([two_rater_sums(*pair) for pair in ranked])
-    whole, values["icc"] = jackknifed_two_rater_icc(sums)
-    return whole, values
+        return {"icc": None}
+    table = np.stack([np.concatenate(side) for side in zip(*ranked, strict=True)], axis=1)
+    found = intraclass_report(table, form=ICC_FORM)
+    return {
+        "icc": found.icc,
+        "icc_f": found.f,
+        "icc_df1": found.df1,
+        "icc_df2": found.df2,
+        "icc_p": found.p,
+        "icc_f_ci": found.ci95,
+    }
 
 
 def _intervals(

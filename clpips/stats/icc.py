@@ -3,11 +3,17 @@
 Mean squares of the two-way table, then the six forms of Shrout and Fleiss (1979), under the
 names of McGraw and Wong (1996), table 4. Each can be negative when the raters disagree more than
 chance would; 1 is perfect agreement.
+
+What a report states comes from pingouin, with its F test and interval
+(:func:`intraclass_report`). The bootstrap, which needs very many of them, uses the vectorised
+form (:func:`two_rater_icc`). Tests hold the two equal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +21,8 @@ import numpy as np
 
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.stats.correlation import Array
+
+_options_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,87 @@ def intraclass(table: Any, *, form: str) -> float:
     if abs(below) <= 1e-12 * size or size == 0:
         raise UndefinedStatistic(f"{name} does not exist: it would divide by no variation at all")
     return above / below
+
+
+@dataclass(frozen=True, slots=True)
+class IntraclassReport:
+    """An intraclass correlation with its F test, as pingouin reports it.
+
+    The test and the interval take the rows to be independent of each other.
+
+    Args:
+        icc: the correlation.
+        f, df1, df2, p: F test that it is 0; ``f`` and ``p`` are ``None`` where the raters never
+            differ, which leaves F nothing to divide by.
+        ci95: its 95 % interval (McGraw and Wong, 1996, table 7); ``None`` where it does not exist.
+    """
+
+    icc: float
+    f: float | None
+    df1: int
+    df2: int
+    p: float | None
+    ci95: tuple[float, float] | None
+
+
+def intraclass_report(table: Any, *, form: str) -> IntraclassReport:
+    """One intraclass correlation of a complete table, computed by ``pingouin.intraclass_corr``.
+
+    Args:
+        table: (rows, raters).
+        form: one of ``FORMS``, or Shrout and Fleiss's name for it.
+
+    >>> scores = [(9, 2, 5, 8), (6, 1, 3, 2), (8, 4, 6, 8), (7, 1, 2, 6), (10, 5, 6, 9),
+    ...           (6, 2, 4, 7)]
+    >>> found = intraclass_report(scores, form="ICC(2,1)")
+    >>> round(found.icc, 2), round(found.f, 2), (found.df1, found.df2)
+    (0.29, 11.03, (5, 15))
+
+    Raises:
+        InputError, UndefinedStatistic: as :func:`intraclass`.
+    """
+    intraclass(table, form=form)  # where the form does not exist, pingouin divides by its rounding
+    squares = mean_squares(table)
+    row = _pingouin_row(np.asarray(table, dtype=np.float64), SHROUT_FLEISS.get(form, form))
+    df1, df2 = int(row["df1"]), int(row["df2"])
+    left = squares.within if form.startswith("ICC(1,") else squares.error
+    if left <= 1e-12 * squares.rows:
+        return IntraclassReport(float(row["ICC"]), None, df1, df2, None, None)
+    low, high = (float(end) for end in row["CI95"])
+    interval = (low, high) if np.isfinite([low, high]).all() else None
+    return IntraclassReport(
+        float(row["ICC"]), float(row["F"]), df1, df2, float(row["pval"]), interval
+    )
+
+
+def _pingouin_row(values: Array, form: str) -> Any:
+    """One row of pingouin's table of all forms; its interval unrounded."""
+    import pandas as pd
+    import pingouin  # seconds to import, and only a report needs it
+
+    rows, raters = values.shape
+    long = pd.DataFrame(
+        {
+            "row": np.repeat(np.arange(rows), raters),
+            "rater": np.tile(np.arange(raters), rows),
+            "value": values.ravel(),
+        }
+    )
+    with _unrounded_intervals(pingouin.options), np.errstate(all="ignore"):
+        found = pingouin.intraclass_corr(long, targets="row", raters="rater", ratings="value")
+    return found.set_index("Type").loc[form]
+
+
+@contextlib.contextmanager
+def _unrounded_intervals(options: dict[str, Any]) -> Iterator[None]:
+    """Keep pingouin from rounding intervals to two decimals, and leave its options as they were."""
+    with _options_lock:
+        before = options.get("round.column.CI95")
+        options["round.column.CI95"] = None
+        try:
+            yield
+        finally:
+            options["round.column.CI95"] = before
 
 
 # --- two raters, from sums ------------------------------------------------------------------

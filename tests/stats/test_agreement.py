@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from clpips.stats.agreement import (
     over_rankings,
     spearman,
 )
+from clpips.stats.icc import intraclass_report
 
 RANKS = [1, 2, 3, 4, 5, 6]
 
@@ -74,6 +76,26 @@ def test_icc_equals_pingouins_with_ties() -> None:
         for form in ("ICC(A,1)", "ICC(C,1)"):
             assert icc(ratings, form=form) == pytest.approx(theirs[form], abs=1e-8)
         assert over_rankings(ratings).icc == pytest.approx(theirs["ICC(A,1)"], abs=1e-8)
+
+
+def test_an_agreement_states_the_f_test_of_its_icc() -> None:
+    ratings = some_ratings(4, seed=6)
+    found = over_rankings(ratings).to_dict()
+    table = np.stack(
+        [
+            np.concatenate([stats.rankdata(side) for side in sides])
+            for sides in zip(*ratings, strict=True)
+        ],
+        axis=1,
+    )
+    report = intraclass_report(table, form="ICC(A,1)")
+    keys = ("icc", "icc_f", "icc_df1", "icc_df2", "icc_p", "icc_f_ci")
+    assert tuple(found[key] for key in keys) == astuple(report)
+    assert found["icc_df1"] == found["icc_df2"] == 4 * 8 - 1
+    assert over_rankings([]).icc_f is None
+    perfect = over_rankings([(RANKS, RANKS)])
+    assert (perfect.icc, perfect.icc_f, perfect.icc_f_ci) == (1.0, None, None)
+    json.dumps(perfect.to_dict(), allow_nan=False)
 
 
 def test_an_icc_of_nothing_is_undefined_and_other_forms_are_refused() -> None:

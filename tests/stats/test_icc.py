@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import stats
 
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.stats.icc import (
     FORMS,
     SHROUT_FLEISS,
     intraclass,
+    intraclass_report,
     jackknifed_two_rater_icc,
+    mean_squares,
     two_rater_icc,
     two_rater_sums,
 )
@@ -49,6 +52,68 @@ def pingouins(table: np.ndarray) -> dict[str, float]:
 def test_shrout_and_fleiss_published_table() -> None:
     found = {form: round(intraclass(SCORES, form=form), 2) for form in PUBLISHED}
     assert found == PUBLISHED
+
+
+# R's psych::ICC(sf), of the same table: F, df1, df2, and the 95 % interval.
+PSYCH = {
+    "ICC(1,1)": (1.8, 5, 18, (-0.133, 0.72)),
+    "ICC(2,1)": (11.0, 5, 15, (0.019, 0.76)),
+    "ICC(3,1)": (11.0, 5, 15, (0.342, 0.95)),
+    "ICC(1,k)": (1.8, 5, 18, (-0.884, 0.91)),
+    "ICC(2,k)": (11.0, 5, 15, (0.071, 0.93)),
+    "ICC(3,k)": (11.0, 5, 15, (0.676, 0.99)),
+}
+
+
+@pytest.mark.parametrize("form", PSYCH)
+def test_the_report_of_shrout_and_fleiss_table_has_the_published_test_and_interval(
+    form: str,
+) -> None:
+    found = intraclass_report(SCORES, form=form)
+    f, df1, df2, (low, high) = PSYCH[form]
+    assert round(found.icc, 2) == PUBLISHED[form]
+    assert found.f == pytest.approx(f, abs=0.05)
+    assert (found.df1, found.df2) == (df1, df2)
+    assert found.p == pytest.approx(stats.f.sf(found.f, df1, df2))
+    assert found.ci95 is not None
+    assert found.ci95[0] == pytest.approx(low, abs=0.0006)
+    assert found.ci95[1] == pytest.approx(high, abs=0.006)
+
+
+def test_the_report_equals_the_vectorised_form_that_the_bootstrap_uses() -> None:
+    rng = np.random.default_rng(5)
+    for rows in (3, 4, 8, 60):
+        for x, y in (
+            (rng.permutation(rows) + 1.0, rng.permutation(rows) + 1.0),
+            (stats.rankdata(rng.integers(1, 4, rows)), stats.rankdata(rng.integers(1, 4, rows))),
+            (rng.normal(size=rows), rng.normal(size=rows)),
+        ):
+            if np.ptp(x) == 0 and np.ptp(y) == 0:
+                continue
+            table = np.stack([x, y], axis=1)
+            found = intraclass_report(table, form="ICC(A,1)")
+            assert found.icc == pytest.approx(float(two_rater_icc(two_rater_sums(x, y))), abs=1e-9)
+            assert found.icc == pytest.approx(intraclass(table, form="ICC(A,1)"), abs=1e-9)
+            squares = mean_squares(table)
+            assert found.f == pytest.approx(squares.rows / squares.error)
+
+
+def test_raters_who_never_differ_have_no_f_and_an_undefined_form_has_no_report() -> None:
+    perfect = intraclass_report([(1, 1), (2, 2), (3, 3)], form="ICC(A,1)")
+    assert (perfect.icc, perfect.f, perfect.p, perfect.ci95) == (1.0, None, None, None)
+    with pytest.raises(UndefinedStatistic, match="no variation"):
+        intraclass_report([(2, 2), (2, 2)], form="ICC(A,1)")
+    with pytest.raises(UndefinedStatistic, match="got 1 and 2"):
+        intraclass_report([(1, 2)], form="ICC(A,1)")
+    with pytest.raises(InputError, match="form must be one of"):
+        intraclass_report(SCORES, form="ICC")
+
+
+def test_the_report_leaves_pingouins_options_alone_and_its_interval_unrounded() -> None:
+    before = dict(pingouin.options)
+    found = intraclass_report(SCORES, form="ICC(A,1)")
+    assert found.ci95 != tuple(np.round(found.ci95, 2))
+    assert dict(pingouin.options) == before
 
 
 tables = st.tuples(st.integers(5, 9), st.integers(2, 5)).flatmap(
