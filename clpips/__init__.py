@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from clpips.version import __version__
 
 __all__ = [
     "CLPIPS",
@@ -18,6 +18,7 @@ __all__ = [
     "Evaluation",
     "HeldOut",
     "Ranking",
+    "__version__",
     "evaluate",
     "held_out",
     "read_rankings",

@@ -1,4 +1,4 @@
-"""The ``clpips`` command: fit, evaluate, compare, score, weights, export, selftest.
+"""The ``clpips`` command: fit, evaluate, compare, score, targets, weights, export, selftest.
 
 Exit status: 0 done; 2 the input is wrong (one line on standard error that says which file, row
 and rule); 1 anything else. With ``--json`` a command prints one JSON document on standard
@@ -62,6 +62,9 @@ def build_parser() -> argparse.ArgumentParser:
     score.add_argument("--weights", default="stock", help="a personal metric, or 'stock'")
     _space_option(score, _WHICH_BACKBONE)
     score.add_argument("--json", action="store_true", help="print one JSON document")
+
+    targets = commands.add_parser("targets", help="paths of the sample targets, one a line")
+    targets.add_argument("--json", action="store_true", help="print one JSON document")
 
     weights = commands.add_parser("weights", help="the networks' own weights")
     weights.add_argument("action", choices=("list", "fetch"))

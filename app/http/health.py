@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from app.http.responses import answer
 from app.store import open_store
-
-VERSION = version("clpips")  # importing the package for it would open the door to torch
+from clpips.version import __version__
 
 
 async def health(request: Request) -> JSONResponse:
     """Answers ``ok`` only when the database could be read."""
     workers = await run_in_threadpool(open_store().workers_alive)
-    return answer({"status": "ok", "version": VERSION, "workers": len(workers)})
+    return answer({"status": "ok", "version": __version__, "workers": len(workers)})
