@@ -10,6 +10,7 @@
     │   └── StudyError            a study, link or submission that breaks a rule
     ├── WeightsError              backbone weights could not be had from any source
     ├── UndefinedStatistic        a statistic that does not exist for these data
+    ├── MissingExtra              a package that an extra brings is not installed
     ├── NotFitted                 a learnt state was asked for before ``fit``
     └── Cancelled                 the person asked to stop
 
@@ -55,6 +56,10 @@ class WeightsError(ClpipsError):
 
 class UndefinedStatistic(ClpipsError, ValueError):
     """The statistic does not exist for these data, for example Spearman of a constant."""
+
+
+class MissingExtra(ClpipsError):
+    """A package that comes with an extra is not installed; the sentence says what to install."""
 
 
 class NotFitted(ClpipsError):

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from clpips.errors import ClpipsError
+from clpips.extras import install_command
 from clpips.io.resources import app_root
 from clpips.version import __version__
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         print(
             f"clpips-app: not installed: {', '.join(missing)}; "
-            "install them with: pip install 'clpips[app]'",
+            f"install them with: {install_command('app')}",
             file=sys.stderr,
         )
         return 2

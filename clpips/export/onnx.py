@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from clpips.errors import ClpipsError, InputError
+from clpips.extras import requires
 from clpips.features.architecture import empty_network, spec_of
 from clpips.features.lpips import EPSILON, SCALE, SHIFT
 from clpips.features.weights import backbone_tensors
@@ -81,8 +82,8 @@ def write_onnx(metric: CLPIPS, path: str | os.PathLike[str], *, side: int | None
 
     Raises:
         InputError: another ending, a side below 32, a feature space that cannot be exported.
-        ClpipsError: the packages ``onnx``, ``onnxscript`` or ``onnxruntime`` are missing, or the
-            file computes something else than the metric.
+        MissingExtra: ``onnx``, ``onnxscript`` or ``onnxruntime`` is not installed.
+        ClpipsError: the file computes something else than the metric.
         WeightsError: the network's own weights could not be had.
     """
     if Path(path).suffix != ".onnx":
@@ -118,12 +119,8 @@ def _trunk(backbone: str) -> list[nn.Module]:
 
 
 def _package(name: str) -> Any:
-    try:
+    with requires("onnx", "an ONNX export"):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise ClpipsError(
-            f"an ONNX export needs the package {name}: pip install onnx onnxscript onnxruntime"
-        ) from error
 
 
 def _exported(module: PairDistance, side: int | None) -> Any:

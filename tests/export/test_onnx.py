@@ -163,7 +163,7 @@ def test_a_missing_package_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, missing, None)
-    with pytest.raises(ClpipsError, match=f"needs the package {missing}: pip install"):
+    with pytest.raises(ClpipsError, match=rf"{missing}: pip install 'clpips\[onnx\]'"):
         write_onnx(CLPIPS("alex"), tmp_path / "a.onnx")
 
 

