@@ -7,7 +7,7 @@ export PORT CLPIPS_DATA
 # Each process would compile torch anew: 22 s of processor time to start the worker, not 7.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check readme docs weights chromium clean
+.PHONY: run test check readme docs wheel wheel-check weights chromium clean
 .DEFAULT_GOAL := run
 
 run: weights ## start the app and its worker; Ctrl-C stops both
@@ -31,6 +31,12 @@ readme: .venv/installed ## regenerate the help texts in docs/command-line.md
 docs: .venv/installed ## build the documentation with the API reference into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
+wheel: .venv/installed ## build dist/clpips-….whl: library, app and data
+	$(BIN)/uv build --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+
+wheel-check: weights chromium ## install the wheel with all it needs into a new environment and try it
+	CLPIPS_FULL_INSTALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 0 tests/browser/test_wheel.py
+
 weights: .venv/installed ## fetch and verify the networks' weights (once)
 	$(BIN)/clpips weights fetch
 
@@ -40,9 +46,9 @@ chromium: .venv/installed ## find or install a Chromium for the browser tests
 .venv/installed: requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep ^uv== requirements-dev.txt)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
 clean: ## remove the virtual environment; study data in data/local stays

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,12 +32,22 @@ class RunningApp:
     Args:
         data_dir: an empty folder.
         demo: whether it makes the demo study, with its 3 targets, and the simulated one.
+        command: what starts the app instead of ``python -m app``.
+        folder: where it is started instead of the repository's root.
     """
 
     targets = 3
 
-    def __init__(self, data_dir: Path, *, demo: bool = False) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        demo: bool = False,
+        command: Sequence[str] = (sys.executable, "-m", "app"),
+        folder: Path = ROOT,
+    ) -> None:
         self.data_dir, self.port, self.demo = data_dir, free_port(), demo
+        self.command, self.folder = list(command), folder
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir / "app.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -65,8 +76,8 @@ class RunningApp:
         environment["CLPIPS_DEMO"] = "1" if self.demo else "0"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app"],
-                cwd=ROOT,
+                self.command,
+                cwd=self.folder,
                 env=environment,
                 stdout=log,
                 stderr=log,
