@@ -210,7 +210,7 @@ def test_the_researcher_fits_reads_and_exports(app, chromium, tmp_path: Path) ->
     page.get_by_role("link", name=re.compile("Demo study")).first.click()
 
     page.get_by_role("tab", name="Fit & report").click()
-    page.get_by_label("Whose rankings").click()
+    page.get_by_label("Rankings from").click()
     page.get_by_role("option", name="P001").click()
     press(page, "Fit personal metric")
     report = page.get_by_text(re.compile("on unseen targets|Too early")).first

@@ -118,7 +118,7 @@ def fill_tiny(page: Page, stage: Stage) -> None:
 
 def fill_http(page: Page, stage: Stage) -> None:
     page.get_by_label("Base address").fill(stage.service.url)
-    page.get_by_label("Cost an image").fill("0.04")
+    page.get_by_label("Cost per image").fill("0.04")
 
 
 def fill_pool(page: Page, stage: Stage) -> None:
@@ -217,7 +217,7 @@ def choose_maker(page: Page, kind: str) -> None:
     """Choose from the list, which closes by itself when the page is drawn again meanwhile."""
     wanted = page.get_by_role("option", name=KINDS[kind])
     for _ in range(5):
-        page.get_by_role("combobox", name="Images made by").click()
+        page.get_by_role("combobox", name="Image source").click()
         with contextlib.suppress(TimeoutError):
             wanted.click(timeout=5_000)
             break

@@ -1,4 +1,4 @@
-"""A job of the worker's as the researcher follows it: progress, cancel, what became of it.
+"""A worker job as the researcher follows it: progress, cancelling, outcome.
 
 Nothing about a job is kept in the browser: it is found in the store, so a reload or a second
 window shows the same.
@@ -18,8 +18,8 @@ from app.views.researcher.queue_position import waits_for
 
 OPEN = ("queued", "running")
 KEPT: Mapping[JobKind, str] = {
-    "fit": "Metrics that were done before stay.",
-    "compare": "What was computed before stays.",
+    "fit": "Metrics that were already fitted are kept.",
+    "compare": "Results that were already computed are kept.",
 }
 
 
@@ -67,11 +67,11 @@ def ending(job: Job | None, *, what: str) -> None:
 
 
 def worker_line(store: Store) -> None:
-    """Whether anybody does the work."""
+    """Whether a worker is running."""
     if store.workers_alive():
         show(quiet("Worker: running"))
     else:
-        st.warning("Worker: not running – start it with `make run`.")
+        st.warning("Worker: not running. Start it with `make run`.")
 
 
 @redrawn("1s")

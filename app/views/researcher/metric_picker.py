@@ -28,7 +28,9 @@ class Whose:
         """What the list of choices calls it."""
         if self.participant is not None:
             return self.participant.label
-        return "Each participant" if self.scope == "each" else "Pooled: everybody in one metric"
+        return (
+            "Each participant" if self.scope == "each" else "Pooled: all participants in one metric"
+        )
 
     @property
     def participant_id(self) -> int | None:
@@ -70,7 +72,7 @@ def choose(store: Store, study: Study) -> Whose | None:
     if not people:
         return None
     return st.selectbox(
-        "Whose rankings",
+        "Rankings from",
         choices(people),
         format_func=lambda whose: whose.name,
         key="whose-fit",

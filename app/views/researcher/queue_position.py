@@ -1,4 +1,4 @@
-"""What a job waits for, in plain words: the jobs before it, or a worker."""
+"""What a job is waiting for, in plain words: the jobs before it, or a worker."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ QUEUES: tuple[tuple[JobKind, ...], ...] = (
 )
 """Kinds that wait for each other, the most urgent first; the same as the worker's loops."""
 NAMES: Mapping[JobKind, str] = {
-    "generate": "drawing images",
-    "guide": "measuring a participant’s images",
+    "generate": "image generation",
+    "guide": "guidance for a participant",
     "vectors": "difference vectors",
     "fit": "fit",
     "export": "export",
     "explain": "explanation",
-    "regenerate": "images made again",
+    "regenerate": "image regeneration",
     "selftest": "self-test",
     "simulate": "simulated study",
     "compare": "comparison",
 }
 RECENT = 50
-NOT_RUNNING = "Waits for a worker. None is running: `make run`."
+NOT_RUNNING = "Waiting for a worker. None is running: start one with `make run`."
 
 
 def waits_for(store: Store, job: Job) -> str:
-    """What a queued job waits for."""
+    """What a queued job is waiting for."""
     if not store.workers_alive():
         return NOT_RUNNING
     before = ahead(job, store.jobs(kinds=_queue(job), limit=RECENT))
     if not before:
-        return "Waits for a worker: it is next."
-    text = f"Waits behind: {_where(store, before[0], job)}"
+        return "Waiting for a worker: next in line."
+    text = f"Waiting behind: {_where(store, before[0], job)}"
     rest = len(before) - 1
     return f"{text} and {rest} more." if rest else f"{text}."
 

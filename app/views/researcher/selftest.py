@@ -1,4 +1,4 @@
-"""The self-test page: does this installation compute what it should?"""
+"""The self-test page: does this installation compute correct results?"""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from app.views.researcher.html import (
 )
 
 ABOUT = (
-    "Every statistic, the distances and the pictures’ checks are computed here on data whose "
-    "answers are known, and compared. Nothing of any study is read or changed."
+    "Computes every statistic, the distances and the image checks on data with known answers, "
+    "and compares the results. No study is read or changed."
 )
 COLUMNS = (
     Column("Check", head=True),
@@ -79,7 +79,7 @@ def result(job: Job) -> None:
         Html("</p><p class='cl-verdict'>"),
         str(found["sentence"]),
         Html("</p>"),
-        quiet(f"Made {when}, in {found['seconds']:.1f} s."),
+        quiet(f"Run {when}, in {found['seconds']:.1f} s."),
     )
     for group in dict.fromkeys(one["group"] for one in found["checks"]):
         own = [one for one in found["checks"] if one["group"] == group]

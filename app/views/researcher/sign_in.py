@@ -1,4 +1,4 @@
-"""The researcher's door: sign in, or on the first start set the password."""
+"""The researcher's sign-in form; on the first start, the form that sets the password."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from html import escape
 import streamlit as st
 
 _PROBLEMS = {
-    "wrong": "That is not the password.",
+    "wrong": "That is not the right password.",
     "short": "A password must have at least 8 characters.",
     "long": "A password must have at most 1,000 characters.",
-    "blank": "A password must not be made of spaces only.",
-    "differ": "The two passwords are not the same.",
-    "already": "A password was set already. Sign in with it.",
-    "foreign": "The form did not come from this page. Please try once more.",
+    "blank": "A password must not consist of spaces only.",
+    "differ": "The two passwords do not match.",
+    "already": "A password has already been set. Sign in with it.",
+    "foreign": "The form was not sent from this page. Please try again.",
     "remote": (
         "The first password can be set only on the machine that the server runs on, "
         "or with CLPIPS_RESEARCHER_PASSWORD when the server starts."
     ),
 }
 _STYLE = """<style>
-.door { max-width: 23rem; margin: 11vh auto 0; }
-.door h1 { font-size: 1.75rem; font-weight: 650; padding: 0; margin: 0 0 .4rem; }
-.door p { margin: 0 0 1.4rem; line-height: 1.5; opacity: .8; }
-.door label { display: block; margin: 0 0 1rem; font-size: .9375rem; font-weight: 600; }
-.door input { display: block; width: 100%; box-sizing: border-box; height: 44px; margin-top: .35rem;
+.sign-in { max-width: 23rem; margin: 11vh auto 0; }
+.sign-in h1 { font-size: 1.75rem; font-weight: 650; padding: 0; margin: 0 0 .4rem; }
+.sign-in p { margin: 0 0 1.4rem; line-height: 1.5; opacity: .8; }
+.sign-in label { display: block; margin: 0 0 1rem; font-size: .9375rem; font-weight: 600; }
+.sign-in input { display: block; width: 100%; box-sizing: border-box; height: 44px; margin-top: .35rem;
   padding: 0 .9rem; font: inherit; font-weight: 400; color: inherit; border-radius: 10px;
   border: 1px solid color-mix(in srgb, currentColor 38%, transparent);
   background: color-mix(in srgb, currentColor 4%, transparent); }
-.door button { width: 100%; min-height: 46px; border: 0; border-radius: 999px; font: inherit;
+.sign-in button { width: 100%; min-height: 46px; border: 0; border-radius: 999px; font: inherit;
   font-weight: 600; background: #2660a4; color: #fff; cursor: pointer; }
-.door button:hover { filter: brightness(1.12); }
-.door input:focus-visible, .door button:focus-visible { outline: 3px solid #6aa3e0;
+.sign-in button:hover { filter: brightness(1.12); }
+.sign-in input:focus-visible, .sign-in button:focus-visible { outline: 3px solid #6aa3e0;
   outline-offset: 2px; }
-.door .problem { padding: .65rem .9rem; border-radius: 10px; opacity: 1;
+.sign-in .problem { padding: .65rem .9rem; border-radius: 10px; opacity: 1;
   background: color-mix(in srgb, #c0392b 15%, transparent); }
-.door .home { margin: 1.6rem 0 0; font-size: .9375rem; } .door .home a { color: inherit; }
+.sign-in .home { margin: 1.6rem 0 0; font-size: .9375rem; } .sign-in .home a { color: inherit; }
 </style>"""
 
 
@@ -43,11 +43,11 @@ def draw(*, is_first_start: bool) -> None:
     """Draw the form; it goes to ``/auth/…``, which sets the cookie and comes back."""
     action = "setup" if is_first_start else "login"
     st.html(
-        f'{_STYLE}<div class="door">{_words(is_first_start)}{_problem()}'
+        f'{_STYLE}<div class="sign-in">{_words(is_first_start)}{_problem()}'
         f'<form method="post" action="/auth/{action}">{_fields(is_first_start)}'
         f'<input type="hidden" name="next" value="{escape(_here())}">'
         f'<button type="submit">{"Set password" if is_first_start else "Sign in"}</button></form>'
-        '<p class="home"><a href="/" target="_self">To the participants’ page</a></p></div>'
+        '<p class="home"><a href="/" target="_self">Go to the participants’ page</a></p></div>'
     )
 
 
@@ -69,7 +69,7 @@ def _fields(is_first_start: bool) -> str:
     )
     if is_first_start:
         fields += (
-            '<label>The same again<input type="password" name="again" required minlength="8" '
+            '<label>Enter it again<input type="password" name="again" required minlength="8" '
             'maxlength="1000" autocomplete="new-password"></label>'
         )
     return fields

@@ -1,4 +1,4 @@
-"""The researcher's first page: every study with its progress, and the ways to add one."""
+"""The researcher's first page: every study with its progress, and how to add one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def page() -> None:
     st.space("small")
     show(
         quiet(
-            "Does this installation compute what it should? ",
+            "Does this installation compute correct results? ",
             link("Run the self-test", "/selftest"),
         )
     )
@@ -59,7 +59,7 @@ def studies_list() -> None:
     worker_line(store)
     studies = store.studies()
     if not studies:
-        st.info("There are no studies yet. Make one with *New study* below.")
+        st.info("There are no studies yet. Create one with *New study* below.")
     tallies = store.tallies()
     for study in studies:
         with st.container(border=True):
@@ -67,11 +67,11 @@ def studies_list() -> None:
                 study_card(study, tallies[study.id])
             except Exception:  # one bad study must not take the others from the screen
                 log.exception("the card of study %d failed", study.id)
-                st.error(f"The study number {study.id} cannot be shown; the log has the reason.")
+                st.error(f"Study number {study.id} cannot be shown. The log has the reason.")
 
 
 def study_card(study: Study, tally: StudyTally) -> None:
-    """One study: what it is, how far it is, and how people get in."""
+    """One study: its state, its progress, and how to join it."""
     show(
         Html("<h3 class='cl-line cl-name'>"),
         link(study.title, study_address(study.id)),
@@ -84,7 +84,7 @@ def study_card(study: Study, tally: StudyTally) -> None:
 
 
 def progress_line(tally: StudyTally) -> Html:
-    """How far a study is."""
+    """A study's progress, in one line."""
     if not tally.participants:
         return quiet(f"{plural(tally.targets, 'target')}. Nobody has joined yet.")
     facts = (
@@ -110,10 +110,12 @@ def state_badges(study: Study) -> Html:
 
 
 def archived(store: Store) -> None:
-    """Links to the studies that were put away."""
+    """Links to the archived studies."""
     current = {study.id for study in store.studies()}
-    put_away = [study for study in store.studies(include_archived=True) if study.id not in current]
-    if put_away:
-        with st.expander(f"Archived studies ({len(put_away)})"):
-            for study in put_away:
+    archived_studies = [
+        study for study in store.studies(include_archived=True) if study.id not in current
+    ]
+    if archived_studies:
+        with st.expander(f"Archived studies ({len(archived_studies)})"):
+            for study in archived_studies:
                 show(quiet(link(study.title, study_address(study.id))))

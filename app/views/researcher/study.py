@@ -1,4 +1,4 @@
-"""One study for the researcher: its name, its state, and a tab for each thing to do with it."""
+"""One study for the researcher: its name, its state, and its tabs."""
 
 from __future__ import annotations
 

@@ -158,9 +158,7 @@ def test_images_come_out_the_same_byte_for_byte(worker: Worker, model: Path, mak
     _, board = one_round(worker, study)
     found = again(worker, study, board)
     assert [each["largest"] for each in found] == [0, 0, 0, 0]
-    assert regenerate_view.sentence(found) == (
-        "Made again, 4 images came out the same, byte for byte."
-    )
+    assert regenerate_view.sentence(found) == ("4 images regenerated, identical byte for byte.")
 
 
 def test_images_that_differ_or_cannot_be_made_again_are_told() -> None:
@@ -172,8 +170,8 @@ def test_images_that_differ_or_cannot_be_made_again_are_told() -> None:
         ]
     )
     assert told == (
-        "Made again, 1 of 2 images came out the same, byte for byte; the largest difference is "
-        "3 of 255, in 12.5% of an image’s pixels. 1 image could not be made again: only scenes "
+        "1 of 2 regenerated images are identical byte for byte; the largest difference is "
+        "3 of 255, in 12.5% of an image’s pixels. 1 image could not be regenerated: only scenes "
         "and diffusion models can make an image again, got pool."
     )
 

@@ -79,8 +79,8 @@ def test_a_repeat_costs_nothing_and_shared_boards_cost_once(floor: Floor) -> Non
 def test_the_line_names_what_is_known_and_how_much_is_not() -> None:
     costs = (Cost("EUR", 0.0064, 4), Cost("USD", 1234.5, 3000), Cost(None, None, 12))
     words = (
-        "Images made, shown or not: 0.0064 EUR for 4, 1,234.50 USD for 3,000; "
-        "what 12 more cost is unknown"
+        "Cost of generated images, shown or not: 0.0064 EUR for 4, 1,234.50 USD for 3,000; "
+        "unknown for 12 more"
     )
     assert words in spent(costs)
     assert "unknown" not in spent(costs[:2])

@@ -63,9 +63,9 @@ def send(screen: AppTest, title: str = "Hats") -> AppTest:
 
 def several(count: int = 2) -> AppTest:
     screen = form()
-    labelled(screen, "selectbox", "Images made by").set_value(SEVERAL).run()
+    labelled(screen, "selectbox", "Image source").set_value(SEVERAL).run()
     if count != 2:
-        labelled(screen, "number_input", "How many ways").set_value(count).run()
+        labelled(screen, "number_input", "Number of arms").set_value(count).run()
     return screen
 
 
@@ -107,7 +107,7 @@ def test_a_plain_study_has_no_arms_and_compares_nothing(store: Store) -> None:
 
 
 def test_a_beginners_form_shows_nothing_of_several_ways(store: Store) -> None:
-    assert "How many ways" not in labels(form())
+    assert "Number of arms" not in labels(form())
     assert "Name in reports" not in labels(form())
 
 
@@ -129,7 +129,7 @@ def test_two_ways_of_one_kind_keep_their_own_settings(store: Store) -> None:
     screen.text_input(key="arm-1-name").set_value("few steps")
     screen.text_input(key="arm-2-name").set_value(" many steps ")
     screen.number_input(key="arm-1-tiny-steps").set_value(5)
-    labelled(screen, "radio", "Which of them makes a round").set_value(True)
+    labelled(screen, "radio", "Arms within a round").set_value(True)
     send(screen)
     settings = only(store).settings
     assert [(arm.name, arm.options.get("steps")) for arm in settings.arms] == [
@@ -143,7 +143,7 @@ def test_two_ways_of_one_kind_keep_their_own_settings(store: Store) -> None:
 def test_at_most_six_ways_can_be_asked_for(store: Store) -> None:
     screen = several(6)
     assert labels(screen).count("Name in reports") == 6
-    assert labelled(screen, "number_input", "How many ways").max == 6
+    assert labelled(screen, "number_input", "Number of arms").max == 6
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_metrics_shown_between_rounds_are_kept(
     screen = form()
     field = labelled(screen, "multiselect", "Shown between rounds")
     field.set_value(chosen)
-    labelled(screen, "number_input", "Blind pairs at the end").set_value(4)
+    labelled(screen, "number_input", "Blind A/B comparisons at the end").set_value(4)
     send(screen)
     assert only(store).settings.guidance == kept
     assert only(store).settings.duels == 4

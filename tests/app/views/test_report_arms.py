@@ -187,12 +187,12 @@ def test_the_settings_tab_tells_what_a_study_compares(store: Store) -> None:
     )
     text = page_of(study, "Settings")
     for words in (
-        "2 ways, see below; each round is made by one of them, in random turns",
+        "2 arms, see below; each round uses one arm, in random order",
         "Built-in small diffusion model",
         "steps 5, guidance 3",
-        "one of these by chance: No metric, Their personal metric",
-        "3 pairs, personal against stock",
-        "of 12 drawn, the 3 nearest by the person’s metric and one of the others at random",
+        "one of these at random: No metric, Their personal metric",
+        "3 pairs, personal vs stock metric",
+        "of 12 generated, the 3 nearest by the participant’s metric and one of the others at random",
     ):
         assert words in text
 

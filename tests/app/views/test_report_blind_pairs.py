@@ -122,4 +122,4 @@ def test_the_file_has_a_row_for_every_pair(store: Store) -> None:
     assert all(store.image_path(row["target"][7:-4]).is_file() for row in found)
     assert found[0]["personal"].startswith("images/") and found[0]["personal"] != found[0]["stock"]
     assert found[1]["personal"] == ""
-    assert "One row a pair" in report(study, "Export")
+    assert "One row per pair" in report(study, "Export")

@@ -140,7 +140,7 @@ def test_one_bad_study_does_not_take_the_others_from_the_list(store: Store) -> N
     connection.commit()
     connection.close()
     text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
-    assert f"The study number {bad.id} cannot be shown" in text
+    assert f"Study number {bad.id} cannot be shown" in text
     assert f"/?join={good.join_code}" in text
 
 
@@ -258,7 +258,7 @@ def test_closing_a_study_keeps_newcomers_out(store: Store) -> None:
     screen = opened(study)
     next(each for each in screen.button if each.label == "Close the study").click().run()
     assert not store.study(study.id).is_open
-    assert "**closed** to newcomers" in text_of(screen)
+    assert "**closed** to new participants" in text_of(screen)
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -346,7 +346,7 @@ def test_an_attempt_that_met_a_standing_ranking_is_told_on_its_card(store: Store
     attempts = store.attempts(ranked.round.id)
     card = rankings_tab.ranking_card(ranked, store.ranking_history(ranked.round.id), attempts)
     assert "1 further attempt" in card
-    assert "the first stands" in card
+    assert "the first one counts" in card
 
 
 def test_repeats_and_shared_boards_bear_a_badge(store: Store) -> None:
@@ -354,13 +354,13 @@ def test_repeats_and_shared_boards_bear_a_badge(store: Store) -> None:
     (ranked,) = store.ranked_rounds(study.id)
     assert ranked.round.ranking is not None
     own = rankings_tab.ranking_card(ranked, (), ())
-    assert "Repeat" not in own and "Shared board" not in own and "How sure" not in own
+    assert "Repeat" not in own and "Shared board" not in own and "Confidence" not in own
     sure = replace(ranked.round.ranking, confidence=0.75)
     for kind, badge in (("repeat", "Repeat"), ("calibration", "Shared board")):
         board: Any = replace(ranked.round, kind=kind, ranking=sure)
         card = rankings_tab.ranking_card(ranked._replace(round=board), (), ())
         assert f">{badge}<" in card
-        assert "How sure: 4 of 5" in card
+        assert "Confidence: 4 of 5" in card
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -369,10 +369,14 @@ def test_the_settings_tab_tells_what_is_collected_beside_rankings(store: Store) 
         store, repeats=1, calibration=2, ask_confidence=True, choice="informative", made_per_round=8
     )
     text = text_of(opened(study, "Settings"))
-    for words_ in ("1 board", "2 boards, still to be drawn", "the 4 most telling of 8 drawn"):
+    for words_ in (
+        "1 board",
+        "2 boards, not generated yet",
+        "the 4 most informative of 8 generated",
+    ):
         assert words_ in text
     text = text_of(opened(empty_study(store), "Settings"))
-    assert "all that are drawn" in text
+    assert "all generated images" in text
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -508,7 +512,7 @@ def test_archiving_takes_a_study_out_of_the_list_and_back(store: Store) -> None:
     screen = opened(study, "Settings")
     next(each for each in screen.button if each.label == "Archive").click().run()
     assert store.studies() == ()
-    next(each for each in screen.button if each.label == "Put it back").click().run()
+    next(each for each in screen.button if each.label == "Restore").click().run()
     assert [each.id for each in store.studies()] == [study.id]
 
 

@@ -30,9 +30,9 @@ def test_a_comparison_waits_behind_the_simulated_study_and_a_fit_does_not(floor:
     floor.store.worker_seen("worker")
     running(floor, "simulate", study, 0.4)
     waiting = asked(floor, "compare", study)
-    assert waits_for(floor.store, waiting) == "Waits behind: simulated study (40\u00a0%)."
+    assert waits_for(floor.store, waiting) == "Waiting behind: simulated study (40\u00a0%)."
     fit = asked(floor, "fit", study)
-    assert waits_for(floor.store, fit) == "Waits for a worker: it is next."
+    assert waits_for(floor.store, fit) == "Waiting for a worker: next in line."
 
 
 def test_what_runs_comes_first_then_what_is_more_urgent_or_older(floor: Floor) -> None:
@@ -44,7 +44,7 @@ def test_what_runs_comes_first_then_what_is_more_urgent_or_older(floor: Floor) -
     asked(floor, "fit", other)
     asked(floor, "export", study)
     words = waits_for(floor.store, waiting)
-    assert words == "Waits behind: export (7\u00a0%) of ‘Shapes’ and 1 more."
+    assert words == "Waiting behind: export (7\u00a0%) of ‘Shapes’ and 1 more."
     asked(floor, "vectors", study)
     assert waits_for(floor.store, waiting).endswith("and 2 more.")
 

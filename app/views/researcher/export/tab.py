@@ -1,4 +1,4 @@
-"""The Export tab: files to take away, each made by the worker, then a link to it."""
+"""The Export tab: files to download, each written by the worker."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ What = Literal[
 FILES = (
     Column("File", head=True),
     Column("Size", numeric=True),
-    Column("Made", numeric=True),
+    Column("Created", numeric=True),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One kind of file: its button and what it is good for."""
+    """One kind of file: its button and what it is for."""
 
     what: What
     button: str
@@ -50,46 +50,55 @@ class Offer:
 
 
 METRICS = (
-    Offer("metric", "Personal metric (.safetensors)", "The learnt weights with their card."),
-    Offer("lpips", "lpips file (.pth)", "Loads in the ordinary lpips package, no download needed."),
-    Offer("onnx", "ONNX file (.onnx)", "Image pair to distance, for runtimes without Python."),
+    Offer("metric", "Personal metric (.safetensors)", "The learnt weights with their metadata."),
+    Offer("lpips", "lpips file (.pth)", "Loads in the standard lpips package; no download needed."),
+    Offer(
+        "onnx",
+        "ONNX file (.onnx)",
+        "Maps an image pair to a distance, for runtimes without Python.",
+    ),
 )
 RANKINGS = (
     Offer("csv", "Rankings (.csv)", "One row per ranked image, as the clpips command reads it."),
-    Offer("parquet", "Rankings (.parquet)", "The same columns for pandas; prompts are exact."),
+    Offer("parquet", "Rankings (.parquet)", "The same columns for pandas; prompts unchanged."),
 )
 LAYOUTS = (
-    Offer("2afc", "BAPPS 2AFC (.zip)", "Triplets as LPIPS’s own training set has them."),
-    Offer("nights", "NIGHTS triplets (.zip)", "Triplets as DreamSim reads them."),
-    Offer("bradley-terry", "Bradley–Terry (.zip)", "How often each image beat each other."),
+    Offer("2afc", "BAPPS 2AFC (.zip)", "Triplets in the format of LPIPS’s training set."),
+    Offer("nights", "NIGHTS triplets (.zip)", "Triplets in the format that DreamSim reads."),
+    Offer("bradley-terry", "Bradley–Terry (.zip)", "How often each image beat each other image."),
     Offer("pairs", "Chosen, rejected (.zip)", "Pairs for preference optimisation, with prompts."),
 )
 PAPER = (
-    Offer("methods", "Methods paragraph (.txt)", "Who ranked what, how it was fitted, the result."),
-    Offer("latex", "Tables (.tex)", "The same numbers for LaTeX, with booktabs."),
+    Offer(
+        "methods",
+        "Methods paragraph (.txt)",
+        "What was ranked, how metrics were fitted, the result.",
+    ),
+    Offer("latex", "Tables (.tex)", "The same numbers as LaTeX tables, with booktabs."),
 )
 STUDY = (
-    Offer("bundle", "Study bundle (.zip)", "Everything: rankings, images, fits. Opens elsewhere."),
+    Offer(
+        "bundle", "Study bundle (.zip)", "Everything: rankings, images, fits. Opens on any machine."
+    ),
 )
 LAYOUTS_HELP = (
-    "Each holds the images and a README. Every ranking that stands counts once; ties prefer "
-    "neither image and are left out. Sides do not tell who won."
+    "Each file has the images and a README. Every current ranking counts once; ties prefer "
+    "neither image and are left out. The side an image is on does not reveal the winner."
 )
 PAPER_HELP = (
-    "From everybody’s newest fit, held-out agreement only. What is not known is left out of the "
-    "text."
+    "From each participant’s newest fit, held-out agreement only. Unknown values are left out."
 )
 
 
 CSV_HELP = (
-    "The CSV’s image paths lead into the unzipped study bundle: "
+    "The CSV’s image paths point into the unzipped study bundle: "
     "`clpips evaluate FILE --images FOLDER`. Prompts that begin with `=`, `+`, `-` or `@` get a "
-    "leading apostrophe in it, so that no spreadsheet runs them; the Parquet file is exact."
+    "leading apostrophe, so that no spreadsheet runs them; the Parquet file has them unchanged."
 )
 
 
 def draw(store: Store, study: Study) -> None:
-    """A metric's files, the rankings, what a paper needs, the whole study, and all made earlier."""
+    """A metric's files, rankings, texts for a paper, the whole study, and earlier exports."""
     recent = store.jobs(study.id, kinds=["export"], limit=50)
     show(heading("A metric"))
     fits = store.fits(study.id)
@@ -105,11 +114,11 @@ def draw(store: Store, study: Study) -> None:
         for offer in METRICS:
             _offer(store, study, offer, recent, fit=fit)
         lpips_lines(store, fit)
-    _group(store, study, "The rankings", RANKINGS, recent, CSV_HELP)
+    _group(store, study, "Rankings", RANKINGS, recent, CSV_HELP)
     blind_pairs.offer(store, study)
-    _group(store, study, "The rankings for other tools", LAYOUTS, recent, LAYOUTS_HELP)
+    _group(store, study, "Rankings for other tools", LAYOUTS, recent, LAYOUTS_HELP)
     if any(one.participant_id is not None for one in fits):
-        _group(store, study, "For the paper", PAPER, recent, PAPER_HELP)
+        _group(store, study, "For a paper", PAPER, recent, PAPER_HELP)
     _group(store, study, "The whole study", STUDY, recent)
     _earlier(store.exports(study.id))
 
@@ -191,6 +200,6 @@ def download(export: Export, *, button: bool = False) -> Html:
 def _earlier(exports: tuple[Export, ...]) -> None:
     if not exports:
         return
-    with st.expander(f"Files made so far ({len(exports)})"):
+    with st.expander(f"Files exported so far ({len(exports)})"):
         rows = [(download(each), size(each.bytes), moment(each.created_at)) for each in exports]
         show(table(FILES, rows))

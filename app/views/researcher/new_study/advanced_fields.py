@@ -1,6 +1,6 @@
-"""The fields of a new study that are folded away: what is collected and compared beside rankings.
+"""The advanced fields of a new study: what is collected and compared besides rankings.
 
-And the words by which screens call these settings.
+The names that screens give these settings are here too.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from app.study.arms import GUIDANCES, Guidance
 from app.study.settings import MAX_EXTRA, Choice, StudySettings
 
 DEFAULTS = StudySettings()
-SUGGESTED_REPEATS = 1  # one more board a person is little, and over people says much
+SUGGESTED_REPEATS = 1  # little work for each participant, informative over all of them
 
 
 class Shown(NamedTuple):
-    """Which images a board shows, and how many times as many are drawn."""
+    """How a board's images are selected, and how many times as many are generated."""
 
     choice: Choice
     times: int
 
 
-NEAREST = "The nearest by the person’s metric, and one at random, of {} as many"
+NEAREST = "The nearest by personal metric plus one at random, from {} as many"
 CHOICE_WORDS: dict[Shown, str] = {
-    Shown("random", 1): "All that are drawn",
-    Shown("informative", 2): "The most telling half of them",
-    Shown("informative", 3): "The most telling third of them",
+    Shown("random", 1): "All generated images",
+    Shown("informative", 2): "The most informative half",
+    Shown("informative", 3): "The most informative third",
     Shown("nearest", 2): NEAREST.format("twice"),
     Shown("nearest", 3): NEAREST.format("three times"),
     Shown("nearest", 4): NEAREST.format("four times"),
@@ -49,23 +49,25 @@ def draw(candidates: int) -> dict[str, Any]:
     with left:
         repeats = st.number_input("Hidden repeats", 0, MAX_EXTRA, SUGGESTED_REPEATS)
         st.caption(
-            "So many of a person’s own boards come once more at the end, unannounced: "
-            "no metric can agree with somebody better than they agree with themself."
+            "Number of a participant’s own boards repeated at the end without notice. How "
+            "consistently participants rank limits how well any metric can agree with them."
         )
-        asks = st.toggle("Ask how sure people are", DEFAULTS.ask_confidence)
-        st.caption("An optional question below each ranking; the answers weigh in the fit.")
+        asks = st.toggle("Ask how sure participants are", DEFAULTS.ask_confidence)
+        st.caption(
+            "An optional question below each ranking. The answers weight the rankings in the fit."
+        )
         guidance = _guidance()
     with right:
         calibration = st.number_input("Shared boards", 0, MAX_EXTRA, DEFAULTS.calibration)
         st.caption(
-            "So many boards at the end have the same images for everybody, drawn once: "
-            "only there can agreement between people be measured."
+            "Number of boards at the end with the same images, generated once, for every "
+            "participant. Agreement between participants can be measured only on these."
         )
         shown = _shown()
-        duels = st.number_input("Blind pairs at the end", 0, MAX_EXTRA, DEFAULTS.duels)
+        duels = st.number_input("Blind A/B comparisons at the end", 0, MAX_EXTRA, DEFAULTS.duels)
         st.caption(
-            "Two fresh images, one that stock LPIPS ranks nearer and one that the person’s "
-            "metric ranks nearer, unmarked: which one do they pick?"
+            "Two new, unlabelled images: one that stock LPIPS ranks nearer, one that the "
+            "participant’s metric ranks nearer. Which one do they pick?"
         )
     return {
         "repeats": int(repeats),
@@ -83,14 +85,14 @@ def _shown() -> Shown:
         "Images shown", list(CHOICE_WORDS), format_func=CHOICE_WORDS.__getitem__
     )
     st.caption(
-        "The most telling ones learn a person’s metric from fewer rankings; the nearest ones get "
-        "closer to the target. Either way, drawing takes longer."
+        "The most informative images teach a personal metric from fewer rankings; the nearest "
+        "ones get closer to the target. Either way, generation takes longer."
     )
     return shown
 
 
 def _guidance() -> tuple[Guidance, ...]:
-    """Which metrics people are shown; whoever takes all away wants none shown."""
+    """Which metrics participants are shown; an empty selection means none."""
     chosen = st.multiselect(
         "Shown between rounds",
         GUIDANCES,
@@ -99,7 +101,7 @@ def _guidance() -> tuple[Guidance, ...]:
         placeholder=GUIDANCE_WORDS["none"],
     )
     st.caption(
-        "Which of a person’s images a metric finds nearest. Of several, each person gets one by "
-        "chance, balanced over those who complete the study."
+        "Shows participants which of their images a metric finds nearest. With several metrics, "
+        "each participant gets one at random, balanced over those who complete the study."
     )
     return tuple(each for each in GUIDANCES if each in chosen) or DEFAULTS.guidance

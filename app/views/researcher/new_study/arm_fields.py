@@ -1,4 +1,4 @@
-"""The fields of a study that compares several ways of making images: one part for each way."""
+"""The fields of a study that compares several image sources: one part for each arm."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from app.views.researcher.new_study import maker_fields
 from app.views.researcher.new_study.maker_fields import ABOUT, KINDS, MakerAnswers
 
 TURNS: dict[bool, str] = {
-    False: "Each round is made by one of them, in random turns",
-    True: "Every board mixes images of all",
+    False: "Each round uses one arm, in random order",
+    True: "Every board mixes images from all arms",
 }
 """What ``StudySettings.mixes_arms`` means."""
 LEAST = 2
 
 
 class ArmAnswers(NamedTuple):
-    """What the fields of one way hold."""
+    """What the fields of one arm hold."""
 
     name: str
     maker: MakerAnswers
 
     @property
     def prefix(self) -> str:
-        """What a sentence about this way begins with."""
+        """What a sentence about this arm begins with."""
         return f"{self.name}: " if self.name else ""
 
 
 class SeveralAnswers(NamedTuple):
-    """What the fields of all ways hold; ``mixes`` says whether every board has images of all."""
+    """What the fields of all arms hold; ``mixes``: every board has images from all of them."""
 
     arms: tuple[ArmAnswers, ...]
     mixes: bool
@@ -41,11 +41,11 @@ class SeveralAnswers(NamedTuple):
 def draw() -> SeveralAnswers:
     """Draw the fields; outside the form, so that those of a kind appear when it is chosen."""
     left, right = st.columns([1, 3], gap="large")
-    count = left.number_input("How many ways", LEAST, MAX_ARMS, LEAST)
-    mixes = right.radio("Which of them makes a round", list(TURNS), format_func=TURNS.__getitem__)
+    count = left.number_input("Number of arms", LEAST, MAX_ARMS, LEAST)
+    mixes = right.radio("Arms within a round", list(TURNS), format_func=TURNS.__getitem__)
     right.caption(
-        "Mixed boards compare the ways side by side; with more ways than candidates, chance "
-        "decides which are on a board."
+        "Mixed boards compare the arms side by side. With more arms than candidates, the arms "
+        "on each board are chosen at random."
     )
     return SeveralAnswers(tuple(_arm(place) for place in range(int(count))), bool(mixes))
 
@@ -58,7 +58,7 @@ def _arm(place: int) -> ArmAnswers:
             "Name in reports", ascii_uppercase[place], max_chars=MAX_ARM_NAME, key=f"{key}-name"
         )
         kind = right.selectbox(
-            "Images made by",
+            "Image source",
             kinds,
             index=min(place, 1),
             format_func=KINDS.__getitem__,

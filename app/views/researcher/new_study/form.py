@@ -32,7 +32,7 @@ NETWORKS = {
     "squeeze": "SqueezeNet",
     "st-alex": "AlexNet, shift-tolerant",
     "st-vgg": "VGG, shift-tolerant",
-    "wide": "AlexNet beside EfficientNet-Lite0",
+    "wide": "AlexNet with EfficientNet-Lite0",
 }
 SIZES = (256, 384, 512, 768, 1024)
 DEFAULTS = StudySettings()
@@ -40,7 +40,7 @@ DEFAULTS = StudySettings()
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the form holds when it is sent; ``several`` where more than one way makes images."""
+    """What the form holds when it is sent; ``several`` where the study has arms."""
 
     title: str
     samples: Sequence[SampleTarget]
@@ -67,7 +67,7 @@ def draw(store: Store) -> None:
 
 
 def made_notice(store: Store) -> None:
-    """Say once that the new study is there, and which pictures are not in it."""
+    """Say once that the new study was created, and which images are not in it."""
     study_id, refused = st.session_state.pop(MADE, (None, ()))
     if study_id is None:
         return
@@ -83,7 +83,7 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     """Store the targets and the study.
 
     Returns:
-        The study, and one sentence for each picture that is not in it.
+        The study, and one sentence for each image that is not in it.
 
     Raises:
         StudyError: a setting outside its range, no title, or no usable target; nothing but
@@ -109,7 +109,7 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
         targets.append((picture.name, sha))
     if not targets:
         rule = "a study must have at least one target"
-        raise StudyError(". ".join([f"{rule}: choose samples or upload pictures", *refused]))
+        raise StudyError(". ".join([f"{rule}: choose samples or upload images", *refused]))
     return store.add_study(answers.title, settings, targets), tuple(refused)
 
 
@@ -160,7 +160,7 @@ def _form(kind: str, several: SeveralAnswers | None) -> Answers | None:
             "Or upload target images",
             type=[name.lower() for name in (*FORMATS, "jpg")],
             accept_multiple_files=True,
-            help="PNG, JPEG or WebP. They are scaled down to at most 1024 pixels a side.",
+            help="PNG, JPEG or WebP. Images are scaled down to at most 1024 pixels per side.",
         )
         settings = _settings_fields()
         sent = st.form_submit_button("Create study", type="primary")
@@ -180,15 +180,15 @@ def _sample_choice() -> Sequence[SampleTarget]:
         "Sample targets",
         list(known),
         format_func=lambda name: name.replace("-", " ").capitalize(),
-        placeholder="Choose from the built-in pictures",
+        placeholder="Choose from the built-in images",
     )
     return [known[name] for name in chosen]
 
 
 def _settings_fields() -> dict[str, Any]:
     first, second, third = st.columns(3)
-    candidates = first.number_input("Candidates a round", 2, 9, DEFAULTS.candidates)
-    least = second.number_input("Rounds a target, at least", 1, 50, DEFAULTS.min_rounds)
+    candidates = first.number_input("Candidates per round", 2, 9, DEFAULTS.candidates)
+    least = second.number_input("Rounds per target, at least", 1, 50, DEFAULTS.min_rounds)
     most = third.number_input("At most", 1, 50, DEFAULTS.max_rounds)
     left, right = st.columns(2)
     side = left.selectbox(
@@ -198,14 +198,14 @@ def _settings_fields() -> dict[str, Any]:
         format_func=lambda pixels: f"{pixels} × {pixels} pixels",
     )
     backbone = right.selectbox(
-        "Network under the metric",
+        "Network (backbone)",
         SPACES,
         format_func=lambda name: NETWORKS[name],
-        help="AlexNet is fast and agrees best with people in the LPIPS paper.",
+        help="AlexNet is fast, and agrees best with people in the LPIPS paper.",
     )
     consent = st.text_area("Consent text", DEFAULTS.consent, height=140)
     instructions = st.text_area(
-        "Instructions of your own (optional)",
+        "Your own instructions (optional)",
         placeholder="Shown before the first target",
         height=80,
     )

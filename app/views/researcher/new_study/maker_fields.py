@@ -18,22 +18,22 @@ KINDS: dict[str, str] = {
     "pool": "Images made elsewhere (upload)",
 }
 SEVERAL = "several"
-"""Chosen instead of a kind where a study compares several ways of making images."""
-CHOICES: dict[str, str] = {**KINDS, SEVERAL: "Several ways, compared with each other"}
+"""Chosen instead of a kind where a study compares several arms."""
+CHOICES: dict[str, str] = {**KINDS, SEVERAL: "Several study arms, compared"}
 ABOUT: dict[str, str] = {
-    "scenes": "Draws what the words say, in a moment, on any machine.",
-    "tiny": "A real Stable-Diffusion-shaped model, 64 × 64 pixels; it knows some twenty kinds of "
-    "things in twelve colours.",
-    "diffusers": "Any text-to-image model of the diffusers library with safetensors weights. An "
-    "id is downloaded by the worker when the first image is asked for.",
-    "http": "One call an image. The key is read from CLPIPS_IMAGES_KEY where the worker runs; it "
-    "is stored nowhere.",
-    "pool": "For studies that only rank: a zip of PNG, JPEG or WebP images, with a captions.csv "
-    "(image,caption,target) if there are captions.",
-    SEVERAL: "Chance decides which of them makes which images, each equally often; participants "
-    "never see which one made theirs.",
+    "scenes": "Renders what the prompt says within moments, on any machine.",
+    "tiny": "A real, small model with the architecture of Stable Diffusion, 64 × 64 pixels. It "
+    "knows about twenty kinds of things in twelve colours.",
+    "diffusers": "Any text-to-image model of the diffusers library with safetensors weights. A "
+    "model given by id is downloaded by the worker when the first image is requested.",
+    "http": "One call per image. The worker reads the key from CLPIPS_IMAGES_KEY; it is never "
+    "stored.",
+    "pool": "For studies that only rank: a zip of PNG, JPEG or WebP images, optionally with a "
+    "captions.csv (image,caption,target).",
+    SEVERAL: "Images are assigned to arms at random, equally often to each. Participants never see "
+    "which arm made theirs.",
 }
-AS_IT_COMES = "as the model comes"
+MODEL_DEFAULT = "Model default"
 DIFFUSERS_STEPS, TINY_STEPS, TINY_GUIDANCE = 30, 20, 5.0
 
 
@@ -56,7 +56,7 @@ SCENES = MakerAnswers("scenes", {})
 def choose_kind() -> str:
     """A kind of maker or :data:`SEVERAL`; outside the form, so that its fields appear at once."""
     kind: str = st.selectbox(
-        "Images made by", [*kinds_here(), SEVERAL], format_func=CHOICES.__getitem__
+        "Image source", [*kinds_here(), SEVERAL], format_func=CHOICES.__getitem__
     )
     st.caption(ABOUT[kind])
     return kind
@@ -110,17 +110,17 @@ def _diffusers(prefix: str) -> MakerAnswers:
         50.0,
         None,
         0.5,
-        placeholder=AS_IT_COMES.capitalize(),
+        placeholder=MODEL_DEFAULT,
         key=_key(prefix, "guidance"),
     )
     scheduler = third.selectbox(
         "Scheduler",
         [None, *SCHEDULERS],
-        format_func=lambda name: name or AS_IT_COMES.capitalize(),
+        format_func=lambda name: name or MODEL_DEFAULT,
         key=_key(prefix, "scheduler"),
     )
     negative = st.text_input("Negative prompt (optional)", key=_key(prefix, "negative"))
-    native = st.toggle("Make images at the model’s own size", True, key=_key(prefix, "native"))
+    native = st.toggle("Generate at the model’s native size", True, key=_key(prefix, "native"))
     options: dict[str, Any] = {"steps": int(steps), "native_size": bool(native)}
     if guidance is not None:
         options["guidance"] = float(guidance)
@@ -140,7 +140,7 @@ def _http(prefix: str) -> MakerAnswers:
     model = right.text_input("Model (optional)", key=_key(prefix, "model"))
     first, second, third = st.columns(3)
     pace = first.number_input(
-        "Calls a minute, at most",
+        "Calls per minute, at most",
         0.1,
         60_000.0,
         None,
@@ -148,7 +148,7 @@ def _http(prefix: str) -> MakerAnswers:
         key=_key(prefix, "pace"),
     )
     cost = second.number_input(
-        "Cost an image", 0.0, 1e6, None, 0.01, placeholder="Unknown", key=_key(prefix, "cost")
+        "Cost per image", 0.0, 1e6, None, 0.01, placeholder="Unknown", key=_key(prefix, "cost")
     )
     currency = third.text_input("Currency", "USD", max_chars=3, key=_key(prefix, "currency"))
     options: dict[str, Any] = {}
@@ -165,7 +165,7 @@ def _http(prefix: str) -> MakerAnswers:
 def _pool(prefix: str) -> MakerAnswers:
     upload = st.file_uploader("Images (.zip)", type=["zip"], key=_key(prefix, "zip"))
     writes = st.toggle(
-        "Participants describe the target, and get the images that fit best",
+        "Participants describe the target and get the best-matching images",
         False,
         key=_key(prefix, "writes"),
     )

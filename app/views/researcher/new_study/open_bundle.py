@@ -1,4 +1,4 @@
-"""Opening a study bundle that another machine made."""
+"""Open a study bundle that another machine exported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clpips.progress import Watch
 
 def draw(store: Store) -> None:
     """Draw the upload; open the bundle when the button is pressed."""
-    st.caption("A bundle is the .zip file from the Export tab of a study, made here or elsewhere.")
+    st.caption("A bundle is the .zip file from a study’s Export tab, on this machine or another.")
     with st.form("open-bundle", border=False, clear_on_submit=True):
         uploaded = st.file_uploader("Study bundle", type=["zip"], max_upload_size=2_000)
         sent = st.form_submit_button("Open bundle")
@@ -39,7 +39,9 @@ def draw(store: Store) -> None:
         return
     finally:
         bar.empty()
-    st.success("The bundle is open. The study is closed to newcomers until you open it.")
+    st.success(
+        "The bundle was opened. The study stays closed to new participants until you open it."
+    )
     show(link(f"Open {study.title}", study_address(study.id), button=True))
 
 

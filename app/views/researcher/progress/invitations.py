@@ -1,4 +1,4 @@
-"""Personal links: made on demand, shown once, saved as CSV."""
+"""Personal links: created on demand, shown once, saved as CSV."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Links = Sequence[tuple[str, str]]
 
 
 def draw(store: Store, study: Study) -> None:
-    """Make links for new people, or a new link for somebody who lost theirs."""
+    """Create links for new participants, or a new link for one who lost theirs."""
     show(heading("Personal links"))
     kept = st.session_state.get(SHOWN)
     if kept is not None and kept[0] == study.id:
         _show_once(study, kept[1])
         return
-    st.caption("Each link is one participant’s own. It is shown once: only a hash of it is kept.")
+    st.caption("Each link belongs to one participant. It is shown once: only its hash is stored.")
     left, right = st.columns(2, gap="large")
     with left:
         _invite(store, study)
@@ -64,9 +64,9 @@ def _replace(store: Store, study: Study) -> None:
         label = st.selectbox(
             "Participant",
             list(people),
-            help="Their earlier link stops working; everything they did stays.",
+            help="Their earlier link stops working. Everything they did is kept.",
         )
-        sent = st.form_submit_button("Make a new link")
+        sent = st.form_submit_button("Create a new link")
     if not sent or label is None:
         return
     try:
@@ -80,7 +80,7 @@ def _replace(store: Store, study: Study) -> None:
 
 def _show_once(study: Study, links: Links) -> None:
     st.success(
-        f"{plural(len(links), 'link')} made. Save them now: they cannot be shown again.",
+        f"{plural(len(links), 'link')} created. Save them now: they cannot be shown again.",
         icon=":material/key:",
     )
     st.code("\n".join(f"{label}  {address}" for label, address in links), language=None)

@@ -1,4 +1,4 @@
-"""The Progress tab: how far everybody is, live, and the ways in."""
+"""The Progress tab: how far each participant is, live, and how to join."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from app.views.researcher.studies import join_link
 
 COLUMNS = (
     Column("Participant", head=True),
-    Column("Now"),
+    Column("Status"),
     Column("Trials done"),
     Column("Rounds", numeric=True),
     Column("Rankings", numeric=True),
@@ -62,7 +62,7 @@ def live(study_id: int) -> None:
     people = store.progress(study_id)
     if not people:
         if not store.study(study_id).simulated:
-            st.info("Nobody has joined yet. Share the join link below, or make personal links.")
+            st.info("Nobody has joined yet. Share the join link below, or create personal links.")
         return
     show(totals(people), waiting(store.waits(study_id)), spent(store.costs(study_id)))
     columns, has_last_part = COLUMNS, any(person.boards for person in people)
@@ -94,14 +94,14 @@ def totals(people: list[ParticipantProgress]) -> Html:
 
 
 def waiting(waits: Sequence[Wait]) -> Html:
-    """How long people waited for images; nothing before anybody did."""
+    """How long participants waited for images; nothing before anybody did."""
     if not waits:
         return Html("")
     whole = [each.queued + each.making for each in waits]
     queued = [each.queued for each in waits]
     return quiet(
-        f"Waiting for images: {median(whole):.1f} s in the median, {max(whole):.1f} s at most; "
-        f"of that in the queue {median(queued):.1f} s and {max(queued):.1f} s"
+        f"Waiting time for images: median {median(whole):.1f} s, longest {max(whole):.1f} s; "
+        f"in the queue: median {median(queued):.1f} s, longest {max(queued):.1f} s"
     )
 
 
@@ -115,8 +115,8 @@ def spent(costs: Sequence[Cost]) -> Html:
     unknown = sum(each.images for each in costs if each.amount is None)
     if not known:
         return Html("")
-    rest = f"; what {unknown:,} more cost is unknown" if unknown else ""
-    return quiet(f"Images made, shown or not: {', '.join(known)}{rest}")
+    rest = f"; unknown for {unknown:,} more" if unknown else ""
+    return quiet(f"Cost of generated images, shown or not: {', '.join(known)}{rest}")
 
 
 def _money(amount: float) -> str:
@@ -125,7 +125,7 @@ def _money(amount: float) -> str:
 
 
 def joining(store: Store, study: Study) -> None:
-    """The join link, and the switch that lets people in."""
+    """The join link, and the switch that opens or closes the study."""
     show(heading("Joining"))
     left, right = st.columns([4, 1], vertical_alignment="center")
     if study.is_open:
@@ -135,14 +135,16 @@ def joining(store: Store, study: Study) -> None:
             store.set_study_open(study.id, False)
             st.rerun()
         return
-    left.markdown("The study is **closed** to newcomers. Those inside go on.")
+    left.markdown(
+        "The study is **closed** to new participants. Those who have joined can continue."
+    )
     if right.button("Open the study", width="stretch"):
         store.set_study_open(study.id, True)
         st.rerun()
 
 
 def _guidance(participant: Participant) -> str:
-    """Which metric somebody is shown, once it is drawn."""
+    """Which metric a participant is shown, once it is assigned."""
     return MISSING if participant.started_at is None else GUIDANCE_WORDS[participant.guidance]
 
 

@@ -16,10 +16,10 @@ from app.views.researcher.rankings import regenerate
 
 PER_PAGE = 20
 ALL = "All"
-BOARDS = {"repeat": "Repeat", "calibration": "Shared board", "duel": "Blind pair"}
+BOARDS = {"repeat": "Repeat", "calibration": "Shared board", "duel": "Blind A/B"}
 OUTCOMES = {
     "duplicate": "sent again, already stored",
-    "conflict": "a different ranking was sent from elsewhere; the first stands",
+    "conflict": "a different ranking was sent from elsewhere; the first one counts",
     "refused": "refused",
 }
 
@@ -74,16 +74,16 @@ def ranking_card(
 
 
 def kind_badge(board: Round) -> Html:
-    """What sort of board it was, where it was not one of the person's own rounds."""
+    """What kind of board it was, unless it was one of the participant's own rounds."""
     words = BOARDS.get(board.kind)
     return badge(words, "note") if words else Html("")
 
 
 def sureness(ranking: BoardRanking) -> Html:
-    """How sure the person said they were; nothing where they did not say."""
+    """How sure the participant was; nothing where they did not say."""
     if ranking.confidence is None:
         return Html("")
-    return quiet(f"How sure: {1 + round(4 * ranking.confidence)} of 5")
+    return quiet(f"Confidence: {1 + round(4 * ranking.confidence)} of 5")
 
 
 def strip(ranked: RankedRound, ranking: BoardRanking) -> Html:
@@ -106,7 +106,7 @@ def not_understood(candidates: Sequence[Candidate]) -> Html:
 
 
 def changes(board: Round, history: Sequence[BoardRanking]) -> Html:
-    """Every ranking that stood before, as shown places nearest first."""
+    """Every revision of a ranking: the images by shown position, nearest first."""
     if len(history) < 2:
         return Html("")
     place = {candidate.id: candidate.position + 1 for candidate in board.candidates}
@@ -114,11 +114,11 @@ def changes(board: Round, history: Sequence[BoardRanking]) -> Html:
         quiet(
             f"Revision {each.revision}, {moment(each.submitted_at)}: images "
             + ", ".join(str(place[id_]) for id_ in each.order)
-            + (" (stands)" if each is history[-1] else "")
+            + (" (current)" if each is history[-1] else "")
         )
         for each in history
     ]
-    return _details("How it was edited", lines)
+    return _details("Edit history", lines)
 
 
 def unusual(attempts: Sequence[Attempt]) -> Html:

@@ -72,7 +72,7 @@ def offer(store: Store, study: Study) -> None:
         return
     left, right = st.columns([2, 3], vertical_alignment="center")
     left.download_button(
-        "Blind pairs (.csv)",
+        "Blind A/B comparisons (.csv)",
         duels_csv(store, duels),
         file_name=f"blind-pairs-study-{study.id}.csv",
         mime="text/csv",
@@ -80,7 +80,7 @@ def offer(store: Store, study: Study) -> None:
         width="stretch",
     )
     with right:
-        show(quiet("One row a pair: which image each metric prefers, and which one was picked."))
+        show(quiet("One row per pair: which image each metric prefers, and which one was picked."))
 
 
 def counting(duels: Sequence[Duel], simulated: Collection[str]) -> Sequence[Duel]:

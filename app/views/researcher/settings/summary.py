@@ -1,4 +1,4 @@
-"""A study's settings in words: what makes the images, which are shown, what is compared."""
+"""A study's settings in words: the image source, which images are shown, what is compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.views.researcher.new_study.arm_fields import TURNS
 from app.views.researcher.new_study.maker_fields import KINDS
 from clpips.generation.names import kind_of
 
-AS_IT_COMES = "as it comes"
+DEFAULT_OPTIONS = "default settings"
 SHORT = 8
 """Letters of a stored pool's name that tell it from others."""
 
@@ -32,7 +32,7 @@ def made_by(maker: str) -> str:
 def options(given: Mapping[str, Any]) -> str:
     """A maker's own settings, for example ``steps 20, guidance 3``."""
     told = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in given.items())
-    return ", ".join(told) or AS_IT_COMES
+    return ", ".join(told) or DEFAULT_OPTIONS
 
 
 def image_size(settings: StudySettings) -> str:
@@ -43,42 +43,42 @@ def image_size(settings: StudySettings) -> str:
         *((a.maker, a.options) for a in settings.arms),
     )
     own = any(kind_of(maker) == "tiny" or given.get("native_size") for maker, given in makers)
-    return f"{asked}; models draw in their own size, tiny in 64 × 64" if own else asked
+    return f"{asked}; models generate at their native size, tiny at 64 × 64" if own else asked
 
 
-def ways(settings: StudySettings) -> str:
+def image_source(settings: StudySettings) -> str:
     """What makes the images, in one line."""
     if not settings.arms:
         own = options(settings.maker_options)
-        return made_by(settings.maker) + ("" if own == AS_IT_COMES else f" ({own})")
+        return made_by(settings.maker) + ("" if own == DEFAULT_OPTIONS else f" ({own})")
     turns = TURNS[settings.mixes_arms]
-    return f"{len(settings.arms)} ways, see below; {turns[0].lower()}{turns[1:]}"
+    return f"{len(settings.arms)} arms, see below; {turns[0].lower()}{turns[1:]}"
 
 
-def choice(settings: StudySettings) -> str:
-    """Which of the drawn images a board shows."""
-    shown, drawn = settings.candidates, settings.made_per_round
+def selection(settings: StudySettings) -> str:
+    """Which of the generated images a board shows."""
+    shown, generated = settings.candidates, settings.made_per_round
     if settings.choice == "informative":
-        return f"the {shown} most telling of {drawn} drawn"
+        return f"the {shown} most informative of {generated} generated"
     if settings.choice == "nearest":
         return (
-            f"of {drawn} drawn, the {shown - 1} nearest by the person’s metric "
+            f"of {generated} generated, the {shown - 1} nearest by the participant’s metric "
             "and one of the others at random"
         )
-    return "all that are drawn" if shown == drawn else f"any {shown} of {drawn} drawn"
+    return "all generated images" if shown == generated else f"any {shown} of {generated} generated"
 
 
 def guidance(shown: Sequence[Guidance]) -> str:
-    """What people are shown between rounds."""
+    """What participants are shown between rounds."""
     words = [GUIDANCE_WORDS[each] for each in shown]
     if len(words) == 1:
         return words[0].lower() if shown[0] != "stock" else words[0]
-    return f"one of these by chance: {', '.join(words)}"
+    return f"one of these at random: {', '.join(words)}"
 
 
-def duels(count: int) -> str:
-    """How many blind pairs come at the end."""
-    return f"{plural(count, 'pair')}, personal against stock" if count else "none"
+def blind_comparisons(count: int) -> str:
+    """How many blind A/B comparisons there are at the end."""
+    return f"{plural(count, 'pair')}, personal vs stock metric" if count else "none"
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The Settings tab: what was decided when the study was made, and putting it away."""
+"""The Settings tab: what was decided when the study was created, and archiving it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from app.views.researcher.html import Column, Html, heading, image, join, quiet,
 from app.views.researcher.new_study.form import NETWORKS
 from app.views.researcher.settings import summary
 
-ARMS = (Column("Name", head=True), Column("Made by"), Column("Settings"))
+ARMS = (Column("Name", head=True), Column("Image source"), Column("Settings"))
 
 
 def draw(store: Store, study: Study) -> None:
     """A summary to read; a study's settings do not change once people can join."""
     settings = study.settings
     facts = (
-        ("Made", moment(study.created_at)),
-        ("Candidates a round", str(settings.candidates)),
-        ("Rounds a target", f"{settings.min_rounds} to {settings.max_rounds}"),
+        ("Created", moment(study.created_at)),
+        ("Candidates per round", str(settings.candidates)),
+        ("Rounds per target", f"{settings.min_rounds} to {settings.max_rounds}"),
         ("Image size", summary.image_size(settings)),
-        ("Images made by", summary.ways(settings)),
-        ("Network under the metric", NETWORKS.get(settings.backbone, settings.backbone)),
+        ("Image source", summary.image_source(settings)),
+        ("Network (backbone)", NETWORKS.get(settings.backbone, settings.backbone)),
         ("Hidden repeats", _count(settings.repeats, "board")),
         ("Shared boards", _shared(store, study)),
-        ("Asks how sure people are", "yes" if settings.ask_confidence else "no"),
-        ("Images shown", summary.choice(settings)),
+        ("Asks how sure participants are", "yes" if settings.ask_confidence else "no"),
+        ("Images shown", summary.selection(settings)),
         ("Shown between rounds", summary.guidance(settings.guidance)),
-        ("Blind pairs at the end", summary.duels(settings.duels)),
+        ("Blind A/B comparisons", summary.blind_comparisons(settings.duels)),
         ("Participants", "simulated" if study.simulated else "people"),
         ("Join code", study.join_code),
     )
     show(table((Column("Setting", head=True), Column("Value")), facts))
     if settings.arms:
-        show(heading(f"Ways of making images ({len(settings.arms)})"), arms_table(settings.arms))
+        show(heading(f"Study arms ({len(settings.arms)})"), arms_table(settings.arms))
     targets = store.targets(study.id)
     show(heading(f"Targets ({len(targets)})"), target_gallery(targets))
     boards = store.calibration(study.id)
@@ -55,13 +55,13 @@ def draw(store: Store, study: Study) -> None:
 
 
 def arms_table(arms: Sequence[MakerArm]) -> Html:
-    """Every way of making images: its name in reports, its maker, and the maker's settings."""
+    """Every arm: its name in reports, its maker, and the maker's settings."""
     rows = [(arm.name, summary.made_by(arm.maker), summary.options(arm.options)) for arm in arms]
     return table(ARMS, rows)
 
 
 def target_gallery(targets: tuple[Target, ...]) -> Html:
-    """Every target with its name; the prompts that made them are nowhere in the store."""
+    """Every target with its name; the prompts that made the targets are not in the store."""
     items = (
         Html(f"<li>{image(each.image, each.name, side=104)}{join(each.name)}</li>")
         for each in targets
@@ -70,7 +70,7 @@ def target_gallery(targets: tuple[Target, ...]) -> Html:
 
 
 def _shared_board(board: CalibrationBoard) -> Html:
-    """A target and the images that everybody ranks against it, as they were drawn."""
+    """A target and the images that every participant ranks against it, as generated."""
     target = Html(f"<li class='cl-target'>{image(board.target, 'Target', side=132)}Target</li>")
     images = (
         Html(f"<li>{image(sha, f'Image {place}', side=132)}{place}</li>")
@@ -82,7 +82,7 @@ def _shared_board(board: CalibrationBoard) -> Html:
 
 def _shared(store: Store, study: Study) -> str:
     wanted = study.settings.calibration
-    ready = "" if not wanted or store.calibration(study.id) else ", still to be drawn"
+    ready = "" if not wanted or store.calibration(study.id) else ", not generated yet"
     return _count(wanted, "board") + ready
 
 
@@ -96,13 +96,13 @@ def _archive(store: Store, study: Study) -> None:
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
         words = (
-            "The study is archived: it is out of the list, and its join link does not open."
+            "This study is archived: it is not listed, and its join link does not work."
             if is_archived
-            else "An archived study leaves the list, and its join link stops opening. "
-            "Nothing of it is deleted."
+            else "Archiving removes the study from the list and disables its join link. "
+            "Nothing is deleted."
         )
         show(quiet(words))
-    name = "Put it back" if is_archived else "Archive"
+    name = "Restore" if is_archived else "Archive"
     if right.button(name, width="stretch"):
         store.set_study_archived(study.id, not is_archived)
         st.rerun()
