@@ -7,7 +7,7 @@ contrast above 3:1 on white and on near-black, so a chart reads on both themes a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,23 @@ THUMBNAIL_ROW = 52
 AXIS_ROOM = 80
 LEGEND_ROOM = 52
 THUMBNAIL = 40
+
+
+def inline(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
+    """Rows that travel with the chart itself."""
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call] # altair leaves it without types
+
+
+def layered(*charts: alt.Chart) -> alt.LayerChart:
+    """Charts drawn over one another, without facets.
+
+    Raises:
+        TypeError: all of them have the same facets.
+    """
+    chart = alt.layer(*charts)
+    if not isinstance(chart, alt.LayerChart):
+        raise TypeError("layered charts must have no facets")
+    return chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,7 @@ def dumbbell(pairs: Sequence[Pair], *, fitted: str = PERSONAL) -> alt.LayerChart
     """
     rows = [_dumbbell_row(pair) for pair in pairs]
     pictures = any(pair.image for pair in pairs)
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(inline(rows)).encode(
         y=alt.Y(
             "name:N",
             sort=[pair.name for pair in pairs],
@@ -97,7 +114,7 @@ def dumbbell(pairs: Sequence[Pair], *, fitted: str = PERSONAL) -> alt.LayerChart
             )
         )
     height = (THUMBNAIL_ROW if pictures else ROW) * max(len(rows), 1)
-    return alt.layer(*layers).properties(height=height + AXIS_ROOM + LEGEND_ROOM)
+    return layered(*layers).properties(height=height + AXIS_ROOM + LEGEND_ROOM)
 
 
 def layer_weights(
@@ -121,7 +138,7 @@ def layer_weights(
         for key, values in series.items()
         for name, share, value in zip(names, shares(values), values, strict=True)
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(inline(rows)).encode(
         x=alt.X("layer:N", sort=list(names), title=None, axis=alt.Axis(labelAngle=0, ticks=False)),
         tooltip=[
             alt.Tooltip("layer:N", title="Layer"),
@@ -131,7 +148,7 @@ def layer_weights(
         ],
     )
     share = alt.Y("share:Q", title="Share of all weight", axis=alt.Axis(format=".0%", tickCount=5))
-    return (
+    chart: alt.Chart = (
         base.mark_bar(cornerRadiusEnd=2)
         .encode(
             y=share,
@@ -140,6 +157,7 @@ def layer_weights(
         )
         .properties(height=300)
     )
+    return chart
 
 
 def rankings_over_time(moments: Sequence[str]) -> alt.Chart:
@@ -149,8 +167,8 @@ def rankings_over_time(moments: Sequence[str]) -> alt.Chart:
         moments: when each ranking was submitted, ISO 8601, in any order.
     """
     rows = [{"at": at, "count": count} for count, at in enumerate(sorted(moments), 1)]
-    return (
-        alt.Chart(alt.Data(values=rows))
+    chart: alt.Chart = (
+        alt.Chart(inline(rows))
         .mark_line(interpolate="step-after", color=COLOURS[PERSONAL], strokeWidth=2)
         .encode(
             x=alt.X("at:T", title=None, axis=alt.Axis(tickCount=5, labelFlush=True)),
@@ -162,6 +180,7 @@ def rankings_over_time(moments: Sequence[str]) -> alt.Chart:
         )
         .properties(height=180)
     )
+    return chart
 
 
 def is_worth_a_line(moments: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.base import AXIS_ROOM, COLOURS, PERSONAL, ROW, SHAPES, STOCK
+from app.charts.base import AXIS_ROOM, COLOURS, PERSONAL, ROW, SHAPES, STOCK, inline, layered
 
 POOLED = "Pooled"
 SERIES = {"stock": STOCK, "pooled": POOLED, "personal": PERSONAL}
@@ -71,7 +71,7 @@ def standings(rows: Sequence[Standing]) -> alt.LayerChart:
     """Each metric's mean Spearman as a point on its 95 % interval, in the order given."""
     values = [_standing_row(row) for row in rows]
     series = list(dict.fromkeys(row["series"] for row in values))
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = alt.Chart(inline(values)).encode(
         y=alt.Y(
             "name:N",
             sort=[row.name for row in rows],
@@ -102,7 +102,7 @@ def standings(rows: Sequence[Standing]) -> alt.LayerChart:
     point = base.mark_point(size=130, filled=True, opacity=1).encode(
         x=x("value"), shape=_scale(alt.Shape, series, SERIES_SHAPES)
     )
-    return alt.layer(interval, point).properties(height=ROW * max(len(rows), 1) + AXIS_ROOM)
+    return layered(interval, point).properties(height=ROW * max(len(rows), 1) + AXIS_ROOM)
 
 
 def learning_curve(
@@ -128,7 +128,7 @@ def learning_curve(
     domain = _domain(known, top=None)
     y = _y("spearman", domain)
     layers = [] if ahead is None else _forecast(points[-1], ahead, x, domain)
-    measured = alt.Chart(alt.Data(values=rows)).encode(
+    measured = alt.Chart(inline(rows)).encode(
         x=x,
         y=y,
         tooltip=[
@@ -148,7 +148,7 @@ def learning_curve(
     )
     if ceiling is not None:
         layers += _level(ceiling, y)
-    return alt.layer(*layers).properties(height=HEIGHT)
+    return layered(*layers).properties(height=HEIGHT)
 
 
 def _y(field: str, domain: Sequence[float]) -> alt.Y:
@@ -166,7 +166,7 @@ def _forecast(now: Point, ahead: Ahead, x: alt.X, domain: Sequence[float]) -> li
         {**start, "low": now.spearman, "high": now.spearman},
         asdict(ahead),
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(inline(rows)).encode(
         x=x,
         tooltip=[
             alt.Tooltip("n_rankings:Q", title="Rankings", format=".0f"),
@@ -186,7 +186,7 @@ def _forecast(now: Point, ahead: Ahead, x: alt.X, domain: Sequence[float]) -> li
 
 def _level(ceiling: float, y: alt.Y) -> list[alt.Chart]:
     row = {"spearman": ceiling, "words": f"own repeatability {ceiling:.2f}"}
-    base = alt.Chart(alt.Data(values=[row])).encode(y=y)
+    base = alt.Chart(inline([row])).encode(y=y)
     line = base.mark_rule(color=COLOURS[STOCK], strokeDash=[2, 3], strokeWidth=1.5)
     words = base.mark_text(align="right", baseline="top", dx=-4, dy=8, color=COLOURS[STOCK])
     return [line, words.encode(x=alt.value("width"), text="words:N")]

@@ -8,7 +8,17 @@ from typing import Any
 
 import altair as alt
 
-from app.charts.base import AXIS_ROOM, COLOURS, LEGEND_ROOM, PERSONAL, SHAPES, STOCK, TRUE
+from app.charts.base import (
+    AXIS_ROOM,
+    COLOURS,
+    LEGEND_ROOM,
+    PERSONAL,
+    SHAPES,
+    STOCK,
+    TRUE,
+    inline,
+    layered,
+)
 
 ROW = 40
 APART = 7  # pixels between the marks of one row
@@ -36,7 +46,7 @@ def block_shares(shares: Sequence[Share]) -> alt.LayerChart:
     """Stock and personal share of each block as points, first block on top, with intervals."""
     rows = [_row(share) for share in shares]
     series = [STOCK, PERSONAL] + ([TRUE] if any(one.true is not None for one in shares) else [])
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    base = alt.Chart(inline(rows)).encode(
         y=alt.Y(
             "name:N",
             sort=[share.name for share in shares],
@@ -65,7 +75,7 @@ def block_shares(shares: Sequence[Share]) -> alt.LayerChart:
             .encode(x=_axis(key), color=_scale("Color", series), shape=_scale("Shape", series))
         )
     height = ROW * max(len(rows), 1) + AXIS_ROOM + LEGEND_ROOM
-    return alt.layer(*layers).properties(height=height)
+    return layered(*layers).properties(height=height)
 
 
 def _row(share: Share) -> dict[str, Any]:

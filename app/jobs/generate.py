@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
+from app.jobs.drawing import calibration
 from app.jobs.drawing.candidate_choice import Board, choose
 from app.jobs.drawing.images import make_images
 from app.store import Store
@@ -44,8 +44,9 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     """
     payload = job.payload
     if "calibration" in payload:
-        return importlib.import_module("app.jobs.drawing.calibration").run(store, job, watch)
-    before, record = store.round(payload["round_id"]), {}
+        return calibration.run(store, job, watch)
+    before = store.round(payload["round_id"])
+    record: dict[str, Any] = {}
     if before.state == "generating":
         made, record = _board(store, job, before, watch)
         if not store.add_candidates(before.id, made):

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,10 @@ from clpips.active.acquisition import ChoiceSettings, Pick
 from clpips.active.acquisition import choose as choose_images
 from clpips.errors import Cancelled, ClpipsError
 from clpips.progress import Watch
-from clpips.types import Provenance, Ranking
+from clpips.types import Provenance
+
+if TYPE_CHECKING:
+    from clpips.metric.observations import Observation
 
 METHODS = {"informative": "information", "nearest": "nearest"}
 BUDGET_SECONDS = 60.0
@@ -52,14 +55,6 @@ class Board:
     participant_id: int
     target: str
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One ranking and the difference vectors of its images, without loading torch for it."""
-
-    ranking: Ranking
-    vectors: np.ndarray[Any, np.dtype[np.float64]]
 
 
 def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, dict[str, Any]]:
@@ -170,7 +165,7 @@ def _informative(
     return choose_images(
         np.stack([known[pair] for pair in pairs]),
         seen,
-        ChoiceSettings(settings.candidates, METHODS["informative"], seed=board.seed),
+        ChoiceSettings(settings.candidates, "information", seed=board.seed),
         stock=stock.weights,
         channels=[len(layer) for layer in stock.layer_weights()],
     )
@@ -196,13 +191,15 @@ def _nearest(
 _INFORMED = {"informative": _informative, "nearest": _nearest}
 
 
-def _rankings(store: Store, board: Board, weights: str | None) -> list[Seen]:
+def _rankings(store: Store, board: Board, weights: str | None) -> list[Observation]:
     """The participant's rankings whose difference vectors are at hand; others have to wait."""
+    from clpips.metric.observations import Observation  # it loads torch
+
     rankings = store.study_rankings(board.study.id, participant_id=board.participant_id)
     pairs = [(ranking.target, image) for ranking in rankings for image in ranking.images]
     known = store.difference_vectors(pairs, board.study.settings.backbone, checksum=weights)
     return [
-        Seen(ranking, np.stack([known[ranking.target, image] for image in ranking.images]))
+        Observation(ranking, np.stack([known[ranking.target, image] for image in ranking.images]))
         for ranking in rankings
         if all((ranking.target, image) in known for image in ranking.images)
     ]

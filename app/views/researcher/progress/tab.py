@@ -65,7 +65,8 @@ def live(study_id: int) -> None:
             st.info("Nobody has joined yet. Share the join link below, or create personal links.")
         return
     show(totals(people), waiting(store.waits(study_id)), spent(store.costs(study_id)))
-    columns, has_last_part = COLUMNS, any(person.boards for person in people)
+    columns: tuple[Column, ...] = COLUMNS
+    has_last_part = any(person.boards for person in people)
     if has_last_part:
         columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
     rows = [_row(person, has_last_part=has_last_part) for person in people]

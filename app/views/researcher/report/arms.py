@@ -67,7 +67,7 @@ def maker_rows(
     names: Sequence[str], boards: Sequence[ArmBoard], *, mixed: bool
 ) -> list[tuple[str, ...]]:
     """One row an arm: its rounds, its images, how long one takes, how often it is nearer."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in names:
         images = [each for board in boards for each in board.images if each.arm == name]
         rounds = sum(any(each.arm == name for each in board.images) for board in boards)
@@ -95,7 +95,7 @@ def guidance_rows(
 ) -> list[tuple[str, ...]]:
     """One row a metric: who began, who completed, and how many rounds they took a target."""
     known = {each.guidance: each for each in counts}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for guidance in shown:
         found = known.get(guidance, GuidanceCount(guidance, 0, 0, 0, 0))
         each = f"{found.rounds / found.targets:.1f}" if found.targets else MISSING
