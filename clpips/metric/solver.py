@@ -24,7 +24,7 @@ no learning rate.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -58,6 +58,11 @@ class Prior:
     spread: Array
     block: np.ndarray[Any, np.dtype[np.intp]]
     block_spread: float
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all problems have the same mean."""
+        return self.mean.ndim == 1 or self.mean.shape[1] == 1
 
     def of_each(self, problems: int) -> tuple[Array, Array]:
         """Mean and spread of every problem: two (channels, problems)."""
@@ -121,136 +126,101 @@ class MarginRankingProblem:
             max_steps: give up refining here; ``Solution.gap`` tells what was reached.
             check: called now and then with the share of ``max_steps`` taken; may raise.
         """
-        state = _Ascent(self, loss_weights, margins, shrinkages, start)
-        weights, multipliers, gap = state.primal()
+        dual = _Dual.of(self, loss_weights, margins, shrinkages)
+        iterate = _Iterate.first(dual, start)
+        weights, multipliers, gap = dual.primal(iterate)
+        iterate = replace(iterate, multipliers=multipliers.astype(np.float32))
         steps, open_ = 0, np.flatnonzero(np.abs(gap) > tolerance)
         while len(open_) and steps < max_steps:
-            part = state.only(open_)
+            part, moved = dual.only(open_), iterate.only(open_)
             for _ in range(CHECK_EVERY):
-                part.step()
+                moved = part.step(moved)
             steps += CHECK_EVERY
-            state.take(part, open_)
-            weights[:, open_], multipliers[:, open_], gap[open_] = part.primal()
+            iterate = iterate.with_columns(open_, moved)
+            weights[:, open_], multipliers[:, open_], gap[open_] = part.primal(moved)
             open_ = open_[np.abs(gap[open_]) > tolerance]
             check(steps / max_steps)
-        return Solution(weights, multipliers, gap, steps, state.alpha)
+        return Solution(weights, multipliers, gap, steps, iterate.alpha)
 
 
-class _Ascent:
-    """Accelerated projected gradient ascent on the dual, all problems side by side.
+@dataclass(frozen=True, slots=True)
+class _Iterate:
+    """Where the ascent is; one column a problem.
 
-    Steps are taken in single precision: the gap, not the last digit, decides when to stop.
+    Args:
+        alpha: (comparisons, problems) dual variables.
+        ahead: (comparisons, problems) the extrapolated point of the next step.
+        momentum: (problems,) Nesterov's sequence, from 1.
+        multipliers: (blocks, problems) the last step's, from which Newton's method goes on.
     """
 
-    # What belongs to single problems, by axis: these are cut down as problems get done.
-    PER_PROBLEM: tuple[str, ...] = (
-        "loss_weights",
-        "upper",
-        "margins",
-        "shrinkages",
-        "rate",
-        "mean",
-        "alpha",
-    )
-    PER_PROBLEM += ("ahead", "momentum", "multipliers", "variance", "pull")
+    alpha: Array
+    ahead: Array
+    momentum: Array
+    multipliers: Array
 
-    def __init__(
-        self,
-        problem: MarginRankingProblem,
-        loss_weights: Array,
-        margins: Array,
-        shrinkages: Array,
-        start: Array | None,
-    ) -> None:
-        self.problem, prior = problem, problem.prior
-        problems = loss_weights.shape[1]
-        self.vectors = problem.vectors.astype(np.float32)
-        self.differences = problem.differences.astype(np.float32).tocsr()
-        self.transposed = self.differences.T.tocsr()
-        self.loss_weights, self.upper = loss_weights, loss_weights.astype(np.float32)
-        self.margins = margins.astype(np.float32)
-        self.shrinkages = shrinkages.astype(np.float32)
-        mean, spread = prior.of_each(problems)
-        self.mean, self.variance = mean.astype(np.float32), spread.astype(np.float32) ** 2
-        self.pull = self.mean / self.variance
-        self.starts = np.flatnonzero(np.diff(prior.block, prepend=-1))
-        self.sizes = np.diff(np.append(self.starts, len(prior.block)))
-        self.multipliers = np.ones((len(self.starts), problems), np.float32)
-        if start is None:
-            self.alpha = np.zeros_like(self.upper)
-        else:
-            self.alpha = np.minimum(start.astype(np.float32), self.upper)
-        self.ahead, self.momentum = self.alpha, np.ones(problems, np.float32)
-        self.curvature = self._curvature()
-        self.rate = self.shrinkages / self._steepness()
+    @classmethod
+    def first(cls, dual: _Dual, start: Array | None) -> _Iterate:
+        """The start: no dual variable, or those of similar problems within these bounds."""
+        upper = dual.upper
+        alpha = np.zeros_like(upper)
+        if start is not None:
+            alpha = np.minimum(start.astype(np.float32), upper)
+        problems = upper.shape[1]
+        multipliers = np.ones((len(dual.shared.starts), problems), np.float32)
+        return cls(alpha, alpha, np.ones(problems, np.float32), multipliers)
 
-    def only(self, chosen: Array) -> _Ascent:
-        """The same state for some of the problems."""
-        part = object.__new__(_Ascent)
-        part.__dict__.update(self.__dict__)
-        if len(chosen) < self.alpha.shape[-1]:
-            for name in self.PER_PROBLEM:
-                setattr(part, name, np.ascontiguousarray(getattr(self, name)[..., chosen]))
-        return part
+    def only(self, chosen: Array) -> _Iterate:
+        """The same for some of the problems."""
+        return _Iterate(
+            _columns(self.alpha, chosen),
+            _columns(self.ahead, chosen),
+            _columns(self.momentum, chosen),
+            _columns(self.multipliers, chosen),
+        )
 
-    def take(self, part: _Ascent, chosen: Array) -> None:
-        """Take over what the steps of some problems changed."""
-        for name in ("alpha", "ahead", "momentum", "multipliers"):
-            whole = getattr(self, name).copy()
-            whole[..., chosen] = getattr(part, name)
-            setattr(self, name, whole)
+    def with_columns(self, chosen: Array, part: _Iterate) -> _Iterate:
+        """The same with some of the problems replaced."""
+        return _Iterate(
+            _replaced(self.alpha, chosen, part.alpha),
+            _replaced(self.ahead, chosen, part.ahead),
+            _replaced(self.momentum, chosen, part.momentum),
+            _replaced(self.multipliers, chosen, part.multipliers),
+        )
 
-    def _sums(self, values: Array) -> Array:
-        """(channels, problems) → (blocks, problems)."""
-        return np.asarray(np.add.reduceat(values, self.starts, axis=0))
 
-    def _curvature(self) -> Array:
-        """(comparisons, 1): the dual's curvature along each variable, relative to the median's.
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all problems share, in single precision.
 
-        Which images a comparison is between matters more than the fold, so one serves all.
-        """
-        mean, variance = self.mean.mean(axis=1), self.variance.mean(axis=1)
-        tau = np.float32(self.problem.prior.block_spread**2)
-        found = np.zeros((self.differences.shape[0], 1), np.float32)
-        for start in range(0, len(found), ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            apart = self.differences[rows] @ self.vectors
-            common = np.add.reduceat(apart * mean, self.starts, axis=1)
-            found[rows, 0] = apart**2 @ variance + tau * (common**2).sum(axis=1)
-        typical = float(np.median(found)) or 1.0
-        return np.asarray(np.maximum(found / np.float32(typical), np.float32(LEAST_CURVATURE)))
+    Args:
+        vectors: (images, channels).
+        differences, transposed: (comparisons, images) and (images, comparisons), sparse.
+        starts, sizes: (blocks,) each block's first channel and its number of channels.
+        block_spread: τ.
+    """
 
-    def _steepness(self) -> Array:
-        """Largest curvature of each problem's dual, times its shrinkage, by power iteration.
+    vectors: Array
+    differences: sparse.csr_matrix
+    transposed: sparse.csr_matrix
+    starts: Array
+    sizes: Array
+    block_spread: float
 
-        In units of :meth:`_curvature`. Leaving comparisons out makes it smaller, so where all
-        problems have one prior it is found once, for all comparisons together.
-        """
-        one = self
-        if self.problem.prior.mean.ndim == 1 or self.problem.prior.mean.shape[1] == 1:
-            one = self._first()
-            one.upper = self.upper.max(axis=1, keepdims=True)
-        tau = np.float32(self.problem.prior.block_spread**2)
-        root = 1 / np.sqrt(self.curvature)
-        # Begun in the channels: the step must not depend on which of two images was farther.
-        x = np.random.default_rng(0).normal(size=(len(self.mean), 1)).astype(np.float32)
-        x = np.where(one.upper > 0, root * self.gaps(x), 0).astype(np.float32)
-        length = np.ones(x.shape[1], np.float32)
-        for _ in range(POWER_STEPS):
-            x /= np.maximum(np.linalg.norm(x, axis=0), 1e-20)
-            force = one.force(root * x)
-            common = tau * np.repeat(one._sums(one.mean * force), one.sizes, axis=0)
-            moved = one.gaps(one.variance * force + common * one.mean)
-            x = np.where(one.upper > 0, root * moved, 0)
-            length = np.linalg.norm(x, axis=0)
-        return np.asarray(np.maximum(np.float32(1.1) * length, np.float32(1e-12)))
-
-    def _first(self) -> _Ascent:
-        """What all problems share, as one problem."""
-        part = object.__new__(_Ascent)
-        part.__dict__.update(self.__dict__)
-        part.mean, part.variance = self.mean[:, :1], self.variance[:, :1]
-        return part
+    @classmethod
+    def of(cls, problem: MarginRankingProblem) -> _Shared:
+        """Vectors and differences of a problem as single-precision numbers."""
+        differences = problem.differences.astype(np.float32).tocsr()
+        block = problem.prior.block
+        starts = np.flatnonzero(np.diff(block, prepend=-1))
+        return cls(
+            problem.vectors.astype(np.float32),
+            differences,
+            differences.T.tocsr(),
+            starts,
+            np.diff(np.append(starts, len(block))),
+            problem.prior.block_spread,
+        )
 
     def force(self, alpha: Array) -> Array:
         """Δᵀα: (comparisons, problems) → (channels, problems)."""
@@ -260,46 +230,188 @@ class _Ascent:
         """w·(d_f − d_n) of every comparison: (channels, problems) → (comparisons, problems)."""
         return np.asarray(self.differences @ (self.vectors @ weights))
 
-    def weights(self, alpha: Array, *, newton_steps: int = NEWTON_STEPS) -> Array:
-        """The best weights ≥ 0 for given dual variables; ``self.multipliers`` follow."""
-        moved = self.variance * self.force(alpha) / self.shrinkages
-        stiffness = np.float32(1 / self.problem.prior.block_spread**2)
+    def block_sums(self, values: Array) -> Array:
+        """(channels, problems) → (blocks, problems)."""
+        return np.asarray(np.add.reduceat(values, self.starts, axis=0))
+
+    def by_channel(self, values: Array) -> Array:
+        """(blocks, problems) → (channels, problems)."""
+        return np.repeat(values, self.sizes, axis=0)
+
+    def curvature(self, mean: Array, variance: Array) -> Array:
+        """(comparisons, 1): the dual's curvature along each variable, relative to the median's.
+
+        Args:
+            mean, variance: (channels,) of the prior.
+        """
+        tau = np.float32(self.block_spread**2)
+        found = np.zeros((self.differences.shape[0], 1), np.float32)
+        for start in range(0, len(found), ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            apart = self.differences[rows] @ self.vectors
+            common = np.add.reduceat(apart * mean, self.starts, axis=1)
+            found[rows, 0] = apart**2 @ variance + tau * (common**2).sum(axis=1)
+        typical = float(np.median(found)) or 1.0
+        return np.asarray(np.maximum(found / np.float32(typical), np.float32(LEAST_CURVATURE)))
+
+    def steepness(self, curvature: Array, upper: Array, mean: Array, variance: Array) -> Array:
+        """Largest curvature of each problem's dual, times its shrinkage, by power iteration.
+
+        In units of :meth:`curvature`; one a column of ``upper``, ``mean`` and ``variance``.
+        """
+        tau = np.float32(self.block_spread**2)
+        root = 1 / np.sqrt(curvature)
+        # Begun in the channels: the step must not depend on which of two images was farther.
+        x = np.random.default_rng(0).normal(size=(len(mean), 1)).astype(np.float32)
+        x = np.where(upper > 0, root * self.gaps(x), 0).astype(np.float32)
+        length = np.ones(x.shape[1], np.float32)
+        for _ in range(POWER_STEPS):
+            x /= np.maximum(np.linalg.norm(x, axis=0), 1e-20)
+            force = self.force(root * x)
+            common = tau * self.by_channel(self.block_sums(mean * force))
+            moved = self.gaps(variance * force + common * mean)
+            x = np.where(upper > 0, root * moved, 0)
+            length = np.linalg.norm(x, axis=0)
+        return np.asarray(np.maximum(np.float32(1.1) * length, np.float32(1e-12)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Dual:
+    """The dual of several problems, for accelerated projected gradient ascent side by side.
+
+    Steps are taken in single precision: the gap, not the last digit, decides when to stop.
+
+    Args:
+        problem: the data in double precision.
+        shared: the data in single precision.
+        curvature: (comparisons, 1) of the dual along each variable.
+        loss_weights, upper: (comparisons, problems) bounds of the dual variables, in double and
+            in single precision.
+        margins, shrinkages, rate: (problems,); ``rate`` is the step length.
+        mean, variance, pull: (channels, problems) of the prior; ``pull`` is mean / variance.
+    """
+
+    problem: MarginRankingProblem
+    shared: _Shared
+    curvature: Array
+    loss_weights: Array
+    upper: Array
+    margins: Array
+    shrinkages: Array
+    rate: Array
+    mean: Array
+    variance: Array
+    pull: Array
+
+    @classmethod
+    def of(
+        cls, problem: MarginRankingProblem, loss_weights: Array, margins: Array, shrinkages: Array
+    ) -> _Dual:
+        """The dual of one problem per column of ``loss_weights``."""
+        shared, upper = _Shared.of(problem), loss_weights.astype(np.float32)
+        mean, spread = problem.prior.of_each(loss_weights.shape[1])
+        mean, variance = mean.astype(np.float32), spread.astype(np.float32) ** 2
+        # Which images a comparison is between matters more than the fold, so one serves all.
+        curvature = shared.curvature(mean.mean(axis=1), variance.mean(axis=1))
+        if problem.prior.is_shared:
+            # Leaving comparisons out makes it smaller: all comparisons together bound every fold.
+            most = upper.max(axis=1, keepdims=True)
+            steepness = shared.steepness(curvature, most, mean[:, :1], variance[:, :1])
+        else:
+            steepness = shared.steepness(curvature, upper, mean, variance)
+        strength = shrinkages.astype(np.float32)
+        return cls(
+            problem=problem,
+            shared=shared,
+            curvature=curvature,
+            loss_weights=loss_weights,
+            upper=upper,
+            margins=margins.astype(np.float32),
+            shrinkages=strength,
+            rate=strength / steepness,
+            mean=mean,
+            variance=variance,
+            pull=mean / variance,
+        )
+
+    def only(self, chosen: Array) -> _Dual:
+        """The same for some of the problems."""
+        return replace(
+            self,
+            loss_weights=_columns(self.loss_weights, chosen),
+            upper=_columns(self.upper, chosen),
+            margins=_columns(self.margins, chosen),
+            shrinkages=_columns(self.shrinkages, chosen),
+            rate=_columns(self.rate, chosen),
+            mean=_columns(self.mean, chosen),
+            variance=_columns(self.variance, chosen),
+            pull=_columns(self.pull, chosen),
+        )
+
+    def best_weights(
+        self, alpha: Array, multipliers: Array, *, newton_steps: int
+    ) -> tuple[Array, Array]:
+        """The best weights ≥ 0 for given dual variables, and the blocks' multipliers.
+
+        Args:
+            alpha: (comparisons, problems) dual variables.
+            multipliers: (blocks, problems) where Newton's method starts.
+            newton_steps: how many steps it takes.
+        """
+        shared, mean = self.shared, self.mean
+        moved = self.variance * shared.force(alpha) / self.shrinkages
+        stiffness = np.float32(1 / shared.block_spread**2)
         for _ in range(newton_steps):
-            centre = np.repeat(self.multipliers, self.sizes, axis=0) * self.mean
+            centre = shared.by_channel(multipliers) * mean
             stuck = moved < -centre  # these weights are held at 0
             own = np.where(stuck, -centre, moved) * self.pull
-            slope = stiffness * (self.multipliers - 1) - self._sums(own)
-            bend = stiffness + self._sums(np.where(stuck, self.pull * self.mean, 0))
-            self.multipliers = self.multipliers - slope / bend
-        centre = np.repeat(self.multipliers, self.sizes, axis=0) * self.mean
-        return np.maximum(centre + moved, 0)
+            slope = stiffness * (multipliers - 1) - shared.block_sums(own)
+            bend = stiffness + shared.block_sums(np.where(stuck, self.pull * mean, 0))
+            multipliers = multipliers - slope / bend
+        return np.maximum(shared.by_channel(multipliers) * mean + moved, 0), multipliers
 
-    def step(self) -> None:
+    def step(self, at: _Iterate) -> _Iterate:
         """One projected step from the extrapolated point; a problem that turns back restarts."""
-        uphill = self.margins - self.gaps(self.weights(self.ahead))
-        new: Array = np.clip(self.ahead + self.rate * uphill / self.curvature, 0, self.upper)
-        moved = new - self.alpha
-        backwards = ((self.ahead - new) * moved * self.curvature).sum(axis=0) > 0
-        grown = (1 + np.sqrt(1 + 4 * self.momentum**2)) / 2
-        pull = np.where(backwards, 0, (self.momentum - 1) / grown).astype(np.float32)
-        self.momentum = np.where(backwards, 1, grown).astype(np.float32)
-        self.alpha, self.ahead = new, new + pull * moved
+        weights, multipliers = self.best_weights(
+            at.ahead, at.multipliers, newton_steps=NEWTON_STEPS
+        )
+        uphill = self.margins - self.shared.gaps(weights)
+        new: Array = np.clip(at.ahead + self.rate * uphill / self.curvature, 0, self.upper)
+        moved = new - at.alpha
+        backwards = ((at.ahead - new) * moved * self.curvature).sum(axis=0) > 0
+        grown = (1 + np.sqrt(1 + 4 * at.momentum**2)) / 2
+        pull = np.where(backwards, 0, (at.momentum - 1) / grown).astype(np.float32)
+        momentum = np.where(backwards, 1, grown).astype(np.float32)
+        return _Iterate(new, new + pull * moved, momentum, multipliers)
 
-    def primal(self) -> tuple[Array, Array, Array]:
+    def primal(self, at: _Iterate) -> tuple[Array, Array, Array]:
         """Feasible weights, multipliers, and the duality gap as a share of the objective.
 
         In double precision: where candidates are nearly alike, single precision loses the
         small differences that the objective is made of.
         """
-        weights = self.weights(self.alpha, newton_steps=10).astype(np.float64)
+        single = self.best_weights(at.alpha, at.multipliers, newton_steps=10)
+        weights, multipliers = (each.astype(np.float64) for each in single)
         vectors, differences = self.problem.vectors, self.problem.differences
         short = self.margins - differences @ (vectors @ weights)
-        alpha = np.minimum(self.alpha.astype(np.float64), self.loss_weights)
+        alpha = np.minimum(at.alpha.astype(np.float64), self.loss_weights)
         loss = (self.loss_weights * np.maximum(short, 0)).sum(axis=0)
-        multipliers = self.multipliers.astype(np.float64)
-        centre = np.repeat(multipliers, self.sizes, axis=0) * self.mean
+        centre = self.shared.by_channel(multipliers) * self.mean
         penalty = ((weights - centre) ** 2 / self.variance).sum(axis=0)
-        penalty += ((multipliers - 1) ** 2).sum(axis=0) / self.problem.prior.block_spread**2
+        penalty += ((multipliers - 1) ** 2).sum(axis=0) / self.shared.block_spread**2
         objective = loss + self.shrinkages / 2 * penalty
         gap = loss - (alpha * short).sum(axis=0)
         return weights, multipliers, gap / np.maximum(objective, 1e-12)
+
+
+def _columns(values: Array, chosen: Array) -> Array:
+    """Some of the problems, which are the last axis; the array itself where it is all of them."""
+    whole = len(chosen) == values.shape[-1]
+    return values if whole else np.ascontiguousarray(values[..., chosen])
+
+
+def _replaced(values: Array, chosen: Array, new: Array) -> Array:
+    """A copy with some of the problems replaced."""
+    copy = values.copy()
+    copy[..., chosen] = new
+    return copy
