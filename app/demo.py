@@ -47,7 +47,7 @@ def prepare(store: Store) -> None:
         samples = {sample.name: sample for sample in sample_targets()}
         study = _study(store, SIMULATED_TITLE, SIMULATED, list(samples.values()), simulated=True)
         if study.is_open:
-            store.set_study_open(study.id, False)  # people have no business in it
+            store.studies.set_open(study.id, False)  # people have no business in it
         _ask_for_simulation(store, study)
         _study(store, DEMO_TITLE, DEMO, [samples[name] for name in DEMO_TARGETS], simulated=False)
 
@@ -63,20 +63,20 @@ def _study(
     """The study of this title; made where there is none. Its row comes last, in one step."""
     there = [
         study
-        for study in store.studies(include_archived=True)
+        for study in store.studies.all(include_archived=True)
         if study.title == title and study.simulated == simulated
     ]
     if there:
         return there[-1]
     targets = [(sample.name, add_target(store, sample, settings.image_size)) for sample in samples]
-    return store.add_study(title, settings, targets, simulated=simulated)
+    return store.studies.create(title, settings, targets, simulated=simulated)
 
 
 def _ask_for_simulation(store: Store, study: Study) -> None:
     """Queue the simulation unless it is done, on its way, or was cancelled by somebody."""
-    jobs = store.jobs(study.id, kinds=["simulate"])
+    jobs = store.jobs.latest(study.id, kinds=["simulate"])
     if all(job.state == "failed" for job in jobs):
-        store.enqueue(
+        store.jobs.enqueue(
             "simulate", {"study_id": study.id}, study_id=study.id, key=f"simulate:{study.id}"
         )
 

@@ -161,9 +161,9 @@ def require_researcher() -> None:
     """
     token = st.context.cookies.get(RESEARCHER_COOKIE, "")
     store = open_store()
-    if token and store.session_valid(token):
+    if token and store.researchers.has_session(token):
         return
     from app.views.researcher.sign_in import draw  # it draws with this module's help
 
-    draw(is_first_start=store.password_hash() is None)
+    draw(is_first_start=store.researchers.password_hash() is None)
     st.stop()

@@ -79,20 +79,20 @@ class Worker:
             Whether every thread has ended; one deep inside a library may not notice at once.
         """
         log.info("%s begins in %s", self.name, self.store.settings.data_dir)
-        lost = self.store.take_back_from(is_gone)
+        lost = self.store.jobs.reclaim_from(is_gone)
         if lost:
             log.warning("%d jobs taken back from workers that died", lost)
         threads = [
             threading.Thread(target=self._loop, args=(kinds,), name=kinds[0], daemon=True)
             for kinds in LOOPS
         ]
-        self.store.worker_seen(self.name)  # before the first job is seen to run
+        self.store.workers.mark_alive(self.name)  # before the first job is seen to run
         for thread in threads:
             thread.start()
         self._keep_leases()
         for thread in threads:
             thread.join(STOP_SECONDS / len(threads))
-        log.info("%s ends, %d jobs put back", self.name, self.store.release(self.name))
+        log.info("%s ends, %d jobs put back", self.name, self.store.jobs.release(self.name))
         if self._preparing is not None:
             threads.append(self._preparing)
         return not any(thread.is_alive() for thread in threads)
@@ -103,7 +103,7 @@ class Worker:
 
     def do_next(self, kinds: Sequence[JobKind]) -> bool:
         """Take one job of these kinds and do it; ``False`` when there was none."""
-        job = self.store.claim(self.name, kinds, lease_seconds=LEASE_SECONDS)
+        job = self.store.jobs.claim(self.name, kinds, lease_seconds=LEASE_SECONDS)
         if job is None:
             return False
         watch = JobWatch(self.store, job, self.name, self.stopping)
@@ -123,15 +123,15 @@ class Worker:
         except Cancelled:
             # A process that ends puts its jobs back instead; see run().
             if watch.unwanted or not self.stopping.is_set():
-                self.store.cancelled_job(job.id, self.name)
+                self.store.jobs.confirm_cancelled(job.id, self.name)
         except ClpipsError as error:
             log.warning("job %d (%s) failed: %s", job.id, job.kind, error)
-            self.store.fail_job(job.id, self.name, str(error))
+            self.store.jobs.fail(job.id, self.name, str(error))
         except Exception as error:  # whatever a job does, the worker goes on
             log.exception("job %d (%s) broke", job.id, job.kind)
-            self.store.fail_job(job.id, self.name, broken(job.kind, error))
+            self.store.jobs.fail(job.id, self.name, broken(job.kind, error))
         else:
-            self.store.finish_job(job.id, self.name, result)
+            self.store.jobs.finish(job.id, self.name, result)
             log.info("job %d (%s) is done", job.id, job.kind)
             if job.kind in ASKING_AGAIN:
                 importlib.import_module(f"app.jobs.{job.kind}").ask_again(
@@ -160,7 +160,7 @@ class Worker:
         if self._preparing is not None or time.monotonic() < self._look_again:
             return
         self._look_again = time.monotonic() + PREPARE_SECONDS
-        studies = [each for each in self.store.studies() if each.is_open]
+        studies = [each for each in self.store.studies.all() if each.is_open]
         kinds = {kind_of(maker) for each in studies for maker in each.settings.makers}
         if kinds & SLOW_TO_START:
             # Beside the loop: it can take a minute, and other makers need nothing of it.
@@ -173,7 +173,7 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 if since_seen >= SEEN_SECONDS:
-                    self.store.worker_seen(self.name)
+                    self.store.workers.mark_alive(self.name)
                     since_seen = 0.0
                 with self._lock:
                     running = list(self._running)

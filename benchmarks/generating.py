@@ -139,10 +139,10 @@ def go(
     settings = StudySettings(
         image_size=64, max_rounds=MOST_ROUNDS, maker=maker, maker_options=options
     )
-    study = store.add_study("Crowd", settings, [("a picture", add_picture(store, 0))])
+    study = store.studies.create("Crowd", settings, [("a picture", add_picture(store, 0))])
     host = app.url.removeprefix("http://")
     people = [
-        Waiting(host, store.add_participant(study.id)[1], timings, random.Random(number))
+        Waiting(host, store.participants.create(study.id)[1], timings, random.Random(number))
         for number in range(count)
     ]
     before = web_seconds(app)

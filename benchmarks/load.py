@@ -38,7 +38,7 @@ def percentile(seconds: list[float], share: int) -> float:
 def keep_fitting(store: Store, study_id: int, stop: threading.Event) -> None:
     """Ask for a fit of everybody whenever the last one is done."""
     while not stop.wait(1.0):
-        store.enqueue(
+        store.jobs.enqueue(
             "fit",
             {"study_id": study_id, "scope": "each", "participant_id": None},
             study_id=study_id,
@@ -50,8 +50,8 @@ def simulated_study(store: Store) -> int:
     """The demo's simulated study, once its people have ranked."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
-        for study in store.studies():
-            if study.simulated and any(job.state == "done" for job in store.jobs(study.id)):
+        for study in store.studies.all():
+            if study.simulated and any(job.state == "done" for job in store.jobs.latest(study.id)):
                 return study.id
         time.sleep(1)
     raise TimeoutError("the simulated study was not filled within 180 s")
@@ -93,7 +93,9 @@ def main() -> int:
         many, stored = go(app, store, options.people, options.rounds)
         stop.set()
         fitting.join()
-        fits = sum(job.state == "done" for job in store.jobs(study_id, kinds=["fit"], limit=1000))
+        fits = sum(
+            job.state == "done" for job in store.jobs.latest(study_id, kinds=["fit"], limit=1000)
+        )
     print(f"{options.alone} people alone → {options.people} people, {fits} fits meanwhile")
     show("first page", few, many, "first_page")
     show("next board", few, many, "next_board")

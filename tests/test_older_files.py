@@ -82,7 +82,7 @@ def test_the_files_are_small() -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_study_of_before_says_the_same(older: Store, number: int) -> None:
-    found = as_json(readings(older, older.study(number)))
+    found = as_json(readings(older, older.studies.get(number)))
     wanted = expected()["studies"][str(number)]
     assert found.keys() == wanted.keys()
     for key in wanted:
@@ -92,18 +92,18 @@ def test_a_study_of_before_says_the_same(older: Store, number: int) -> None:
 def test_all_else_in_the_folder_says_the_same(older: Store) -> None:
     found, wanted = as_json(whole_folder(older)), dict(expected()["folder"])
     password = wanted.pop("password")
-    assert password_fits(older.password_hash(), password)
-    assert not password_fits(older.password_hash(), password + ".")
+    assert password_fits(older.researchers.password_hash(), password)
+    assert not password_fits(older.researchers.password_hash(), password + ".")
     for key in wanted:
         assert found[key] == wanted[key], key
 
 
 def test_every_image_and_export_of_before_is_there(older: Store) -> None:
-    shown = {image for each in older.ranked_rounds(1) for image in images_of(each.round)}
-    for sha in shown | {target.image for target in older.targets(1)}:
-        with Image.open(older.image_path(sha)) as picture:
+    shown = {image for each in older.rounds.ranked(1) for image in images_of(each.round)}
+    for sha in shown | {target.image for target in older.studies.targets(1)}:
+        with Image.open(older.images.path(sha)) as picture:
             assert picture.size == (64, 64)
-    kept = [each for each in older.exports(1) if each.path.is_file()]
+    kept = [each for each in older.exports.of_study(1) if each.path.is_file()]
     assert len(kept) == 4  # the fifth is the bundle, which lies beside
     assert all(each.path.stat().st_size == each.bytes for each in kept)
 
@@ -115,20 +115,20 @@ def images_of(board: Any) -> set[str]:
 def test_links_of_before_open_their_pages_and_a_round_that_waited_can_be_ranked(
     older: Store,
 ) -> None:
-    people = {label: older.participant_by_token(t) for label, t in expected()["tokens"].items()}
+    people = {label: older.participants.by_token(t) for label, t in expected()["tokens"].items()}
     assert {label: each.label for label, each in people.items() if each} == {
         name: name for name in ("Ada", "Ben", "Cleo", "Dan")
     }
     dan = people["Dan"]
-    assert dan is not None and older.standing(dan.id).phase == "generating"
-    claimed = older.claim("test", ["generate"])
+    assert dan is not None and older.progress.of_participant(dan.id).phase == "generating"
+    claimed = older.jobs.claim("test", ["generate"])
     assert claimed is not None and claimed.participant_id == dan.id
-    board = older.round(claimed.payload["round_id"])
+    board = older.rounds.get(claimed.payload["round_id"])
     made = [(picture(older, seed), Provenance("scene", "1", "", seed, 64, 64)) for seed in (1, 2)]
-    assert older.add_candidates(board.id, made)
-    shown = tuple(each.id for each in older.round(board.id).candidates)
-    older.submit(dan.id, Submission("a ranking of today", board.id, shown, (1, 2), shown))
-    assert older.standing(dan.id).phase == "ranked"
+    assert older.rounds.add_candidates(board.id, made)
+    shown = tuple(each.id for each in older.rounds.get(board.id).candidates)
+    older.rankings.submit(dan.id, Submission("a ranking of today", board.id, shown, (1, 2), shown))
+    assert older.progress.of_participant(dan.id).phase == "ranked"
 
 
 def refitted(store: Store, study: Study) -> None:
@@ -163,9 +163,9 @@ def same_to(found: Any, wanted: Any, bound: float, place: str = "") -> None:
 def test_fitting_the_rankings_of_before_anew_gives_the_same_reports_and_weights(
     older: Store,
 ) -> None:
-    before = sorted(older.fits(1), key=lambda each: each.id)
-    refitted(older, older.study(1))
-    again = sorted(older.fits(1), key=lambda each: each.id)[len(before) :]
+    before = sorted(older.fits.of_study(1), key=lambda each: each.id)
+    refitted(older, older.studies.get(1))
+    again = sorted(older.fits.of_study(1), key=lambda each: each.id)[len(before) :]
     assert len(again) == len(before) == 4
     for old, new in zip(before, again, strict=True):
         assert (new.scope, new.participant_id) == (old.scope, old.participant_id)
@@ -192,12 +192,12 @@ def test_a_bundle_of_before_opens_and_says_the_same(opened: tuple[Store, Study])
 
 def test_a_participant_out_of_a_bundle_of_before_goes_on(opened: tuple[Store, Study]) -> None:
     store, study = opened
-    cleo = next(each for each in store.participants(study.id) if each.label == "Cleo")
-    assert store.participant_by_token(store.new_link(cleo.id)) == cleo
-    standing = store.standing(cleo.id)
+    cleo = next(each for each in store.participants.of_study(study.id) if each.label == "Cleo")
+    assert store.participants.by_token(store.participants.renew_link(cleo.id)) == cleo
+    standing = store.progress.of_participant(cleo.id)
     assert standing.can_finish_trial and standing.trial is not None
-    store.finish_trial(cleo.id, standing.trial.id)
-    assert store.standing(cleo.id).done_trials == 1
+    store.trials.finish(cleo.id, standing.trial.id)
+    assert store.progress.of_participant(cleo.id).done_trials == 1
 
 
 # --- personal metrics ----------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
 
     def write(unfinished: Path) -> None:
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=".bundle-") as folder:
-            database = store.export_study(study_id, Path(folder) / DATABASE)
+            database = store.transfer.export_study(study_id, Path(folder) / DATABASE)
             contents = {DATABASE: database, **_rankings(store, study_id, Path(folder))}
             written.append(_pack(store, study_id, contents, unfinished, watch))
 
@@ -111,16 +111,16 @@ def _pack(
     store: Store, study_id: int, begun: dict[str, Path], unfinished: Path, watch: Watch
 ) -> Manifest:
     metrics, contents = {}, dict(begun)
-    for sha in store.study_images(study_id):
-        image = store.image_path(sha)
+    for sha in store.images.of_study(study_id):
+        image = store.images.path(sha)
         contents[f"images/{image.name}"] = image
-    for fit in store.fits(study_id):
+    for fit in store.fits.of_study(study_id):
         name = f"weights/fit-{fit.id}.safetensors"
         there = fit.metric_path.is_file()
-        metrics[store.stored_path(fit.metric_path)] = name if there else None
+        metrics[store.fits.of_study.stored_path(fit)] = name if there else None
         if there:
             contents[name] = fit.metric_path
-    pools = {name: store.settings.data_dir / name for name in _pools(store.study(study_id))}
+    pools = {name: store.settings.data_dir / name for name in _pools(store.studies.get(study_id))}
     contents |= {name: place for name, place in pools.items() if place.is_file()}
     lost = tuple(name for name, place in pools.items() if not place.is_file())
     files = {}
@@ -129,13 +129,15 @@ def _pack(
             watch.report(number / len(contents), f"Packing file {number + 1} of {len(contents)}…")
             files[name] = _add(archive, name, source)
         counts = {
-            "participants": len(store.participants(study_id)),
-            "rankings": len(store.ranked_rounds(study_id)),
+            "participants": len(store.participants.of_study(study_id)),
+            "rankings": len(store.rounds.ranked(study_id)),
             "images": sum(name.startswith("images/") for name in files),
             "fits": len(metrics),
         }
         created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        manifest = Manifest(created, store.study(study_id).title, files, metrics, counts, lost)
+        manifest = Manifest(
+            created, store.studies.get(study_id).title, files, metrics, counts, lost
+        )
         info = _info(MANIFEST)
         archive.writestr(info, manifest.to_json())
     return manifest
@@ -271,7 +273,7 @@ def _take_in(
         wanted, media_type = MEDIA[name.rsplit(".", 1)[1]]
         width, height = _size(folder / name, wanted)
         data = (folder / name).read_bytes()
-        store.add_image(data, width=width, height=height, media_type=media_type)
+        store.images.add(data, width=width, height=height, media_type=media_type)
     tag, moved, placed = secrets.token_hex(4), {}, []
     try:
         for old, packed in manifest.metrics.items():
@@ -286,7 +288,7 @@ def _take_in(
             if not place.exists():  # else it is here already: its name is its content's
                 write_whole(place, partial(_copy, folder / pool))
                 placed.append(place)
-        return store.import_study(folder / DATABASE, title=title, metric_paths=moved)
+        return store.transfer.import_study(folder / DATABASE, title=title, metric_paths=moved)
     except BaseException:
         for place in placed:
             place.unlink(missing_ok=True)

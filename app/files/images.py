@@ -17,12 +17,12 @@ def add_picture(store: Store, picture: Image.Image) -> str:
     """Keep a picture as PNG; its content hash."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
-    return store.add_image(buffer.getvalue(), width=picture.width, height=picture.height)
+    return store.images.add(buffer.getvalue(), width=picture.width, height=picture.height)
 
 
 def add_target(store: Store, sample: SampleTarget, side: int) -> str:
     """A sample target at a study's own size: comparing pictures of one size is quicker."""
     with Image.open(sample.path) as picture:
         if picture.size == (side, side):
-            return store.add_image(sample.path.read_bytes(), width=side, height=side)
+            return store.images.add(sample.path.read_bytes(), width=side, height=side)
         return add_picture(store, picture.resize((side, side), Image.Resampling.LANCZOS))

@@ -40,7 +40,7 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
 
     @cache
     def name_of(sha: str) -> str:
-        return f"images/{store.image_path(sha).name}"
+        return f"images/{store.images.path(sha).name}"
 
     return [
         {
@@ -56,7 +56,7 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
             "elapsed_ms": ranked.round.ranking.elapsed_ms,
             "shown_position": candidate.position + 1,
         }
-        for ranked in store.ranked_rounds(study_id, participant_id=participant_id)
+        for ranked in store.rounds.ranked(study_id, participant_id=participant_id)
         if ranked.round.ranking is not None
         for candidate, rank in _distinct(ranked)
     ]
@@ -69,10 +69,10 @@ def rankings_as_files(
 
     @cache
     def file_of(sha: str) -> str:
-        return str(store.image_path(sha))
+        return str(store.images.path(sha))
 
     rankings, prompts = [], {}
-    for ranked in store.ranked_rounds(study_id, participant_id=participant_id):
+    for ranked in store.rounds.ranked(study_id, participant_id=participant_id):
         placed = list(_distinct(ranked))
         if not placed:
             continue

@@ -18,14 +18,14 @@ async def download(request: Request) -> Response:
     """The file with its SHA-256 as entity tag; 401 for who is not signed in."""
     store = open_store()
     token = request.cookies.get(RESEARCHER_COOKIE, "")
-    if not await run_in_threadpool(store.session_valid, token):
+    if not await run_in_threadpool(store.researchers.has_session, token):
         # A page to sign in on would be saved under the file's name.
         return PlainTextResponse(SIGN_IN, 401, headers=NO_STORE)
     export_id, name = request.path_params["export_id"], request.path_params["name"]
     if not is_id(export_id):
         return error("There is no such download.", 404)
     try:
-        export = await run_in_threadpool(store.export, export_id)
+        export = await run_in_threadpool(store.exports.get, export_id)
     except StudyError:
         return error("There is no such download.", 404)
     if name != export.name or not export.path.is_file():

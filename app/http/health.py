@@ -13,5 +13,5 @@ from clpips.version import __version__
 
 async def health(request: Request) -> JSONResponse:
     """Answers ``ok`` only when the database could be read."""
-    workers = await run_in_threadpool(open_store().workers_alive)
+    workers = await run_in_threadpool(open_store().workers.alive)
     return answer({"status": "ok", "version": __version__, "workers": len(workers)})

@@ -29,7 +29,7 @@ async def image(request: Request) -> Response:
     if request.headers.get("if-none-match") == f'"{sha}"':
         return Response(status_code=304, headers=headers)
     try:
-        path = await run_in_threadpool(open_store().image_path, sha)
+        path = await run_in_threadpool(open_store().images.path, sha)
     except StudyError:
         return error("There is no such image.", 404)
     if not path.is_file():

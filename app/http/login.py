@@ -55,7 +55,7 @@ async def set_up(request: Request) -> Response:
     except StudyError:
         return _back(_fault(password))
     try:
-        await run_in_threadpool(store.set_password_hash, hashed)
+        await run_in_threadpool(store.researchers.set_password_hash, hashed)
     except StudyError:
         return _back("already")
     return await _welcome(request, store, form)
@@ -72,12 +72,14 @@ async def log_in(request: Request) -> Response:
     address = request.client.host if request.client else "unknown"
     password = form["password"]
     async with _one_at_a_time:
-        failures = await run_in_threadpool(store.login_failures, address, FAILURE_SECONDS)
+        failures = await run_in_threadpool(
+            store.researchers.count_login_failures, address, FAILURE_SECONDS
+        )
         if failures >= MAX_FAILURES:
             return HTMLResponse(_LOCKED, 429, headers={**NO_STORE, "Retry-After": "60"})
-        hashed = await run_in_threadpool(store.password_hash)
+        hashed = await run_in_threadpool(store.researchers.password_hash)
         if not await run_in_threadpool(password_fits, hashed, password):
-            await run_in_threadpool(store.add_login_failure, address)
+            await run_in_threadpool(store.researchers.add_login_failure, address)
             return _back("wrong", form)
     return await _welcome(request, store, form)
 
@@ -88,7 +90,7 @@ async def log_out(request: Request) -> Response:
     if isinstance(form, Response):
         return form
     token = request.cookies.get(RESEARCHER_COOKIE, "")
-    await run_in_threadpool(open_store().delete_session, token)
+    await run_in_threadpool(open_store().researchers.delete_session, token)
     response = RedirectResponse(HOME, 303, headers=NO_STORE)
     response.delete_cookie(RESEARCHER_COOKIE, path="/")
     return response
@@ -97,7 +99,7 @@ async def log_out(request: Request) -> Response:
 async def _welcome(request: Request, store: Store, form: dict[str, str]) -> Response:
     token = secrets.token_urlsafe(32)
     expires = datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)
-    await run_in_threadpool(store.add_session, token, expires)
+    await run_in_threadpool(store.researchers.add_session, token, expires)
     response = RedirectResponse(_page(form), 303, headers=NO_STORE)
     response.set_cookie(
         RESEARCHER_COOKIE,

@@ -46,11 +46,11 @@ def check_password_is_set(store: Store) -> None:
     Raises:
         StudyError: others can reach the server and nobody has set a password; or it is too short.
     """
-    if store.password_hash() is not None:
+    if store.researchers.password_hash() is not None:
         return
     password = store.settings.researcher_password
     if password is not None:
-        store.set_password_hash(hash_password(password))
+        store.researchers.set_password_hash(hash_password(password))
     elif store.settings.address not in LOOPBACK:
         raise StudyError(
             "CLPIPS_RESEARCHER_PASSWORD must be set before others can reach the server, "

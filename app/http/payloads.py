@@ -32,7 +32,7 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
     """A round as ``GET /api/round/{id}`` gives it and the board takes it."""
     making = one.state == "generating"
     message = one.message
-    if making and not store.workers_alive():
+    if making and not store.workers.alive():
         message = NO_WORKER
     return {
         "id": one.id,
@@ -41,8 +41,8 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
         "progress": one.progress,
         "message": message,
         "can_cancel": one.kind != "duel",  # nobody would be asked for it again
-        "waiting_ahead": store.waiting_ahead(one.id) if making else 0,
-        "preview": _data_address(store.preview(one.id)) if making else "",
+        "waiting_ahead": store.rounds.queue_position(one.id) if making else 0,
+        "preview": _data_address(store.previews.of_round(one.id)) if making else "",
         "candidates": [
             {
                 "id": candidate.id,

@@ -71,7 +71,7 @@ async def bearer(request: Request) -> Participant | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(token) <= 200:
         return None
-    return await run_in_threadpool(open_store().participant_by_token, token.strip())
+    return await run_in_threadpool(open_store().participants.by_token, token.strip())
 
 
 def unknown_bearer() -> JSONResponse:

@@ -44,5 +44,5 @@ async def _round(request: Request, *, cancel: bool) -> JSONResponse:
 
 def _look(participant_id: int, round_id: int, *, cancel: bool) -> dict[str, Any]:
     store = open_store()
-    act = store.cancel_round if cancel else store.round_for
+    act = store.rounds.cancel if cancel else store.rounds.get_own
     return round_to_json(store, act(participant_id, round_id))

@@ -47,7 +47,7 @@ async def submit(request: Request) -> JSONResponse:
         return error("The submission arrived damaged.", 400)
     try:
         submission = submission_from_json(body)
-        result = await run_in_threadpool(open_store().submit, participant.id, submission)
+        result = await run_in_threadpool(open_store().rankings.submit, participant.id, submission)
     except StudyError as refused:
         log.warning("refused a submission of participant %d: %s", participant.id, refused)
         return refusal(str(refused))

@@ -42,11 +42,11 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         WeightsError: vectors are missing and the network's weights could not be had.
         Cancelled: somebody asked to stop; no fit was changed, and finished parts stay.
     """
-    study = store.study(job.payload["study_id"])
+    study = store.studies.get(job.payload["study_id"])
     newest = _newest(store, study)
     wanted = {*newest, *(job.payload.get("fit_ids") or ())}
-    done = store.comparisons(wanted)
-    fits = [fit for fit in store.fits(study.id) if fit.id in wanted and fit.id not in done]
+    done = store.comparisons.of_fits(wanted)
+    fits = [fit for fit in store.fits.of_study(study.id) if fit.id in wanted and fit.id not in done]
     compute_missing(store, study, watch)
     no_wide, start = _wide_vectors(store, study, fits, watch.part(0.0, WIDE_SHARE))
     _each(store, study, fits, no_wide, watch.part(start, 0.95 - start))
@@ -59,9 +59,9 @@ def ask_again(store: Store, study_id: int) -> None:
 
     While it ran, asking for it again gave that same job.
     """
-    study = store.study(study_id)
+    study = store.studies.get(study_id)
     newest = _newest(store, study)
-    missing = newest.keys() - store.comparisons(newest)
+    missing = newest.keys() - store.comparisons.of_fits(newest)
     if missing:
         ask(store, study, sorted(missing))
 
@@ -69,24 +69,24 @@ def ask_again(store: Store, study_id: int) -> None:
 def ask(store: Store, study: Study, fit_ids: Iterable[int]) -> Job:
     """Ask for a comparison; while one waits or runs, this is it."""
     payload = {"study_id": study.id, "fit_ids": list(fit_ids)}
-    return store.enqueue("compare", payload, study_id=study.id, key=f"compare:{study.id}")
+    return store.jobs.enqueue("compare", payload, study_id=study.id, key=f"compare:{study.id}")
 
 
 def _newest(store: Store, study: Study) -> dict[int, int | None]:
     """The newest fit of each person and the newest pooled one, with whose it is."""
     found: dict[int | None, int] = {}
-    for fit in store.fits(study.id):
+    for fit in store.fits.of_study(study.id):
         found.setdefault(fit.participant_id, fit.id)
     return {fit_id: whose for whose, fit_id in found.items()}
 
 
 def _over_study(store: Store, study: Study, newest: Mapping[int, int | None]) -> Values:
     """The study's part, over the newest fits."""
-    parts = store.comparisons(newest)
+    parts = store.comparisons.of_fits(newest)
     tables = {whose: parts[fit_id]["table"] for fit_id, whose in newest.items() if fit_id in parts}
     people = {
         person.label: table
-        for person in store.participants(study.id)
+        for person in store.participants.of_study(study.id)
         if (table := tables.get(person.id))
     }
     return {**compare_study(store, study, people), "fits": sorted(newest)}
@@ -110,7 +110,7 @@ def _wide_vectors(
     ]
 
     def work() -> int:
-        known = store.difference_vectors(pairs, WIDE, checksum=checksum(WIDE))
+        known = store.vectors.of_pairs(pairs, WIDE, checksum=checksum(WIDE))
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in known]
         return compute(store, missing, WIDE, watch)
 
@@ -122,7 +122,7 @@ def _each(
     store: Store, study: Study, fits: Sequence[Fit], no_wide: str | None, watch: Watch
 ) -> None:
     """Compare each fit and keep its part; fits of one moment share everybody's weights."""
-    labels = {person.id: person.label for person in store.participants(study.id)}
+    labels = {person.id: person.label for person in store.participants.of_study(study.id)}
     company: Company | None = None
     for number, fit in enumerate(sorted(fits, key=lambda one: (everybody_until(one), one.id))):
         name = labels.get(fit.participant_id or 0, "the pooled metric")
@@ -131,4 +131,4 @@ def _each(
         if company is None or company.until != until:
             company = Company(store, study.id, until)
         following = watch.part(number / len(fits), 1 / len(fits), prefix=f"{name}: ")
-        store.add_comparison(fit.id, plain(compare_fit(store, fit, company, no_wide, following)))
+        store.comparisons.add(fit.id, plain(compare_fit(store, fit, company, no_wide, following)))

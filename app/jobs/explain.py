@@ -51,7 +51,7 @@ def run(store: Store, job: Job, watch: Watch) -> Values:
         WeightsError: the network's weights could not be had.
         Cancelled: somebody asked to stop.
     """
-    study, fit = store.study(job.payload["study_id"]), store.fit(job.payload["fit_id"])
+    study, fit = store.studies.get(job.payload["study_id"]), store.fits.get(job.payload["fit_id"])
     if fit.study_id != study.id:
         raise StudyError(f"a fit must be of the same study, got number {fit.id}")
     watch.report(0.0, "Reading the rankings…")
@@ -206,8 +206,8 @@ def _maps(
 ) -> dict[str, str]:
     """The heat-maps of a pair by each metric, as hashes of stored images."""
     keys = {name: _key(case.fit.backbone, pair, own / units[name]) for name, own in weights.items()}
-    if not all(case.store.has_image(case.painted.get(key, "")) for key in keys.values()):
-        target, image = (case.store.image_path(sha) for sha in pair)
+    if not all(case.store.images.exists(case.painted.get(key, "")) for key in keys.values()):
+        target, image = (case.store.images.path(sha) for sha in pair)
         metric = stock_metric(case.fit.backbone)
         found = distance_maps(metric, target, image, personal=weights["personal"])
         for name, values in (("stock", found.stock), ("personal", found.personal)):

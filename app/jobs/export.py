@@ -75,7 +75,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         Cancelled: somebody asked to stop; there is no file.
     """
     payload = job.payload
-    study = store.study(payload["study_id"])
+    study = store.studies.get(payload["study_id"])
     kind = KINDS.get(payload.get("what", ""))
     if kind is None:
         raise StudyError(f"what must be one of {tuple(KINDS)}, got {payload.get('what')!r}")
@@ -85,7 +85,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     path = store.settings.exports / f"{job.id}-{name}"
     watch.report(0.0, "Making the file…")
     _write(store, study, payload["what"], fit, participant_id, path, watch)
-    export = store.add_export(
+    export = store.exports.add(
         study.id,
         name,
         path.absolute(),
@@ -106,7 +106,7 @@ def file_name(study: Study, kind: Kind, whose: str | None) -> str:
 def _fit(store: Store, study: Study, fit_id: int | None) -> Fit:
     if fit_id is None:
         raise StudyError("an export of a metric must name a fit, got none")
-    fit = store.fit(fit_id)
+    fit = store.fits.get(fit_id)
     if fit.study_id != study.id:
         raise StudyError(f"an export must name a fit of the same study, got number {fit_id}")
     if not fit.metric_path.is_file():
@@ -118,7 +118,7 @@ def _whose(store: Store, fit: Fit | None, participant_id: int | None) -> str | N
     if fit is not None and fit.participant_id is None:
         return "pooled"
     person = participant_id if fit is None else fit.participant_id
-    return None if person is None else store.participant(person).label
+    return None if person is None else store.participants.get(person).label
 
 
 def _write(

@@ -80,12 +80,14 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         WeightsError: vectors are missing and the network's weights could not be had.
         Cancelled: somebody asked to stop; finished fits stay.
     """
-    study = store.study(job.payload["study_id"])
+    study = store.studies.get(job.payload["study_id"])
     used = standing_rankings(store, study.id)
     groups = _groups(store, study, job.payload, used)
     start = VECTORS_SHARE if compute_missing(store, study, watch.part(0, VECTORS_SHARE)) else 0.0
     share = (1 - start) / max(len(groups), 1)
-    kept = {fit.participant_id: fit.id for fit in store.fits(study.id) if fit.job_id == job.id}
+    kept = {
+        fit.participant_id: fit.id for fit in store.fits.of_study(study.id) if fit.job_id == job.id
+    }
     others = _others(store, study, used)
     fits, skipped = [], []
     for number, group in enumerate(groups):
@@ -145,7 +147,7 @@ def fit_group(
     if held_out is not None and held_out.folds is not None:
         fold_weights.keep(path, [one.target for one in held_out.targets], held_out.folds)
     scope = "pooled" if participant_id is None else "participant"
-    return store.add_fit(
+    return store.fits.add(
         study.id, participant_id, scope, metric.backbone, path.absolute(), plain(report), job.id
     )
 
@@ -156,7 +158,7 @@ def _groups(
     scope = payload.get("scope")
     if scope == "pooled":
         return [Group(None, used)]
-    people = list(store.participants(study.id))
+    people = list(store.participants.of_study(study.id))
     if scope == "participant":
         wanted = payload.get("participant_id")
         people = [person for person in people if person.id == wanted]
@@ -222,7 +224,7 @@ def _shares(
 
 
 def _true_layers(store: Store, study: Study, participant: Participant | None) -> list[float] | None:
-    true = None if participant is None else store.true_weights(participant.id)
+    true = None if participant is None else store.participants.true_weights(participant.id)
     if true is None or true.get("backbone") != study.settings.backbone:
         return None
     return [float(share) for share in true["layers"]]

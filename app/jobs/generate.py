@@ -12,8 +12,8 @@ from app.jobs.drawing import calibration
 from app.jobs.drawing.candidate_choice import Board, choose
 from app.jobs.drawing.images import make_images
 from app.store import Store
-from app.store.round_rows import seed_of
 from app.study.arms import shared_out
+from app.study.seeds import seed_of
 from app.study.types import Job, Round
 from clpips.errors import Cancelled
 from clpips.generation import Request
@@ -45,23 +45,23 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     payload = job.payload
     if "calibration" in payload:
         return calibration.run(store, job, watch)
-    before = store.round(payload["round_id"])
+    before = store.rounds.get(payload["round_id"])
     record: dict[str, Any] = {}
     if before.state == "generating":
         made, record = _board(store, job, before, watch)
-        if not store.add_candidates(before.id, made):
+        if not store.rounds.add_candidates(before.id, made):
             raise Cancelled("the round was cancelled while its images were made")
     elif before.state in ("failed", "cancelled"):
         raise Cancelled("the round no longer waits for images")
     # A round that has its images already was finished by a worker that died just after.
     if job.study_id is not None:
-        store.enqueue(
+        store.jobs.enqueue(
             "vectors",
             {"study_id": job.study_id},
             study_id=job.study_id,
             key=f"vectors:{job.study_id}",
         )
-    return {"round_id": before.id, "n": len(store.round(before.id).candidates), **record}
+    return {"round_id": before.id, "n": len(store.rounds.get(before.id).candidates), **record}
 
 
 def _board(
@@ -99,9 +99,9 @@ def _duel(
 
     if job.study_id is None or job.participant_id is None:
         raise ValueError("a duel is for a participant of a study")
-    study = store.study(job.study_id)
+    study = store.studies.get(job.study_id)
     made = _made(store, job.payload, asked, made_for(study), watch.part(0.0, DRAWING_SHARE))
-    target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
+    target = store.rounds.of_trial(job.participant_id, asked.trial_id).target.image
     rest = watch.part(DRAWING_SHARE, 1 - DRAWING_SHARE)
     shown = pair(store, study, job.participant_id, target, made, rest)
     return shown, {"duel": {"made": [image for image, _ in made]}}
@@ -142,7 +142,7 @@ def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str
     """The maker's options; a pool is told what was shown on this target before."""
     options = dict(payload.get("options", {}))  # a job from before makers had options has none
     if kind_of(payload["maker"]) == "pool":
-        shown = store.provenances(asked.trial_id)
+        shown = store.rounds.provenances(asked.trial_id)
         options["taken"] = [each.options["sha256"] for each in shown if "sha256" in each.options]
     return options
 
@@ -151,7 +151,7 @@ def _start(store: Store, sha: str | None) -> Image.Image | None:
     """The picture that a request starts from."""
     if sha is None:
         return None
-    with Image.open(store.image_path(sha)) as picture:
+    with Image.open(store.images.path(sha)) as picture:
         return picture.convert("RGB")
 
 
@@ -159,9 +159,9 @@ def _choice(store: Store, job: Job, asked: Round) -> Board | None:
     """What is to be chosen for a round; ``None`` where every image that is made is shown."""
     if job.study_id is None or job.participant_id is None:
         return None
-    study = store.study(job.study_id)
+    study = store.studies.get(job.study_id)
     settings = study.settings
     if settings.choice == "random" or settings.made_per_round <= settings.candidates:
         return None
-    target = store.trial_rounds(job.participant_id, asked.trial_id).target.image
+    target = store.rounds.of_trial(job.participant_id, asked.trial_id).target.image
     return Board(study, job.participant_id, target, asked.seed)

@@ -23,18 +23,18 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         WeightsError: the network's weights could not be had.
         Cancelled: somebody asked to stop.
     """
-    asked = store.round(job.payload["round_id"])
+    asked = store.rounds.get(job.payload["round_id"])
     if job.study_id is None or job.participant_id is None:
         raise ValueError("a guide is for a participant of a study")
-    study, person = store.study(job.study_id), store.participant(job.participant_id)
-    trial = store.trial_rounds(person.id, asked.trial_id)
+    study, person = store.studies.get(job.study_id), store.participants.get(job.participant_id)
+    trial = store.rounds.of_trial(person.id, asked.trial_id)
     watch.report(0.0, "Measuring the images…")
     images = [each.image for one in trial.rounds for each in one.candidates]
     images = list(dict.fromkeys(images))
     found = distances(store, study, trial.target.image, images, watch.part(0.0, 0.7))
     current = _metric(store, study, person.id, person.guidance, watch.part(0.7, 0.3))
     away = dict(zip(images, (found @ current.weights).tolist(), strict=True))
-    kept = store.add_guide(asked.id, current.metric, current.n_rankings, away)
+    kept = store.guidance.add(asked.id, current.metric, current.n_rankings, away)
     return {
         "round_id": asked.id,
         "metric": current.metric,

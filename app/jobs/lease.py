@@ -44,7 +44,7 @@ class JobWatch:
     def ended(self) -> None:
         """Take away the preview of a job that is over."""
         if self._shown is not None:
-            self.store.drop_preview(self.job.id)
+            self.store.previews.delete(self.job.id)
 
     def cancelled(self) -> bool:
         """Whether the work should stop: it is not wanted any more, or the process ends."""
@@ -65,12 +65,12 @@ class JobWatch:
             return
         buffer = io.BytesIO()
         picture().save(buffer, "JPEG", quality=80)
-        self.store.keep_preview(self.job.id, buffer.getvalue())
+        self.store.previews.save(self.job.id, buffer.getvalue())
         self._shown = time.monotonic()
 
     def _beat(self) -> None:
         with self._lock:
-            wanted = self.store.heartbeat(
+            wanted = self.store.jobs.heartbeat(
                 self.job.id,
                 self.worker,
                 progress=self._fraction,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.store import Store
-from app.study.multiple_testing import Family, family_of
+from app.study.multiple_testing import Family, family, newest_judged
 from app.study.records import Fit
 from app.study.types import Study
 from clpips.errors import StudyError
@@ -29,28 +29,31 @@ def paper_text(store: Store, study: Study, what: str) -> str:
 
 def study_numbers(store: Store, study: Study) -> StudyNumbers:
     """What the newest fit of each participant says; errors as for :func:`paper_text`."""
-    people = {person.id: person for person in store.participants(study.id)}
-    newest = {fit.participant_id: fit for fit in reversed(store.fits(study.id))}
+    people = {person.id: person for person in store.participants.of_study(study.id)}
+    every_fit = store.fits.of_study(study.id)
+    newest = {fit.participant_id: fit for fit in reversed(every_fit)}
     fits = {people[who]: fit for who, fit in newest.items() if who is not None and who in people}
     if not fits:
         raise StudyError("there is nothing to write about yet: please fit personal metrics first")
-    labels, family = {person.label for person in fits}, family_of(store, study.id)
+    labels = {person.label for person in fits}
+    judged = newest_judged(every_fit)
+    tests = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
     report = {
         "backbone": study.settings.backbone,
         "participants": {
             person.label: {
                 "n_rankings": fit.report.get("n_rankings"),
                 "n_comparisons": fit.report.get("n_comparisons"),
-                "held_out": _corrected(fit, family),
+                "held_out": _corrected(fit, tests),
             }
             for person, fit in sorted(fits.items(), key=lambda pair: pair[0].id)
         },
     }
-    rankings = [one for one in store.study_rankings(study.id) if one.participant in labels]
+    rankings = [one for one in store.rankings.of_study(study.id) if one.participant in labels]
     sizes = [len(one.images) for one in rankings]
     numbers = numbers_of_report(report)
     if numbers.p_test and numbers.p_correction:
-        together = f"{numbers.p_test}, {family.tests} tests of people and metrics"
+        together = f"{numbers.p_test}, {tests.tests} tests of people and metrics"
         numbers = replace(numbers, p_test=together)
     return replace(
         numbers,

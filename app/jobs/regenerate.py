@@ -26,7 +26,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         StudyError: there is no such round.
         Cancelled: somebody asked to stop.
     """
-    board = store.round(job.payload["round_id"])
+    board = store.rounds.get(job.payload["round_id"])
     start = None if board.start is None else _picture(store, board.start)
     images = []
     for number, each in enumerate(board.candidates):
@@ -55,5 +55,5 @@ def _told(store: Store, candidate: Candidate, start: Image.Image | None) -> dict
 
 
 def _picture(store: Store, sha: str) -> Image.Image:
-    with Image.open(store.image_path(sha)) as picture:
+    with Image.open(store.images.path(sha)) as picture:
         return picture.convert("RGB")

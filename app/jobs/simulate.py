@@ -50,12 +50,12 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         WeightsError: the network's weights could not be had.
         Cancelled: somebody asked to stop; the next run goes on from there.
     """
-    study = store.study(job.payload["study_id"])
+    study = store.studies.get(job.payload["study_id"])
     people = fill(store, study, watch)
     for scope in ("each", "pooled"):
         payload = {"study_id": study.id, "scope": scope, "participant_id": None}
-        store.enqueue("fit", payload, study_id=study.id, key=f"fit:{study.id}:{scope}:None")
-    return {"participants": len(people), "rankings": len(store.ranked_rounds(study.id))}
+        store.jobs.enqueue("fit", payload, study_id=study.id, key=f"fit:{study.id}:{scope}:None")
+    return {"participants": len(people), "rankings": len(store.rounds.ranked(study.id))}
 
 
 def true_weights(backbone: Backbone, which: int) -> Vectors:
@@ -115,13 +115,13 @@ def fill(store: Store, study: Study, watch: Watch) -> tuple[Participant, ...]:
     for which, person in enumerate(people):
         following = watch.part(0.75 + 0.25 * which / len(people), 0.25 / len(people))
         _take_part(store, person, which, boards, distances, following)
-    return tuple(store.participant(person.id) for person in people)
+    return tuple(store.participants.get(person.id) for person in people)
 
 
 def _draw(store: Store, study: Study, watch: Watch) -> Boards:
     """The images of every target and round, the same whenever they are drawn."""
     samples = {sample.name: sample for sample in sample_targets()}
-    targets, settings = store.targets(study.id), study.settings
+    targets, settings = store.studies.targets(study.id), study.settings
     boards: dict[tuple[int, int], Made] = {}
     total = len(targets) * settings.min_rounds
     for target in targets:
@@ -146,26 +146,26 @@ def _draw(store: Store, study: Study, watch: Watch) -> Boards:
 def _differences(
     store: Store, study: Study, boards: Boards, watch: Watch
 ) -> Mapping[tuple[str, str], Vectors]:
-    images = {target.id: target.image for target in store.targets(study.id)}
+    images = {target.id: target.image for target in store.studies.targets(study.id)}
     shown = [(images[target], made) for (target, _), made in boards.items()]
-    shown += [(board.target, board.made) for board in store.calibration(study.id)]
+    shown += [(board.target, board.made) for board in store.calibration.of_study(study.id)]
     pairs = sorted({(target, sha) for target, made in shown for sha, _ in made})
     backbone = study.settings.backbone
     weights = checksum(backbone)
-    known = store.difference_vectors(pairs, backbone, checksum=weights)
+    known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
     compute(store, [pair for pair in pairs if pair not in known], backbone, watch)
-    return store.difference_vectors(pairs, backbone, checksum=weights)
+    return store.vectors.of_pairs(pairs, backbone, checksum=weights)
 
 
 def _people(store: Store, study: Study) -> list[Participant]:
     """The simulated participants; those who are there already are not made again."""
-    there = {person.label: person for person in store.participants(study.id)}
+    there = {person.label: person for person in store.participants.of_study(study.id)}
     backbone, people = study.settings.backbone, []
     for which in range(min(PEOPLE, len(spec_of(backbone).channels))):
         label = f"Simulated {which + 1} (layer {which + 1})"
         person = there.get(label)
         if person is None:
-            person, _ = store.add_participant(
+            person, _ = store.participants.create(
                 study.id,
                 label=label,
                 simulated=True,
@@ -185,21 +185,21 @@ def _take_part(
     watch: Watch,
 ) -> None:
     """One participant from consent to completion code, from wherever they stand."""
-    store.consent(person.id)
-    store.start(person.id)
-    while (standing := store.standing(person.id)).trial is not None:
+    store.participants.consent(person.id)
+    store.participants.start(person.id)
+    while (standing := store.progress.of_participant(person.id)).trial is not None:
         trial, settings = standing.trial, standing.study.settings
         watch.report(standing.done_trials / len(standing.trials), f"{person.label} is ranking…")
         if standing.can_finish_trial:
-            store.finish_trial(person.id, trial.id)
+            store.trials.finish(person.id, trial.id)
             continue
         board = standing.round
         if standing.board is not None and board is not None and board.state == "ranked":
-            store.next_board(person.id, board.id)
+            store.final_boards.show_next(person.id, board.id)
             continue
         if board is None or board.state == "ranked":
             made = boards[trial.target.id, len(standing.ranked_rounds) + 1]
-            board = store.request_round(
+            board = store.rounds.request(
                 person.id,
                 trial.id,
                 made[0][1].prompt,
@@ -207,10 +207,10 @@ def _take_part(
                 queued=False,
             )
         if board.state == "generating":
-            store.add_candidates(board.id, boards[trial.target.id, board.number])
-            board = store.round(board.id)
+            store.rounds.add_candidates(board.id, boards[trial.target.id, board.number])
+            board = store.rounds.get(board.id)
         weights = true_weights(settings.backbone, which)
-        store.submit(person.id, _ranking(board, trial.target, which, weights, differences))
+        store.rankings.submit(person.id, _ranking(board, trial.target, which, weights, differences))
 
 
 def _ranking(

@@ -34,7 +34,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         ImageError: an image that cannot be read.
         Cancelled: somebody asked to stop; what was computed stays.
     """
-    study, total = store.study(job.payload["study_id"]), 0
+    study, total = store.studies.get(job.payload["study_id"]), 0
     while computed := compute_missing(store, study, watch):
         total += computed
     return {"n": total}
@@ -47,7 +47,7 @@ def compute_missing(store: Store, study: Study, watch: Watch) -> int:
         WeightsError, ImageError, Cancelled: as :func:`run`.
     """
     backbone = study.settings.backbone
-    missing = store.missing_difference_vectors(study.id, backbone, checksum=checksum(backbone))
+    missing = store.vectors.missing(study.id, backbone, checksum=checksum(backbone))
     return compute(store, missing, backbone, watch)
 
 
@@ -64,12 +64,12 @@ def compute(store: Store, pairs: list[tuple[str, str]], backbone: Backbone, watc
         watch.report(done / len(pairs), f"Comparing image {done + 1} of {len(pairs)}…")
         frozen = network(backbone)
         found = frozen.difference_vectors(
-            store.image_path(target),
-            [store.image_path(image) for image in images],
+            store.images.path(target),
+            [store.images.path(image) for image in images],
             batch_size=BATCH,
             watch=watch.part(done / len(pairs), len(images) / len(pairs)),
         )
-        store.add_difference_vectors(
+        store.vectors.add(
             (target, image, backbone, frozen.checksum, vector, resized)
             for image, vector, resized in zip(images, found.vectors, found.resized, strict=True)
         )
@@ -86,7 +86,7 @@ def observations(
         StudyError: a difference vector is missing.
     """
     pairs = [(ranking.target, image) for ranking in rankings for image in ranking.images]
-    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
+    known = store.vectors.of_pairs(pairs, backbone, checksum=checksum(backbone))
     absent = next((pair for pair in pairs if pair not in known), None)
     if absent is not None:
         raise StudyError(f"a fit needs every difference vector, got none for image {absent[1]!r}")
@@ -98,10 +98,10 @@ def ask_again(store: Store, study_id: int) -> None:
 
     While it ran, asking for it again gave that same job.
     """
-    study = store.study(study_id)
+    study = store.studies.get(study_id)
     backbone = study.settings.backbone
-    if store.missing_difference_vectors(study_id, backbone, checksum=checksum(backbone)):
-        store.enqueue(
+    if store.vectors.missing(study_id, backbone, checksum=checksum(backbone)):
+        store.jobs.enqueue(
             "vectors", {"study_id": study_id}, study_id=study_id, key=f"vectors:{study_id}"
         )
 

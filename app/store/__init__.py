@@ -1,54 +1,46 @@
-"""The store: the only door to the study data, and the only code that speaks SQL.
+"""All access to the study data; the only code that speaks SQL.
 
-It takes and returns the frozen values of :mod:`app.study`; no row, no
-dictionary of columns and no SQL leaves it. What a method says was stored is on disk when it
-returns. Any thread of any process on this machine may use one; each call opens its own connection.
+:class:`Store` has one part for each kind of thing, all over one :class:`DatabaseAccess`. Its
+methods take and return the frozen values of :mod:`app.study`; no row, no dictionary of columns
+and no SQL leaves it. When a method returns, what it stored is on disk. Any thread of any process
+on this machine may use a store; each call opens its own connection.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 from app.settings import Settings
 from app.store.arms import Arms
-from app.store.blind_pairs import Duels
-from app.store.calibration import Calibrations
-from app.store.final_boards import Boards
+from app.store.blind_pairs import BlindPairs
+from app.store.calibration import CalibrationBoards
+from app.store.comparisons import Comparisons
+from app.store.database import DatabaseAccess
+from app.store.exports import Exports
+from app.store.final_boards import FinalBoards
 from app.store.fits import Fits
-from app.store.guidance import Guides
+from app.store.guidance import RoundGuidance
+from app.store.images import Images
 from app.store.jobs import Jobs
-from app.store.participant_state import Standings
-from app.store.participants import People
+from app.store.participants import Participants
+from app.store.platform_settings import PlatformSettings
 from app.store.previews import Previews
+from app.store.progress import Progress
+from app.store.rankings import Rankings
 from app.store.researchers import Researchers
 from app.store.rounds import Rounds
 from app.store.studies import Studies
-from app.store.study_queries import Overview
-from app.store.study_transfer import Bundles
-from app.store.submissions import Submissions
+from app.store.transfer import Transfer
+from app.store.trials import Trials
 from app.store.vectors import Vectors
+from app.store.workers import Workers
+
+__all__ = ["Store", "open_store"]
 
 
-class Store(
-    Studies,
-    People,
-    Standings,
-    Rounds,
-    Previews,
-    Boards,
-    Duels,
-    Arms,
-    Guides,
-    Calibrations,
-    Submissions,
-    Overview,
-    Jobs,
-    Vectors,
-    Fits,
-    Researchers,
-    Bundles,
-):
-    """Everything the platform remembers, kept in one data folder.
+class Store:
+    """The study data of one data folder.
 
     Args:
         where: the data folder, or the :class:`~app.settings.Settings` that name it. Folder and
@@ -58,6 +50,38 @@ class Store(
     Raises:
         StudyError: the database belongs to another program or to a newer version of this one.
     """
+
+    def __init__(self, where: Path | str | Settings) -> None:
+        access = DatabaseAccess(where)
+        self.access = access
+        self.settings = access.settings
+        self.path = access.path
+
+        self.studies = Studies(access)
+        self.images = Images(access)
+        self.participants = Participants(access)
+        self.progress = Progress(access)
+
+        self.trials = Trials(access)
+        self.rounds = Rounds(access)
+        self.previews = Previews(access)
+        self.rankings = Rankings(access)
+        self.guidance = RoundGuidance(access)
+        self.final_boards = FinalBoards(access)
+        self.calibration = CalibrationBoards(access)
+        self.blind_pairs = BlindPairs(access)
+        self.arms = Arms(access)
+
+        self.jobs = Jobs(access)
+        self.workers = Workers(access)
+        self.vectors = Vectors(access)
+        self.fits = Fits(access)
+        self.comparisons = Comparisons(access)
+        self.exports = Exports(access)
+
+        self.researchers = Researchers(access)
+        self.platform_settings = PlatformSettings(access)
+        self.transfer = Transfer(access)
 
 
 def open_store() -> Store:

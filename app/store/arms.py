@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from app.store.database import Door, rows
-from app.store.participants import read_participants, read_trials
+from app.store.database import DatabaseAccess, rows
+from app.store.participant_rows import read_participants, read_trials
 from app.store.round_rows import read_rounds
 from app.store.studies import read_study
+from app.study.arms import ARM
 from app.study.records import ArmBoard, ArmImage, GuidanceCount
 from app.study.types import Round
-
-ARM = "arm"
-"""The option of a candidate's provenance that names the arm which made it."""
 
 # Finished targets only, so that nobody who is still at one counts as having had few rounds.
 _COUNTS = """
@@ -23,10 +21,13 @@ _COUNTS = """
     FROM participant WHERE study_id = ? AND started_at IS NOT NULL GROUP BY guidance"""
 
 
-class Arms(Door):
+class Arms:
     """What the researcher's page reads about the arms of a study."""
 
-    def arm_boards(self, study_id: int) -> tuple[ArmBoard, ...]:
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def boards(self, study_id: int) -> tuple[ArmBoard, ...]:
         """The images of every round whose maker was drawn at random, in the order of time.
 
         Only rounds that participants asked for: no repeats, no duels.
@@ -38,7 +39,7 @@ class Arms(Door):
                     AND round.trial_id IN (SELECT trial.id FROM trial JOIN participant
                                            ON participant.id = participant_id
                                            WHERE study_id = ?)"""
-        with self._read() as db:
+        with self._access.read() as db:
             read_study(db, study_id)
             people = {each.id: each for each in read_participants(db, study_id)}
             owners = {
@@ -55,7 +56,7 @@ class Arms(Door):
         Raises:
             StudyError: there is no such study.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             read_study(db, study_id)
             return tuple(GuidanceCount(**row) for row in rows(db, _COUNTS, [study_id]))
 

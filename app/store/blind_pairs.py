@@ -4,31 +4,28 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.store.database import Door
-from app.store.participants import read_participants, read_trials
+from app.store.database import DatabaseAccess
+from app.store.participant_rows import read_participants, read_trials
 from app.store.round_rows import read_rounds
 from app.store.studies import read_study
+from app.study.blind_pairs import PLACE, SIDE
 from app.study.records import Duel
 from app.study.types import Round
 
-SIDE = "duel"
-"""The option of a candidate's provenance that says which metric prefers it."""
-PLACE = "duel_place"
-"""The option that says at which place of the two orders they first differ."""
-ALIKE = "both metrics put these images in the same order"
-"""Why a duel failed that could not be shown."""
 
-
-class Duels(Door):
+class BlindPairs:
     """What the researcher's page reads about duels."""
 
-    def duels(self, study_id: int) -> tuple[Duel, ...]:
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def of_study(self, study_id: int) -> tuple[Duel, ...]:
         """Every duel of a study, by participant and in the order of time; failed ones too.
 
         Raises:
             StudyError: there is no such study.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             read_study(db, study_id)
             people = {each.id: each.label for each in read_participants(db, study_id)}
             trials = {each.id: each for each in read_trials(db, study_id, participant_id=None)}
@@ -38,7 +35,7 @@ class Duels(Door):
             found = read_rounds(db, inside, study_id)
         ordered = sorted(found, key=lambda each: (trials[each.trial_id].participant_id, each.id))
         return tuple(
-            _duel(
+            _blind_pair(
                 each,
                 people[trials[each.trial_id].participant_id],
                 trials[each.trial_id].target.image,
@@ -47,7 +44,7 @@ class Duels(Door):
         )
 
 
-def _duel(one: Round, participant: str, target: str) -> Duel:
+def _blind_pair(one: Round, participant: str, target: str) -> Duel:
     sides = {each.provenance.options.get(SIDE): each for each in one.candidates}
     personal, stock = sides.get("personal"), sides.get("stock")
     winner: Literal["personal", "stock", "tie"] | None = None

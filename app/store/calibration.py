@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from sqlite_utils import Database
 
-from app.store.database import Door, first, insert, number, rows
+from app.store.database import DatabaseAccess, first, insert, number, rows
 from app.store.job_queue import is_calibrated
 from app.store.round_rows import provenance
 from app.store.studies import read_study
@@ -18,10 +18,13 @@ from clpips.errors import StudyError
 from clpips.types import Provenance
 
 
-class Calibrations(Door):
+class CalibrationBoards:
     """What the worker makes once, and everybody ranks in the last part."""
 
-    def add_calibration(self, study_id: int, boards: Sequence[CalibrationBoard]) -> bool:
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def add(self, study_id: int, boards: Sequence[CalibrationBoard]) -> bool:
         """Keep a study's calibration boards, all of them in one step.
 
         Returns:
@@ -31,7 +34,7 @@ class Calibrations(Door):
             StudyError: no such study, another number of boards than it asks for, fewer than two
                 images on one, or an image that is not in the store.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             wanted = read_study(db, study_id).settings.calibration
             if is_calibrated(db, study_id):
                 return False
@@ -44,14 +47,14 @@ class Calibrations(Door):
                 _insert_target(db, study_id, board)
             return True
 
-    def calibration(self, study_id: int) -> tuple[CalibrationBoard, ...]:
+    def of_study(self, study_id: int) -> tuple[CalibrationBoard, ...]:
         """A study's calibration boards; none before the worker has made them.
 
         Raises:
             StudyError: there is no such study.
         """
         made: dict[int, list[tuple[str, Provenance]]] = defaultdict(list)
-        with self._read() as db:
+        with self._access.read() as db:
             read_study(db, study_id)
             targets = rows(
                 db,

@@ -1,4 +1,4 @@
-"""The door to the database: short-lived connections, and one kind of transaction each way."""
+"""Connections to the database: short-lived, with one kind of transaction for reads and writes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ DatabaseError: type[Exception] = sqlite3.DatabaseError
 _write_locks: dict[Path, threading.Lock] = {}
 
 
-class Door:
-    """Opens the database of one data folder; every table family builds on it.
+class DatabaseAccess:
+    """Opens connections to the database of one data folder; every part of the store has one.
 
     Args:
         where: the data folder, or the settings that name it. The folder and the database are
@@ -68,8 +68,8 @@ class Door:
             db.conn.close()
 
     @contextmanager
-    def _read(self) -> Iterator[Database]:
-        """One snapshot of the database: everything read inside belongs together."""
+    def read(self) -> Iterator[Database]:
+        """One snapshot of the database: everything read inside the block is consistent."""
         db = connect(self.path)
         try:
             db.conn.execute("PRAGMA query_only = ON")
@@ -79,8 +79,8 @@ class Door:
             db.conn.close()
 
     @contextmanager
-    def _write(self) -> Iterator[Database]:
-        """One transaction that is committed whole or not at all; after the block it is on disk.
+    def write(self) -> Iterator[Database]:
+        """One transaction, committed as a whole or rolled back; after the block it is on disk.
 
         ``BEGIN IMMEDIATE`` because a read that later turns into a write fails at once when
         another process has written in between, however long the timeout.
@@ -101,7 +101,8 @@ class Door:
         inside = absolute.is_relative_to(folder)
         return absolute.relative_to(folder).as_posix() if inside else str(absolute)
 
-    def _absolute_path(self, stored: str) -> Path:
+    def absolute_path(self, stored: str) -> Path:
+        """Where a stored path lies on this machine."""
         return self.settings.data_dir.absolute() / stored
 
 

@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from app.store.database import Door, Row, first, insert, now, number, rows
-from app.store.participants import read_participant
-from app.store.round_requests import insert_duel
-from app.store.round_rows import LIVE, check_owner, insert_candidates, seed_of
+from app.store.database import DatabaseAccess, Row, first, insert, now, number, rows
+from app.store.participant_rows import read_participant
+from app.store.round_requests import insert_blind_pair
+from app.store.round_rows import LIVE, check_owner, insert_candidates
 from app.store.studies import code, read_study
 from app.study.arms import in_blocks
+from app.study.seeds import seed_of
 from app.study.types import Participant
 from clpips.errors import StudyError
 
@@ -30,13 +31,16 @@ class Board(NamedTuple):
 
     repeats: int | None
     trial_id: int
-    is_duel: bool = False
+    is_blind_pair: bool = False
 
 
-class Boards(Door):
-    """The way through the last part."""
+class FinalBoards:
+    """The boards at the end of a study, one after another."""
 
-    def next_board(self, participant_id: int, round_id: int) -> Participant:
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def show_next(self, participant_id: int, round_id: int) -> Participant:
         """Leave a ranked board of the last part behind; after the last one all is done.
 
         A board that was left already changes nothing, so a second click is harmless.
@@ -46,7 +50,7 @@ class Boards(Door):
         Raises:
             StudyError: not the participant's round, not one of the last part, or not ranked yet.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             check_owner(db, participant_id, round_id)
             board = first(db, "SELECT kind, state FROM round WHERE id = ?", [round_id])
             if board is None or board["kind"] == "own":
@@ -128,7 +132,7 @@ def read_plan(db: Database, participant_id: int) -> list[Board]:
         seed=person["seed"],
     )
     trials = list(dict.fromkeys(board.trial_id for board in ranked))
-    return mixed + duels(trials, count=settings.duels, seed=person["seed"])
+    return mixed + blind_pairs(trials, count=settings.duels, seed=person["seed"])
 
 
 def plan(
@@ -164,19 +168,19 @@ def plan(
     return mixed
 
 
-def duels(trials: Sequence[int], *, count: int, seed: int) -> list[Board]:
+def blind_pairs(trials: Sequence[int], *, count: int, seed: int) -> list[Board]:
     """Which trials the duels are of: each equally often, in random order; none without a trial."""
     if not trials:
         return []
     return [
-        Board(None, in_blocks(trials, f"duels/{seed}", place), is_duel=True)
+        Board(None, in_blocks(trials, f"duels/{seed}", place), is_blind_pair=True)
         for place in range(count)
     ]
 
 
 def _insert_board(db: Database, participant_id: int, board: Board, *, place: int) -> None:
-    if board.is_duel:
-        insert_duel(db, participant_id, board.trial_id, place=place)
+    if board.is_blind_pair:
+        insert_blind_pair(db, participant_id, board.trial_id, place=place)
         return
     seed = number(db, "SELECT seed FROM participant WHERE id = ?", [participant_id])
     live = f"SELECT count(*) FROM round WHERE trial_id = ? AND {LIVE}"

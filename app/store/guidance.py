@@ -1,23 +1,41 @@
-"""What a metric says between rounds: asked for, kept, and marked as shown."""
+"""Guidance between rounds: who is shown which metric, and the distances it gives."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 
 from sqlite_utils import Database
 
-from app.store.database import Door, Row, first, now
+from app.store.database import DatabaseAccess, Row, first, now, rows
 from app.store.job_queue import insert_job
-from app.store.participants import read_participant
+from app.store.participant_rows import read_participant
 from app.store.round_rows import check_owner
+from app.study.arms import Guidance
 from app.study.records import Guide
+from app.study.types import Participant
+
+GONE_SECONDS = 2 * 60 * 60
+"""Who was not heard of for so long is not expected to complete the study any more."""
+
+_HEARD_OF = """
+    SELECT guidance, count(*) AS people FROM participant
+    WHERE study_id = ?1 AND id != ?2 AND started_at IS NOT NULL AND (
+        completed_at IS NOT NULL OR started_at > ?3
+        OR EXISTS (SELECT 1 FROM attempt WHERE participant_id = participant.id AND at > ?3)
+        OR EXISTS (SELECT 1 FROM round JOIN trial ON trial.id = trial_id
+                   WHERE trial.participant_id = participant.id AND requested_at > ?3))
+    GROUP BY guidance"""
 
 
-class Guides(Door):
-    """Guidance for participants who are shown a metric."""
+class RoundGuidance:
+    """The distances that a metric gives after a round, for participants who are shown one."""
 
-    def add_guide(
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def add(
         self, round_id: int, metric: str, n_rankings: int, distances: Mapping[str, float]
     ) -> bool:
         """Keep what a metric says after a round; it replaces what was said before.
@@ -27,7 +45,7 @@ class Guides(Door):
             or the round is gone.
         """
         told = {"metric": metric, "n_rankings": n_rankings, "distances": dict(distances)}
-        with self._write() as db:
+        with self._access.write() as db:
             if first(db, "SELECT 1 FROM round WHERE id = ?", [round_id]) is None:
                 return False
             found = first(db, "SELECT shown_at FROM guide WHERE round_id = ?", [round_id])
@@ -41,23 +59,23 @@ class Guides(Door):
             )
             return True
 
-    def guide(self, round_id: int) -> Guide | None:
+    def get(self, round_id: int) -> Guide | None:
         """What a metric says after a round; ``None`` before it is known."""
-        with self._read() as db:
+        with self._access.read() as db:
             return read_guide(db, round_id)
 
-    def show_guide(self, participant_id: int, round_id: int) -> Guide | None:
+    def show(self, participant_id: int, round_id: int) -> Guide | None:
         """The same for the participant's eyes: from now on the round's ranking cannot change.
 
         Raises:
             StudyError: the round is not the participant's.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             check_owner(db, participant_id, round_id)
             found = read_guide(db, round_id)
         if found is None or found.shown_at is not None:
             return found
-        with self._write() as db:
+        with self._access.write() as db:
             db.execute(
                 "UPDATE guide SET shown_at = coalesce(shown_at, ?) WHERE round_id = ?",
                 [now(), round_id],
@@ -96,6 +114,19 @@ def ask_for_guide(db: Database, participant_id: int, round_id: int) -> None:
         participant_id=participant_id,
         key=None if running else key,  # one that runs has read the ranking that this one replaces
     )
+
+
+def draw_guidance(db: Database, participant: Participant, arms: Sequence[Guidance]) -> None:
+    """Give somebody who begins the metric that the fewest have, by chance among equals.
+
+    Those count who completed the study or may still do so: who left half-way makes room, so that
+    the arms balance over completed participants.
+    """
+    found = rows(db, _HEARD_OF, [participant.study_id, participant.id, now(seconds=-GONE_SECONDS)])
+    people = {row["guidance"]: row["people"] for row in found}
+    fewest = min(people.get(arm, 0) for arm in arms)
+    drawn = random.SystemRandom().choice([a for a in arms if people.get(a, 0) == fewest])
+    db.execute("UPDATE participant SET guidance = ? WHERE id = ?", [drawn, participant.id])
 
 
 def _guide(row: Row) -> Guide:

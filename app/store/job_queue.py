@@ -111,10 +111,10 @@ def reclaim_expired(db: Database) -> None:
     """Take back what a dead worker left: queue it again, or give up after three attempts."""
     sql = "SELECT * FROM job WHERE state = 'running' AND lease_until < ?"
     for row in rows(db, sql, [now()]):
-        take_back(db, row)
+        reclaim(db, row)
 
 
-def take_back(db: Database, row: Row) -> None:
+def reclaim(db: Database, row: Row) -> None:
     """Take back one job whose worker died."""
     if row["cancel_requested"]:
         end_job(db, row["id"], "cancelled")

@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from app.store.database import Door, Row, first, now, number, rows
+from app.store.database import DatabaseAccess, Row, first, now, number, rows
 from app.store.job_queue import (
     ask_to_cancel,
     end_job,
     insert_job,
     job_from_row,
     queued_in_order,
+    reclaim,
     reclaim_expired,
     requeue,
-    take_back,
 )
 from app.study.types import Job, JobKind
 from clpips.errors import StudyError
@@ -24,8 +24,11 @@ from clpips.errors import StudyError
 LEASE_SECONDS = 30.0
 
 
-class Jobs(Door):
+class Jobs:
     """What the worker does, and how the web process follows it."""
+
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
 
     def enqueue(
         self,
@@ -44,7 +47,7 @@ class Jobs(Door):
             study_id, participant_id: whom it is for, where it is for somebody.
             key: while a job with this key is queued or running, that one is returned.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             if key is not None:
                 sql = "SELECT * FROM job WHERE key = ? AND state IN ('queued', 'running')"
                 open_job = first(db, sql, [key])
@@ -65,12 +68,12 @@ class Jobs(Door):
             kinds: which kinds it can do, the most urgent first.
             lease_seconds: how long the job is its own without a heartbeat.
         """
-        with self._read() as db:  # an idle worker asks often; do not make the writers wait
+        with self._access.read() as db:  # an idle worker asks often; do not make the writers wait
             sql = """SELECT count(*) FROM job WHERE state = 'queued'
                      OR (state = 'running' AND lease_until < ?)"""
             if not number(db, sql, [now()]):
                 return None
-        with self._write() as db:
+        with self._access.write() as db:
             reclaim_expired(db)
             order = queued_in_order(db, kinds, limit=1)
             if not order:
@@ -97,7 +100,7 @@ class Jobs(Door):
             Whether the work is still wanted: ``False`` once somebody asked to cancel it or the
             lease was lost to another worker.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             job = _held(db, job_id, worker)
             if job is None:
                 return False
@@ -107,22 +110,22 @@ class Jobs(Door):
             )
             return not job["cancel_requested"]
 
-    def finish_job(self, job_id: int, worker: str, result: Mapping[str, Any] | None = None) -> bool:
+    def finish(self, job_id: int, worker: str, result: Mapping[str, Any] | None = None) -> bool:
         """Say that a job is done; ``False`` if it was no longer this worker's."""
         return self._end(job_id, worker, "done", result=result)
 
-    def fail_job(self, job_id: int, worker: str, reason: str) -> bool:
+    def fail(self, job_id: int, worker: str, reason: str) -> bool:
         """Say why a job failed; a round waiting for it fails with the same sentence.
 
         Returns ``False`` if it was no longer this worker's.
         """
         return self._end(job_id, worker, "failed", message=reason)
 
-    def cancelled_job(self, job_id: int, worker: str) -> bool:
+    def confirm_cancelled(self, job_id: int, worker: str) -> bool:
         """Say that a job has stopped as asked; ``False`` if it was no longer this worker's."""
         return self._end(job_id, worker, "cancelled")
 
-    def cancel_job(self, job_id: int) -> Job:
+    def cancel(self, job_id: int) -> Job:
         """Cancel a queued job at once, or ask a running one's worker to stop.
 
         A round waiting for it is cancelled at once either way; an ended job stays as it is.
@@ -130,13 +133,13 @@ class Jobs(Door):
         Raises:
             StudyError: there is no such job.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             ask_to_cancel(db, job_id)
             return _read_job(db, job_id)
 
     def release(self, worker: str) -> int:
         """Put a worker's running jobs back, when it stops in good order; says how many."""
-        with self._write() as db:
+        with self._access.write() as db:
             held = rows(db, "SELECT * FROM job WHERE worker = ? AND state = 'running'", [worker])
             for row in held:
                 if row["cancel_requested"]:
@@ -146,7 +149,7 @@ class Jobs(Door):
             db.execute("DELETE FROM worker WHERE name = ?", [worker])
             return len(held)
 
-    def take_back_from(self, is_gone: Callable[[str], bool]) -> int:
+    def reclaim_from(self, is_gone: Callable[[str], bool]) -> int:
         """Take back the jobs of workers that died, without waiting for their leases.
 
         Args:
@@ -155,26 +158,26 @@ class Jobs(Door):
         Returns:
             How many jobs were taken back: queued again, or ended after too many attempts.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             held = rows(db, "SELECT * FROM job WHERE state = 'running'")
             lost = [row for row in held if is_gone(row["worker"])]
             for row in lost:
-                take_back(db, row)
+                reclaim(db, row)
             for row in rows(db, "SELECT name FROM worker"):
                 if is_gone(row["name"]):
                     db.execute("DELETE FROM worker WHERE name = ?", [row["name"]])
             return len(lost)
 
-    def job(self, job_id: int) -> Job:
+    def get(self, job_id: int) -> Job:
         """One job.
 
         Raises:
             StudyError: there is none with this id.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             return _read_job(db, job_id)
 
-    def jobs(
+    def latest(
         self,
         study_id: int | None = None,
         kinds: Sequence[JobKind] | None = None,
@@ -186,20 +189,9 @@ class Jobs(Door):
         only = f"AND kind IN ({marks})" if kinds is not None else ""
         sql = f"""SELECT * FROM job WHERE (? IS NULL OR study_id = ?) {only}
                   ORDER BY id DESC LIMIT ?"""
-        with self._read() as db:
+        with self._access.read() as db:
             found = rows(db, sql, [study_id, study_id, *wanted, limit])
             return tuple(job_from_row(row) for row in found)
-
-    def worker_seen(self, worker: str) -> None:
-        """Note that a worker is alive."""
-        with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?)", [worker, now()])
-
-    def workers_alive(self, seconds: float = 15.0) -> tuple[str, ...]:
-        """The names of the workers seen within the last ``seconds``."""
-        with self._read() as db:
-            sql = "SELECT name FROM worker WHERE seen_at >= ? ORDER BY name"
-            return tuple(row["name"] for row in rows(db, sql, [now(seconds=-seconds)]))
 
     def _end(
         self,
@@ -210,7 +202,7 @@ class Jobs(Door):
         message: str = "",
         result: Mapping[str, Any] | None = None,
     ) -> bool:
-        with self._write() as db:
+        with self._access.write() as db:
             if _held(db, job_id, worker) is None:
                 return False
             end_job(db, job_id, state, message=message, result=result)

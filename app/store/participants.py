@@ -1,4 +1,4 @@
-"""Participants, the secret links that tell them apart, and their trials."""
+"""Participants: they join with a secret link, and get one trial for each target."""
 
 from __future__ import annotations
 
@@ -12,20 +12,28 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from app.store.database import Door, Row, first, insert, now, number, rows
-from app.store.guidance_assignment import draw_guidance
+from app.store.database import DatabaseAccess, first, insert, now, number
+from app.store.guidance import draw_guidance
 from app.store.job_queue import ask_for_calibration
+from app.store.participant_rows import (
+    participant_from_row,
+    read_participant,
+    read_participants,
+)
 from app.store.studies import read_study, read_targets
-from app.study.types import Participant, Target, Trial
+from app.study.types import Participant
 from clpips.errors import StudyError
 
 MIN_SECRET = 22  # characters of URL-safe base64 that carry 128 bits
 
 
-class People(Door):
-    """Who takes part."""
+class Participants:
+    """The people of a study, real and simulated."""
 
-    def add_participant(
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def create(
         self,
         study_id: int,
         *,
@@ -53,7 +61,7 @@ class People(Door):
         Raises:
             StudyError: no such study, a label or token in use, a short token.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             token = secrets.token_urlsafe(24) if token is None else _secret(token)
             participant_id = _insert_participant(
                 db,
@@ -79,7 +87,7 @@ class People(Door):
             StudyError: no such study, it is closed, or the link made so was replaced since.
         """
         token = _derived_token(study_id, _secret(request_id))
-        with self._write() as db:
+        with self._access.write() as db:
             study = read_study(db, study_id)
             link = first(db, "SELECT * FROM link WHERE token_hash = ?", [_hash(token)])
             if link is not None:
@@ -92,36 +100,36 @@ class People(Door):
             _insert_link(db, participant_id, token)
             return read_participant(db, participant_id), token
 
-    def participant_by_token(self, token: str) -> Participant | None:
+    def by_token(self, token: str) -> Participant | None:
         """Whose link this is; ``None`` when it is nobody's or was replaced."""
         sql = """SELECT participant.* FROM link JOIN participant ON participant.id = participant_id
                  WHERE token_hash = ? AND revoked_at IS NULL"""
-        with self._read() as db:
+        with self._access.read() as db:
             row = first(db, sql, [_hash(token)])
-            return None if row is None else _participant(row)
+            return None if row is None else participant_from_row(row)
 
-    def participant(self, participant_id: int) -> Participant:
+    def get(self, participant_id: int) -> Participant:
         """One participant.
 
         Raises:
             StudyError: there is none with this id.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             return read_participant(db, participant_id)
 
-    def participants(self, study_id: int) -> tuple[Participant, ...]:
+    def of_study(self, study_id: int) -> tuple[Participant, ...]:
         """Everybody in a study, in the order they joined."""
-        with self._read() as db:
+        with self._access.read() as db:
             return read_participants(db, study_id)
 
-    def new_link(self, participant_id: int) -> str:
+    def renew_link(self, participant_id: int) -> str:
         """Give a participant a new secret; their earlier links stop working.
 
         Raises:
             StudyError: there is no such participant.
         """
         token = secrets.token_urlsafe(24)
-        with self._write() as db:
+        with self._access.write() as db:
             read_participant(db, participant_id)
             db.execute(
                 "UPDATE link SET revoked_at = ? WHERE participant_id = ? AND revoked_at IS NULL",
@@ -136,7 +144,7 @@ class People(Door):
         Raises:
             StudyError: there is no such participant.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             return _note(db, participant_id, "consented_at")
 
     def start(self, participant_id: int) -> Participant:
@@ -147,7 +155,7 @@ class People(Door):
         Raises:
             StudyError: there is no such participant, or they have not agreed yet.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             before = read_participant(db, participant_id)
             participant = _note(db, participant_id, "started_at", after="consented_at")
             study = read_study(db, participant.study_id)
@@ -162,54 +170,11 @@ class People(Door):
         Raises:
             StudyError: there is no such participant.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             read_participant(db, participant_id)
             row = first(db, "SELECT true_weights FROM participant WHERE id = ?", [participant_id])
         stored = row["true_weights"] if row else None
         return None if stored is None else dict(json.loads(stored))
-
-
-def read_participant(db: Database, participant_id: int) -> Participant:
-    """One participant; raises ``StudyError`` where there is none."""
-    row = first(db, "SELECT * FROM participant WHERE id = ?", [participant_id])
-    if row is None:
-        raise StudyError(f"a participant must exist, got the unknown number {participant_id}")
-    return _participant(row)
-
-
-def read_participants(db: Database, study_id: int) -> tuple[Participant, ...]:
-    """Everybody in a study, in the order they joined."""
-    found = rows(db, "SELECT * FROM participant WHERE study_id = ? ORDER BY id", [study_id])
-    return tuple(_participant(row) for row in found)
-
-
-def read_trials(db: Database, study_id: int, *, participant_id: int | None) -> tuple[Trial, ...]:
-    """Trials by participant and position: one participant's, or a whole study's.
-
-    Those of calibration targets, which a participant gets in the last part, are among them.
-    """
-    sql = """SELECT trial.*, target.study_id, target.position AS target_position, target.name,
-                    target.image, target.kind
-             FROM trial JOIN target ON target.id = target_id
-             WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
-             ORDER BY participant_id, trial.position"""
-    return tuple(
-        Trial(
-            id=row["id"],
-            participant_id=row["participant_id"],
-            target=Target(
-                id=row["target_id"],
-                study_id=row["study_id"],
-                position=row["target_position"],
-                name=row["name"],
-                image=row["image"],
-                kind=row["kind"],
-            ),
-            position=row["position"],
-            state=row["state"],
-        )
-        for row in rows(db, sql, [study_id, participant_id])
-    )
 
 
 def _note(
@@ -301,18 +266,3 @@ def _secret(text: str) -> str:
 def _derived_token(study_id: int, request_id: str) -> str:
     digest = hashlib.sha256(f"join/{study_id}/{request_id}".encode("utf-8", "surrogatepass"))
     return base64.urlsafe_b64encode(digest.digest()[:24]).decode("ascii")
-
-
-def _participant(row: Row) -> Participant:
-    return Participant(
-        id=row["id"],
-        study_id=row["study_id"],
-        label=row["label"],
-        simulated=bool(row["simulated"]),
-        created_at=row["created_at"],
-        consented_at=row["consented_at"],
-        started_at=row["started_at"],
-        completed_at=row["completed_at"],
-        completion_code=row["completion_code"],
-        guidance=row["guidance"],
-    )

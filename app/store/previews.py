@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from app.store.database import Door, first
+from app.store.database import DatabaseAccess, first
 
 
-class Previews(Door):
+class Previews:
     """What the worker shows of an image before it is finished."""
 
-    def keep_preview(self, job_id: int, jpeg: bytes) -> None:
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def save(self, job_id: int, jpeg: bytes) -> None:
         """Show a picture for a job, in place of its former one."""
         path = self._preview(job_id)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,14 +22,14 @@ class Previews(Door):
         part.write_bytes(jpeg)
         part.replace(path)
 
-    def drop_preview(self, job_id: int) -> None:
+    def delete(self, job_id: int) -> None:
         """Forget a job's picture."""
         with contextlib.suppress(FileNotFoundError):
             self._preview(job_id).unlink()
 
-    def preview(self, round_id: int) -> bytes | None:
+    def of_round(self, round_id: int) -> bytes | None:
         """The JPEG that shows how far a round is; ``None`` where there is none."""
-        with self._read() as db:
+        with self._access.read() as db:
             row = first(db, "SELECT job_id FROM round WHERE id = ?", [round_id])
         if row is None or row["job_id"] is None:
             return None
@@ -36,4 +39,4 @@ class Previews(Door):
             return None
 
     def _preview(self, job_id: int) -> Path:
-        return self.settings.data_dir / "previews" / f"{job_id}.jpg"
+        return self._access.settings.data_dir / "previews" / f"{job_id}.jpg"

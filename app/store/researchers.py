@@ -1,22 +1,25 @@
-"""The researcher's password and sessions, and the platform's own settings."""
+"""The researcher's password, sessions and failed log-ins."""
 
 from __future__ import annotations
 
 import hashlib
 from datetime import datetime
 
-from app.store.database import Door, first, insert, now, number, timestamp
+from app.store.database import DatabaseAccess, first, insert, now, number, timestamp
 from clpips.errors import StudyError
 
 KEEP_FAILURES_SECONDS = 86_400.0
 
 
-class Researchers(Door):
-    """Who may see the researcher's pages."""
+class Researchers:
+    """Access to the researcher's pages."""
+
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
 
     def password_hash(self) -> str | None:
         """The stored hash; ``None`` until a password was set."""
-        with self._read() as db:
+        with self._access.read() as db:
             row = first(db, "SELECT password_hash FROM researcher")
         return None if row is None else str(row["password_hash"])
 
@@ -28,7 +31,7 @@ class Researchers(Door):
         Raises:
             StudyError: there is one already.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             if number(db, "SELECT count(*) FROM researcher"):
                 if not replace:
                     raise StudyError("the researcher's password can be set only once")
@@ -37,7 +40,7 @@ class Researchers(Door):
 
     def add_session(self, token: str, expires: datetime) -> None:
         """Let the bearer of a token in until an aware moment; only its SHA-256 is stored."""
-        with self._write() as db:
+        with self._access.write() as db:
             db.execute("DELETE FROM session WHERE expires_at <= ?", [now()])
             row = {
                 "token_hash": _hash(token),
@@ -46,40 +49,29 @@ class Researchers(Door):
             }
             insert(db, "session", row)
 
-    def session_valid(self, token: str) -> bool:
+    def has_session(self, token: str) -> bool:
         """Whether a token still opens the researcher's pages."""
         sql = "SELECT count(*) FROM session WHERE token_hash = ? AND expires_at > ?"
-        with self._read() as db:
+        with self._access.read() as db:
             return bool(number(db, sql, [_hash(token), now()]))
 
     def delete_session(self, token: str) -> None:
         """End a session; one that is not there is fine."""
-        with self._write() as db:
+        with self._access.write() as db:
             db.execute("DELETE FROM session WHERE token_hash = ?", [_hash(token)])
 
     def add_login_failure(self, address: str) -> None:
         """Note a wrong password from a network address; day-old ones are forgotten."""
-        with self._write() as db:
+        with self._access.write() as db:
             old = now(seconds=-KEEP_FAILURES_SECONDS)
             db.execute("DELETE FROM login_failure WHERE at < ?", [old])
             insert(db, "login_failure", {"address": address, "at": now()})
 
-    def login_failures(self, address: str, seconds: float) -> int:
+    def count_login_failures(self, address: str, seconds: float) -> int:
         """How many wrong passwords came from an address within the last ``seconds``."""
         sql = "SELECT count(*) FROM login_failure WHERE address = ? AND at >= ?"
-        with self._read() as db:
+        with self._access.read() as db:
             return number(db, sql, [address, now(seconds=-seconds)])
-
-    def get_setting(self, key: str, default: str | None = None) -> str | None:
-        """A setting of the platform, or ``default``."""
-        with self._read() as db:
-            row = first(db, "SELECT value FROM setting WHERE key = ?", [key])
-        return default if row is None else str(row["value"])
-
-    def set_setting(self, key: str, value: str) -> None:
-        """Keep a setting of the platform."""
-        with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [key, value])
 
 
 def _hash(token: str) -> str:

@@ -8,14 +8,15 @@ from sqlite_utils import Database
 
 from app.store.database import Row, first, insert, now, number, rows
 from app.store.job_queue import insert_job
-from app.store.round_rows import LIVE, OPEN_STATES, read_round, seed_of
+from app.store.round_rows import LIVE, OPEN_STATES, read_round
 from app.store.studies import read_study
 from app.study.arms import MakerArm, in_blocks
+from app.study.seeds import seed_of
 from app.study.settings import StudySettings
 from clpips.errors import StudyError
 
 
-def place_of(db: Database, participant_id: int, trial_id: int) -> Row:
+def read_own_trial(db: Database, participant_id: int, trial_id: int) -> Row:
     """Trial, participant and study in one row, if this participant may work on the trial."""
     sql = """SELECT trial.id AS trial_id, trial.state, trial.position, participant.id, study_id,
                     seed, started_at
@@ -27,7 +28,7 @@ def place_of(db: Database, participant_id: int, trial_id: int) -> Row:
     return place
 
 
-def start_from(
+def set_start(
     db: Database, round_id: int, trial_id: int, candidate_id: int, strength: float
 ) -> None:
     """Note which image a round starts from."""
@@ -59,7 +60,7 @@ def insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int:
         raise StudyError(f"a target has at most {settings.max_rounds} rounds, all are used")
     count = len(states) + 1
     seed = seed_of(f"round/{place['seed']}/{place['position']}/{count}")
-    arm = arm_of(db, settings, place["id"], place["seed"])
+    arm = next_arm(db, settings, place["id"], place["seed"])
     return insert(
         db,
         "round",
@@ -96,12 +97,12 @@ def queue_round(db: Database, place: Row, round_id: int) -> None:
     db.execute("UPDATE round SET job_id = ? WHERE id = ?", [job_id, round_id])
 
 
-def insert_duel(db: Database, participant_id: int, trial_id: int, *, place: int) -> None:
+def insert_blind_pair(db: Database, participant_id: int, trial_id: int, *, place: int) -> None:
     """Put a duel of a finished trial on the participant's way, and ask for its two images.
 
     It has the words and the arm of the trial's latest ranked round, and a seed of its own.
     """
-    asked = place_of(db, participant_id, trial_id)
+    asked = read_own_trial(db, participant_id, trial_id)
     sql = """SELECT prompt, arm FROM round WHERE trial_id = ? AND kind = 'own' AND state = 'ranked'
              ORDER BY number DESC LIMIT 1"""
     words = first(db, sql, [trial_id]) or {"prompt": "", "arm": None}
@@ -125,7 +126,7 @@ def insert_duel(db: Database, participant_id: int, trial_id: int, *, place: int)
     queue_round(db, asked, round_id)
 
 
-def arm_of(db: Database, settings: StudySettings, participant_id: int, seed: int) -> str | None:
+def next_arm(db: Database, settings: StudySettings, participant_id: int, seed: int) -> str | None:
     """Whose turn it is among a study's arms; ``None`` where every board has images of all.
 
     The turns run over all rounds of a person, so that each arm makes as many as the others; a

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -65,6 +64,13 @@ def read_rounds(db: Database, where: str, value: int) -> tuple[Round, ...]:
     )
 
 
+def read_rounds_of_study(db: Database, study_id: int) -> tuple[Round, ...]:
+    """Every round of a study, oldest first."""
+    inside = """round.trial_id IN (SELECT trial.id FROM trial JOIN participant
+                    ON participant.id = participant_id WHERE study_id = ?)"""
+    return read_rounds(db, inside, study_id)
+
+
 def board_ranking(row: Row) -> BoardRanking:
     """A submission's row as the ranking it holds."""
     return BoardRanking(
@@ -78,11 +84,6 @@ def board_ranking(row: Row) -> BoardRanking:
         submitted_at=row["submitted_at"],
         confidence=row["confidence"],
     )
-
-
-def seed_of(words: str) -> int:
-    """A seed in [0, 2³¹) that the words decide: every maker's random generator takes it."""
-    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:4], "big") >> 1
 
 
 def provenance(stored: str) -> Provenance:

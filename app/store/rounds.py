@@ -9,10 +9,10 @@ from dataclasses import asdict
 
 from sqlite_utils import Database
 
-from app.store.database import Door, first, now, number, rows
+from app.store.database import DatabaseAccess, first, now, number, rows
 from app.store.job_queue import ask_to_cancel, end_job, queued_in_order
-from app.store.prompts import plain_prompt
-from app.store.round_requests import insert_round, place_of, queue_round, start_from
+from app.store.ranked_rounds import read_ranked_rounds
+from app.store.round_requests import insert_round, queue_round, read_own_trial, set_start
 from app.store.round_rows import (
     check_owner,
     insert_candidates,
@@ -20,16 +20,21 @@ from app.store.round_rows import (
     read_round,
     read_rounds,
 )
-from app.study.records import TrialRounds
+from app.store.studies import read_study
+from app.study.prompts import plain_prompt
+from app.study.records import RankedRound, TrialRounds
 from app.study.types import Round, Target
 from clpips.errors import StudyError
 from clpips.types import Provenance
 
 
-class Rounds(Door):
-    """What participants ask for and what the worker makes of it."""
+class Rounds:
+    """Rounds that participants request and the worker fills with candidates."""
 
-    def request_round(
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def request(
         self,
         participant_id: int,
         trial_id: int,
@@ -56,8 +61,8 @@ class Rounds(Door):
                 begun, a round still open, all rounds used up, an impossible prompt, or a
                 candidate of another trial.
         """
-        with self._write() as db:
-            place = place_of(db, participant_id, trial_id)
+        with self._access.write() as db:
+            place = read_own_trial(db, participant_id, trial_id)
             known = first(
                 db,
                 "SELECT id FROM round WHERE trial_id = ? AND request_id = ?",
@@ -67,38 +72,38 @@ class Rounds(Door):
                 return read_round(db, known["id"])
             round_id = insert_round(db, place, plain_prompt(prompt), request_id)
             if start is not None:
-                start_from(db, round_id, trial_id, start, strength)
+                set_start(db, round_id, trial_id, start, strength)
             if queued:
                 queue_round(db, place, round_id)
             return read_round(db, round_id)
 
-    def round(self, round_id: int) -> Round:
+    def get(self, round_id: int) -> Round:
         """One round, for the worker and the researcher.
 
         Raises:
             StudyError: there is none with this id.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             return read_round(db, round_id)
 
-    def round_for(self, participant_id: int, round_id: int) -> Round:
+    def get_own(self, participant_id: int, round_id: int) -> Round:
         """One round of this participant's own.
 
         Raises:
             StudyError: it is not theirs, or there is none; the sentence is the same.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             check_owner(db, participant_id, round_id)
             return read_round(db, round_id)
 
-    def trial_rounds(self, participant_id: int, trial_id: int) -> TrialRounds:
+    def of_trial(self, participant_id: int, trial_id: int) -> TrialRounds:
         """Everything that a participant has of one target so far.
 
         Raises:
             StudyError: another person's trial.
         """
-        with self._read() as db:
-            place_of(db, participant_id, trial_id)
+        with self._access.read() as db:
+            read_own_trial(db, participant_id, trial_id)
             sql = """SELECT target.* FROM target JOIN trial ON target.id = target_id
                      WHERE trial.id = ?"""
             row = first(db, sql, [trial_id])
@@ -110,16 +115,26 @@ class Rounds(Door):
         """How every candidate of a trial was made, in the order of time."""
         sql = """SELECT provenance FROM candidate JOIN round ON round.id = round_id
                  WHERE trial_id = ? ORDER BY candidate.id"""
-        with self._read() as db:
+        with self._access.read() as db:
             return tuple(provenance(row["provenance"]) for row in rows(db, sql, [trial_id]))
 
-    def cancel_round(self, participant_id: int, round_id: int) -> Round:
+    def ranked(self, study_id: int, participant_id: int | None = None) -> list[RankedRound]:
+        """Every ranked round of a study or of one person in it, by person, then in order.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._access.read() as db:
+            read_study(db, study_id)
+            return read_ranked_rounds(db, study_id, participant_id=participant_id)
+
+    def cancel(self, participant_id: int, round_id: int) -> Round:
         """Stop making a round; one whose candidates are already there stays as it is.
 
         Raises:
             StudyError: the round is not this participant's.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             check_owner(db, participant_id, round_id)
             row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
             if row is not None and row["state"] == "generating":
@@ -141,7 +156,7 @@ class Rounds(Door):
         Raises:
             StudyError: no such round, or fewer than two images.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
             if row is None:
                 raise StudyError(f"a round must exist, got the unknown number {round_id}")
@@ -157,22 +172,22 @@ class Rounds(Door):
             )
             return True
 
-    def set_round_failed(self, round_id: int, reason: str) -> Round:
+    def fail(self, round_id: int, reason: str) -> Round:
         """Give up on a round that is being made; any other stays as it is.
 
         Raises:
             StudyError: there is no such round.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
             if row is not None and row["state"] == "generating":
                 end_job(db, row["job_id"], "failed", message=reason)
                 _end_round(db, round_id, "failed", reason)
             return read_round(db, round_id)
 
-    def waiting_ahead(self, round_id: int) -> int:
+    def queue_position(self, round_id: int) -> int:
         """How many generate jobs come before this round's; 0 once it is being made."""
-        with self._read() as db:
+        with self._access.read() as db:
             row = first(db, "SELECT job_id FROM round WHERE id = ?", [round_id])
             order = queued_in_order(db, ["generate"])
             if row is None or row["job_id"] not in order:

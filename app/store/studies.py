@@ -1,34 +1,34 @@
-"""Studies, their targets, and the image files that everything points at."""
+"""Studies, their targets, and what they have cost in time and money."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
-from app.store.database import Door, Row, first, insert, now, rows
+from app.store.database import DatabaseAccess, Row, first, insert, now, rows
 from app.store.job_queue import ask_for_calibration
+from app.study.records import Cost, Wait
 from app.study.settings import StudySettings
 from app.study.types import Study, Target
 from clpips.errors import StudyError
-from clpips.io.atomic_files import write_whole
 
 MAX_TITLE = 200
-SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 # No 0/O, 1/I/L: people read these codes to each other.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
 
-class Studies(Door):
-    """What a researcher sets up."""
+class Studies:
+    """Studies: created, listed, opened and archived by a researcher."""
 
-    def add_study(
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def create(
         self,
         title: str,
         settings: StudySettings,
@@ -42,7 +42,7 @@ class Studies(Door):
             title: 1 to 200 characters.
             settings: what the researcher decides.
             targets: name and image hash of each target, in order; every image must have been
-                added with :meth:`add_image`.
+                added with :meth:`app.store.images.Images.add`.
             simulated: whether its people are simulated; screens label it so.
 
         Raises:
@@ -51,7 +51,7 @@ class Studies(Door):
         title = _title(title)
         if not targets:
             raise StudyError("a study must have at least one target, got none")
-        with self._write() as db:
+        with self._access.write() as db:
             at = now()
             study_id = insert_study(db, title, settings, simulated=simulated, at=at)
             for position, (name, image) in enumerate(targets):
@@ -73,44 +73,44 @@ class Studies(Door):
             ask_for_calibration(db, made)
             return made
 
-    def studies(self, *, include_archived: bool = False) -> tuple[Study, ...]:
+    def all(self, *, include_archived: bool = False) -> tuple[Study, ...]:
         """All studies, newest first; archived ones only when asked for."""
         where = "" if include_archived else "WHERE is_archived = 0"
-        with self._read() as db:
+        with self._access.read() as db:
             found = rows(db, f"SELECT * FROM study {where} ORDER BY id DESC")
             return tuple(_study(row) for row in found)
 
-    def study(self, study_id: int) -> Study:
+    def get(self, study_id: int) -> Study:
         """One study.
 
         Raises:
             StudyError: there is none with this id.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             return read_study(db, study_id)
 
-    def study_by_join_code(self, code: str) -> Study | None:
+    def by_join_code(self, code: str) -> Study | None:
         """The study that a join link opens, closed or not; ``None`` if archived or unknown."""
         sql = "SELECT * FROM study WHERE join_code = ? AND is_archived = 0"
-        with self._read() as db:
+        with self._access.read() as db:
             row = first(db, sql, [code.strip()])
             return None if row is None else _study(row)
 
-    def set_study_open(self, study_id: int, is_open: bool) -> Study:
+    def set_open(self, study_id: int, is_open: bool) -> Study:
         """Say whether more people may join; those inside go on either way.
 
         Raises:
             StudyError: there is no such study.
         """
-        return self._set_study(study_id, "is_open", is_open)
+        return self._set(study_id, "is_open", is_open)
 
-    def set_study_archived(self, study_id: int, is_archived: bool) -> Study:
+    def set_archived(self, study_id: int, is_archived: bool) -> Study:
         """Take a study out of the list, or put it back; nothing of it is deleted.
 
         Raises:
             StudyError: there is no such study.
         """
-        return self._set_study(study_id, "is_archived", is_archived)
+        return self._set(study_id, "is_archived", is_archived)
 
     def targets(self, study_id: int) -> tuple[Target, ...]:
         """A study's own targets in the researcher's order; those for calibration are left out.
@@ -118,72 +118,73 @@ class Studies(Door):
         Raises:
             StudyError: there is no such study.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             read_study(db, study_id)
             return read_targets(db, study_id)
 
-    def add_image(
-        self, data: bytes, *, width: int, height: int, media_type: str = "image/png"
-    ) -> str:
-        """Keep an encoded image; the same bytes are kept once.
+    def waiting_times(self, study_id: int) -> tuple[Wait, ...]:
+        """How long people waited for each board that was made, in the order of time.
 
-        The file is on disk before its row is, so a row without its file cannot happen.
-
-        Args:
-            data: the encoded file.
-            width, height: pixels.
-            media_type: ``image/png``, ``image/jpeg`` or ``image/webp``.
-
-        Returns:
-            The SHA-256 of ``data``, 64 hexadecimal digits, by which it is known from now on.
-
-        Raises:
-            StudyError: no bytes, or another media type.
+        Thinking and ranking are not in it: they begin when the board is shown.
         """
-        if not data:
-            raise StudyError("an image must have bytes, got none")
-        if media_type not in SUFFIXES:
-            raise StudyError(f"media_type must be one of {tuple(SUFFIXES)}, got {media_type!r}")
-        sha = hashlib.sha256(data).hexdigest()
-        path = self._image_file(sha, media_type)
-        if not path.exists():
-            write_whole(path, lambda part: _write_bytes(part, data))
-        with self._write() as db:
-            db.execute(
-                "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [sha, width, height, media_type, len(data), now()],
+        sql = """SELECT (julianday(job.started_at) - julianday(job.created_at)) * 86400 AS queued,
+                        (julianday(job.finished_at) - julianday(job.started_at)) * 86400 AS making
+                 FROM job JOIN round ON round.job_id = job.id
+                 WHERE job.study_id = ? AND job.kind = 'generate' AND job.state = 'done'
+                 ORDER BY job.id"""
+        with self._access.read() as db:
+            return tuple(
+                Wait(max(row["queued"], 0.0), row["making"]) for row in rows(db, sql, [study_id])
             )
-        return sha
 
-    def image_path(self, sha: str) -> Path:
-        """The file of an image.
+    def costs(self, study_id: int) -> tuple[Cost, ...]:
+        """What the images of a study cost so far, by currency; last those of unknown cost.
+
+        Counted is what was made for its boards, shown or not, as far as the store knows: an image
+        that informative choice left out counts at its round's price. A hidden repeat makes
+        nothing anew, and calibration images count once, not for each person. Not counted are
+        images of rounds that failed or were cancelled, and whatever a service charges for
+        attempts without an image; a study that was opened from a bundle has no record of the
+        images that were not shown.
 
         Raises:
-            StudyError: there is no such image.
+            StudyError: there is no such study.
         """
-        with self._read() as db:
-            row = first(db, "SELECT media_type FROM image WHERE sha = ?", [sha])
-        if row is None:
-            raise StudyError(f"an image must be in the store, got {sha!r}")
-        return self._image_file(sha, row["media_type"])
+        with self._access.read() as db:
+            read_study(db, study_id)
+            return tuple(
+                Cost(row["currency"], row["amount"], row["images"])
+                for row in rows(db, _COSTS, [study_id])
+            )
 
-    def has_image(self, sha: str) -> bool:
-        """Whether an image is there, both its row and its file."""
-        try:
-            return self.image_path(sha).is_file()
-        except StudyError:
-            return False
-
-    def _image_file(self, sha: str, media_type: str) -> Path:
-        return self.settings.images / sha[:2] / f"{sha}{SUFFIXES[media_type]}"
-
-    def _set_study(self, study_id: int, column: str, value: bool) -> Study:
-        with self._write() as db:
+    def _set(self, study_id: int, column: str, value: bool) -> Study:
+        with self._access.write() as db:
             db.execute(f"UPDATE study SET {column} = ? WHERE id = ?", [int(value), study_id])
             study = read_study(db, study_id)
             if study.is_open:
                 ask_for_calibration(db, study)
             return study
+
+
+# One request has one price, so a board's shown images tell that of the others.
+_COSTS = """
+    WITH drawn (board, provenance, made) AS (
+        SELECT 'round ' || round.id, candidate.provenance,
+            json_array_length(job.result, '$.choice.images')
+        FROM candidate JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+            JOIN target ON target.id = target_id LEFT JOIN job ON job.id = job_id
+        WHERE target.study_id = ?1 AND round.kind = 'own'
+        UNION ALL
+        SELECT 'calibration ' || calibration.id, calibration.provenance, 1
+        FROM calibration JOIN target ON target.id = target_id WHERE study_id = ?1
+    ), priced AS (
+        SELECT max(count(*), coalesce(max(made), 0)) AS images,
+            max(json_extract(provenance, '$.options.service.cost')) AS price,
+            max(json_extract(provenance, '$.options.service.currency')) AS currency
+        FROM drawn GROUP BY board
+    )
+    SELECT currency, sum(price * images) AS amount, sum(images) AS images
+    FROM priced GROUP BY currency ORDER BY currency IS NULL, currency"""
 
 
 def insert_study(
@@ -247,7 +248,3 @@ def _title(title: str) -> str:
     if not 1 <= len(title) <= MAX_TITLE:
         raise StudyError(f"a title must have 1 to {MAX_TITLE} characters, got {len(title)}")
     return title
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.store.database import Door, now, rows
+from app.store.database import DatabaseAccess, now, rows
 from clpips.errors import StudyError
 from clpips.features.names import Backbone
 
@@ -16,10 +16,13 @@ STORED_TYPE = "<f8"  # little-endian float64: float32 would lose the 1e-6 that w
 VectorRow = tuple[str, str, Backbone, str, NDArray[np.floating], bool]
 
 
-class Vectors(Door):
+class Vectors:
     """The numbers that every fit and every score is made from."""
 
-    def add_difference_vectors(self, vectors: Iterable[VectorRow]) -> None:
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def add(self, vectors: Iterable[VectorRow]) -> None:
         """Keep difference vectors; one that is there already is replaced.
 
         Args:
@@ -30,7 +33,7 @@ class Vectors(Door):
             StudyError: a vector of another shape, with other values, or of an unknown image.
         """
         ready = [(*vector[:4], _encode(vector[4]), int(vector[5])) for vector in vectors]
-        with self._write() as db:
+        with self._access.write() as db:
             for target, image, backbone, checksum, blob, resized in ready:
                 known = rows(db, "SELECT sha FROM image WHERE sha IN (?, ?)", [target, image])
                 if len(known) != len({target, image}):
@@ -42,7 +45,7 @@ class Vectors(Door):
                     [target, image, backbone, checksum, resized, blob, now()],
                 )
 
-    def difference_vectors(
+    def of_pairs(
         self,
         pairs: Sequence[tuple[str, str]],
         backbone: Backbone,
@@ -63,7 +66,7 @@ class Vectors(Door):
                      AND vector.backbone = ?
                  WHERE ? IS NULL OR checksum = ?"""
         wanted = json.dumps(sorted({(target, image) for target, image in pairs}))
-        with self._read() as db:
+        with self._access.read() as db:
             found = rows(db, sql, [wanted, backbone, checksum, checksum])
         return {
             (row["target"], row["image"]): np.frombuffer(row["vector"], STORED_TYPE).astype(
@@ -72,7 +75,7 @@ class Vectors(Door):
             for row in found
         }
 
-    def missing_difference_vectors(
+    def missing(
         self, study_id: int, backbone: Backbone, *, checksum: str | None = None
     ) -> list[tuple[str, str]]:
         """The (target, image) pairs of a study's boards that have no vector yet.
@@ -93,7 +96,7 @@ class Vectors(Door):
                      WHERE vector.target = pair.target AND vector.image = pair.image
                          AND vector.backbone = ?2 AND (?3 IS NULL OR vector.checksum = ?3))
                  ORDER BY 1, 2"""
-        with self._read() as db:
+        with self._access.read() as db:
             found = rows(db, sql, [study_id, backbone, checksum])
         return [(row["target"], row["image"]) for row in found]
 

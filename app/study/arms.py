@@ -14,6 +14,9 @@ from clpips.generation.names import check_maker_name
 MAX_ARMS = 6
 MAX_ARM_NAME = 40
 
+ARM = "arm"
+"""The option of a candidate's provenance that names the arm which made it."""
+
 Guidance = Literal["none", "stock", "personal"]
 """Which metric a person is shown between rounds: none, stock LPIPS, or the one fitted to them."""
 GUIDANCES: tuple[Guidance, ...] = get_args(Guidance)

@@ -6,12 +6,11 @@ texts for papers come here, so they agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from app.store import Store
 from app.study.records import Fit
 from clpips.stats.permutation import corrected
 
@@ -44,18 +43,23 @@ class Family:
         )
 
 
-def family_of(store: Store, study_id: int) -> Family:
-    """The family of a study: everybody's newest fit, and the newest pooled one."""
-    newest = {fit.participant_id: fit for fit in reversed(store.fits(study_id))}
-    judged = [fit for fit in newest.values() if _is_judged(fit)]
-    return family(judged, store.comparisons(fit.id for fit in judged))
+def newest_judged(fits: Sequence[Fit]) -> list[Fit]:
+    """The fits whose tests form the family: everybody's newest one and the newest pooled one.
+
+    Fits without a verdict are left out.
+
+    Args:
+        fits: of one study, newest first.
+    """
+    newest = {fit.participant_id: fit for fit in reversed(fits)}
+    return [fit for fit in newest.values() if _is_judged(fit)]
 
 
 def family(fits: Iterable[Fit], comparisons: Mapping[int, Row]) -> Family:
     """Correct the p of each row for all rows together; of a fit not compared, its report counts.
 
     Args:
-        fits: with held-out agreement.
+        fits: with held-out agreement; see :func:`newest_judged`.
         comparisons: what the comparison job says of them, as far as it has come.
     """
     tables = {fit.id: _rows(fit, comparisons.get(fit.id, {})) for fit in fits}

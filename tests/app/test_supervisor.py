@@ -32,11 +32,11 @@ def workers(store: Store, count: int, *, other_than: tuple[str, ...] = ()) -> tu
     """Wait until so many workers are alive; their names."""
     until = time.monotonic() + 40
     while time.monotonic() < until:
-        alive = tuple(name for name in store.workers_alive(8) if name not in other_than)
+        alive = tuple(name for name in store.workers.alive(8) if name not in other_than)
         if len(alive) == count:
             return alive
         time.sleep(0.2)
-    raise AssertionError(f"{store.workers_alive()} are alive, {count} were expected")
+    raise AssertionError(f"{store.workers.alive()} are alive, {count} were expected")
 
 
 def pids(process: int) -> list[int]:

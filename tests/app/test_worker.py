@@ -53,7 +53,7 @@ def wait_for(reached: Callable[[], bool], *, seconds: float = 60) -> None:
 
 
 def ended(store: Store, job: Job) -> bool:
-    return store.job(job.id).state not in ("queued", "running")
+    return store.jobs.get(job.id).state not in ("queued", "running")
 
 
 def does(monkeypatch: pytest.MonkeyPatch, work: Work) -> None:
@@ -70,9 +70,9 @@ def until_cancelled(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
 def asked_round(store: Store, **settings: int) -> Round:
     study = empty_study(store, targets=1, **settings)
     somebody = person(store, study)
-    trial = store.standing(somebody.id).trial
+    trial = store.progress.of_participant(somebody.id).trial
     assert trial is not None
-    return store.request_round(somebody.id, trial.id, "a red ball", request_id="click")
+    return store.rounds.request(somebody.id, trial.id, "a red ball", request_id="click")
 
 
 def test_a_job_that_breaks_fails_with_one_sentence_and_the_worker_goes_on(
@@ -84,15 +84,15 @@ def test_a_job_that_breaks_fails_with_one_sentence_and_the_worker_goes_on(
         return {"ok": True}
 
     does(monkeypatch, work)
-    bad, good = store.enqueue("fit", {"bad": True}), store.enqueue("fit", {"bad": False})
+    bad, good = store.jobs.enqueue("fit", {"bad": True}), store.jobs.enqueue("fit", {"bad": False})
     with working(store):
         wait_for(lambda: ended(store, good))
-    failed = store.job(bad.id)
+    failed = store.jobs.get(bad.id)
     assert failed.state == "failed"
     assert failed.message == (
         "The metric could not be fitted because of an unexpected error (ZeroDivisionError)."
     )
-    assert store.job(good.id).result == {"ok": True}
+    assert store.jobs.get(good.id).result == {"ok": True}
     assert "a secret detail" in caplog.text and "Traceback" in caplog.text
 
 
@@ -107,7 +107,7 @@ def test_an_error_raised_on_purpose_is_told_in_its_own_words(
     worker = Worker(store.settings)
     assert worker.do_next(["generate"])
     assert not worker.do_next(["generate"])
-    made = store.round(asked.id)
+    made = store.rounds.get(asked.id)
     assert (made.state, made.message) == ("failed", "a hat must have a brim, got none")
 
 
@@ -115,27 +115,27 @@ def test_a_cancelled_job_stops_soon_and_says_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     does(monkeypatch, until_cancelled)
-    job = store.enqueue("fit", {})
+    job = store.jobs.enqueue("fit", {})
     with working(store):
-        wait_for(lambda: store.job(job.id).message == "half-way")
-        store.cancel_job(job.id)
+        wait_for(lambda: store.jobs.get(job.id).message == "half-way")
+        store.jobs.cancel(job.id)
         wait_for(lambda: ended(store, job), seconds=10)
-    assert store.job(job.id).state == "cancelled"
+    assert store.jobs.get(job.id).state == "cancelled"
 
 
 def test_a_worker_that_is_told_to_stop_puts_its_job_back(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     does(monkeypatch, until_cancelled)
-    job = store.enqueue("fit", {})
+    job = store.jobs.enqueue("fit", {})
     started = time.monotonic()
     with working(store):
-        wait_for(lambda: store.job(job.id).state == "running")
-        assert len(store.workers_alive()) == 1
+        wait_for(lambda: store.jobs.get(job.id).state == "running")
+        assert len(store.workers.alive()) == 1
         started = time.monotonic()
     assert time.monotonic() - started < 3
-    assert (store.job(job.id).state, store.job(job.id).attempts) == ("queued", 0)
-    assert store.workers_alive() == ()
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("queued", 0)
+    assert store.workers.alive() == ()
 
 
 def test_a_long_silent_step_does_not_lose_the_job(
@@ -151,13 +151,13 @@ def test_a_long_silent_step_does_not_lose_the_job(
         return {}
 
     does(monkeypatch, silent)
-    job = store.enqueue("fit", {})
+    job = store.jobs.enqueue("fit", {})
     with working(store):
-        wait_for(lambda: store.job(job.id).state == "running")
+        wait_for(lambda: store.jobs.get(job.id).state == "running")
         while not ended(store, job):
-            assert store.claim("thief", ["fit"]) is None
+            assert store.jobs.claim("thief", ["fit"]) is None
             time.sleep(0.1)
-    assert (store.job(job.id).state, store.job(job.id).attempts) == ("done", 1)
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("done", 1)
 
 
 def test_drawing_does_not_wait_behind_a_fit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,12 +165,12 @@ def test_drawing_does_not_wait_behind_a_fit(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         worker_module, "work_of", lambda kind: until_cancelled if kind == "fit" else really(kind)
     )
-    fit = store.enqueue("fit", {})
+    fit = store.jobs.enqueue("fit", {})
     with working(store):
-        wait_for(lambda: store.job(fit.id).state == "running")
+        wait_for(lambda: store.jobs.get(fit.id).state == "running")
         asked = asked_round(store)
-        wait_for(lambda: store.round(asked.id).state == "ranking")
-        assert store.job(fit.id).state == "running"
+        wait_for(lambda: store.rounds.get(asked.id).state == "ranking")
+        assert store.jobs.get(fit.id).state == "running"
 
 
 def test_a_fit_does_not_wait_behind_a_comparison(
@@ -180,13 +180,13 @@ def test_a_fit_does_not_wait_behind_a_comparison(
         return until_cancelled(store, job, watch) if job.kind == "compare" else {}
 
     does(monkeypatch, work)
-    comparison = store.enqueue("compare", {})
+    comparison = store.jobs.enqueue("compare", {})
     with working(store):
-        wait_for(lambda: store.job(comparison.id).state == "running")
-        fit = store.enqueue("fit", {})
+        wait_for(lambda: store.jobs.get(comparison.id).state == "running")
+        fit = store.jobs.enqueue("fit", {})
         wait_for(lambda: ended(store, fit))
-        assert store.job(comparison.id).state == "running"
-        store.cancel_job(comparison.id)
+        assert store.jobs.get(comparison.id).state == "running"
+        store.jobs.cancel(comparison.id)
         wait_for(lambda: ended(store, comparison), seconds=10)
 
 
@@ -195,19 +195,19 @@ def test_a_worker_fits_compares_and_compares_again_what_came_meanwhile(store: St
     add_vectors(store, study)
     for scope in ("each", "pooled"):
         payload = {"study_id": study.id, "scope": scope, "participant_id": None}
-        store.enqueue("fit", payload, study_id=study.id)
+        store.jobs.enqueue("fit", payload, study_id=study.id)
 
     def compared() -> set[int]:
-        jobs = store.jobs(study.id, kinds=["compare"])
+        jobs = store.jobs.latest(study.id, kinds=["compare"])
         return {each for job in jobs if job.state == "done" for each in job.result["fits"]}
 
     def parts() -> dict[int, Any]:
-        return store.comparisons(each.id for each in store.fits(study.id))
+        return store.comparisons.of_fits(each.id for each in store.fits.of_study(study.id))
 
     with working(store):
         wait_for(lambda: len(compared()) == 3, seconds=120)
-    assert compared() == {each.id for each in store.fits(study.id)} == set(parts())
-    assert {job.state for job in store.jobs(study.id)} == {"done"}
+    assert compared() == {each.id for each in store.fits.of_study(study.id)} == set(parts())
+    assert {job.state for job in store.jobs.latest(study.id)} == {"done"}
 
 
 def test_two_workers_do_every_job_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +218,7 @@ def test_two_workers_do_every_job_once(store: Store, monkeypatch: pytest.MonkeyP
         return {}
 
     does(monkeypatch, work)
-    made = [store.enqueue("export", {}) for _ in range(20)]
+    made = [store.jobs.enqueue("export", {}) for _ in range(20)]
     with working(store), working(store):
         wait_for(lambda: all(ended(store, job) for job in made))
     assert sorted(done) == [job.id for job in made]
@@ -229,17 +229,17 @@ def test_a_store_that_stumbles_does_not_end_the_worker(
 ) -> None:
     monkeypatch.setattr(worker_module, "TROUBLE_SECONDS", 0.05)
     does(monkeypatch, lambda store, job, watch: {})
-    job = store.enqueue("export", {})
+    job = store.jobs.enqueue("export", {})
     with working(store) as worker:
-        claim, stumbles = worker.store.claim, iter([True, True])
+        claim, stumbles = worker.store.jobs.claim, iter([True, True])
 
         def claim_later(*given: Any, **options: Any) -> Job | None:
             if next(stumbles, False):
                 raise OSError("disk full")
             return claim(*given, **options)
 
-        monkeypatch.setattr(worker.store, "claim", claim_later)
-        job = store.enqueue("export", {})
+        monkeypatch.setattr(worker.store.jobs.latest, "claim", claim_later)
+        job = store.jobs.enqueue("export", {})
         wait_for(lambda: ended(store, job))
     assert "stumbled" in caplog.text
 
@@ -258,34 +258,34 @@ def process(store: Store) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_worker_process_draws_and_ends_with_zero_when_told(store: Store) -> None:
     asked = asked_round(store)
     with process(store) as running:
-        wait_for(lambda: store.round(asked.id).state == "ranking")
+        wait_for(lambda: store.rounds.get(asked.id).state == "ranking")
         running.send_signal(signal.SIGTERM)
         assert running.wait(10) == 0
-    assert len(store.round(asked.id).candidates) == 4
-    assert store.workers_alive() == ()
-    assert not [job for job in store.jobs() if job.state == "running"]
+    assert len(store.rounds.get(asked.id).candidates) == 4
+    assert store.workers.alive() == ()
+    assert not [job for job in store.jobs.latest() if job.state == "running"]
     log = (store.settings.logs / "worker.log").read_text()
     assert "(generate) is done" in log and "ends" in log
 
 
 def test_a_killed_workers_job_is_picked_up_by_the_next_one(store: Store) -> None:
     asked = asked_round(store, candidates=9, side=1024)
-    (job,) = store.jobs()
+    (job,) = store.jobs.latest()
     with process(store) as doomed:
-        wait_for(lambda: store.job(job.id).progress > 0.1)
-        (name,) = store.workers_alive()
+        wait_for(lambda: store.jobs.get(job.id).progress > 0.1)
+        (name,) = store.workers.alive()
         doomed.send_signal(signal.SIGKILL)
         doomed.wait(10)
-    assert store.job(job.id).state == "running"  # nobody has noticed yet
-    assert store.round(asked.id).candidates == ()
-    store.heartbeat(job.id, name, progress=0.0, lease_seconds=0.0)  # fifteen seconds later
+    assert store.jobs.get(job.id).state == "running"  # nobody has noticed yet
+    assert store.rounds.get(asked.id).candidates == ()
+    store.jobs.heartbeat(job.id, name, progress=0.0, lease_seconds=0.0)  # fifteen seconds later
     with process(store) as heir:
-        wait_for(lambda: store.job(job.id).progress > 0.1)
-        assert store.job(job.id).attempts == 2
+        wait_for(lambda: store.jobs.get(job.id).progress > 0.1)
+        assert store.jobs.get(job.id).attempts == 2
         for each in (signal.SIGINT, signal.SIGTERM):  # as Ctrl+C under a supervisor does
             heir.send_signal(each)
         assert heir.wait(15) == 0
-    assert (store.job(job.id).state, store.job(job.id).attempts) == ("queued", 1)
+    assert (store.jobs.get(job.id).state, store.jobs.get(job.id).attempts) == ("queued", 1)
 
 
 def test_a_worker_that_cannot_begin_says_why(tmp_path: Path) -> None:
@@ -316,12 +316,12 @@ def test_a_restarted_worker_goes_on_at_once(store: Store, monkeypatch: pytest.Mo
     does(monkeypatch, lambda store, job, watch: {"ok": True})
     ended_process = subprocess.Popen([sys.executable, "-c", ""])
     ended_process.wait()
-    job = store.enqueue("fit", {})
+    job = store.jobs.enqueue("fit", {})
     dead = f"{socket.gethostname()}-{ended_process.pid}-abcdef"
-    assert store.claim(dead, ["fit"], lease_seconds=3_600)
+    assert store.jobs.claim(dead, ["fit"], lease_seconds=3_600)
     with working(store):
         wait_for(lambda: ended(store, job), seconds=10)
-    assert store.job(job.id).result == {"ok": True}
+    assert store.jobs.get(job.id).result == {"ok": True}
 
 
 def test_every_kind_of_job_has_a_loop_and_words_for_when_it_breaks() -> None:
@@ -339,7 +339,7 @@ def test_an_idle_worker_prepares_for_the_models_of_open_studies(
     monkeypatch.setattr(worker_module.importlib, "import_module", imported.append)
     worker = Worker(store.settings)
     closed = empty_study(store, maker="diffusers:somebody/some-model")
-    store.set_study_open(closed.id, False)
+    store.studies.set_open(closed.id, False)
     worker._prepare()
     assert imported == []
     empty_study(store, maker=maker)

@@ -39,22 +39,24 @@ def ask(store: Store, study: Study, count: int) -> list[int]:
     asked = []
     for _ in range(count):
         somebody = person(store, study)
-        trial = store.standing(somebody.id).trial
-        asked.append(store.request_round(somebody.id, trial.id, "a red house", request_id="r").id)
+        trial = store.progress.of_participant(somebody.id).trial
+        asked.append(store.rounds.request(somebody.id, trial.id, "a red house", request_id="r").id)
     return asked
 
 
 def waiting(store: Store, asked: list[int]) -> list[Round]:
-    rounds = [store.round(each) for each in asked]
+    rounds = [store.rounds.get(each) for each in asked]
     return [each for each in rounds if each.state == "generating"]
 
 
 def ended(store: Store, study: Study, asked: list[int]) -> None:
     """Every request has ended once: with all its images, or failed with its reason."""
-    jobs = {each.payload["round_id"]: each for each in store.jobs(study.id, ["generate"], 1000)}
+    jobs = {
+        each.payload["round_id"]: each for each in store.jobs.latest(study.id, ["generate"], 1000)
+    }
     assert len(jobs) == len(asked)
     for each in asked:
-        board, job = store.round(each), jobs[each]
+        board, job = store.rounds.get(each), jobs[each]
         if board.state == "ranking":
             assert (len(board.candidates), job.state) == (study.settings.candidates, "done")
             assert len({one.position for one in board.candidates}) == len(board.candidates)
@@ -73,7 +75,7 @@ def kill_at_random(store: Store, study: Study, *, kills: int, seed: int) -> list
             asked += ask(store, study, PEOPLE)
         with working(data):
             until = time.monotonic() + 20
-            while not store.workers_alive(1.0) and time.monotonic() < until:
+            while not store.workers.alive(1.0) and time.monotonic() < until:
                 time.sleep(0.02)
             time.sleep(chance.uniform(0.0, 1.5))
     return asked
@@ -84,7 +86,7 @@ def finish(store: Store) -> None:
     with working(store.settings.data_dir):
         until = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < until:
-            jobs = store.jobs(kinds=["generate"], limit=1000)
+            jobs = store.jobs.latest(kinds=["generate"], limit=1000)
             if all(each.state not in ("queued", "running") for each in jobs):
                 return
             time.sleep(0.1)
@@ -96,7 +98,7 @@ def test_a_worker_killed_a_few_times_loses_nothing(tmp_path: Path) -> None:
     asked = kill_at_random(store, study, kills=2, seed=1)
     finish(store)
     ended(store, study, asked)
-    assert any(store.round(each).state == "ranking" for each in asked)
+    assert any(store.rounds.get(each).state == "ranking" for each in asked)
 
 
 @pytest.mark.slow

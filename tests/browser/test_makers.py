@@ -198,7 +198,7 @@ def test_after_a_service_failed_the_same_words_can_be_sent_again(
 
 def make_study(page: Page, stage: Stage, kind: str) -> Study:
     """Fill in the form for a maker and send it; the study must be there."""
-    before = {study.id for study in stage.store.studies()}
+    before = {study.id for study in stage.store.studies.all()}
     page.goto("/researcher")
     page.locator("summary").filter(has_text="New study").click()
     choose_maker(page, kind)
@@ -207,7 +207,7 @@ def make_study(page: Page, stage: Stage, kind: str) -> Study:
     upload(page, "Or upload target images", stage.target)
     page.get_by_role("button", name="Create study").click()
     expect(page.get_by_text("The study is ready: 1 target.")).to_be_visible()
-    (study,) = [each for each in stage.store.studies() if each.id not in before]
+    (study,) = [each for each in stage.store.studies.all() if each.id not in before]
     expect(page.get_by_text(f"join={study.join_code}").first).to_be_visible()
     assert study.title == f"A study of {kind}"
     return study
@@ -233,8 +233,8 @@ def upload(page: Page, field: str, file: Path) -> None:
 
 
 def small_study(store: Store, settings: StudySettings) -> Study:
-    target = store.add_image(png(99), width=SIDE, height=SIDE)
-    return store.add_study("A study that fails", settings, [("a target", target)])
+    target = store.images.add(png(99), width=SIDE, height=SIDE)
+    return store.studies.create("A study that fails", settings, [("a target", target)])
 
 
 def enter(participant: Visitor, study: Study) -> None:
@@ -260,5 +260,5 @@ def board(participant: Visitor) -> list[str]:
 
 
 def only_ranking(store: Store, study: Study) -> RankedRound:
-    (ranked,) = store.ranked_rounds(study.id)
+    (ranked,) = store.rounds.ranked(study.id)
     return ranked

@@ -59,28 +59,28 @@ def store(app: RunningApp) -> Store:
 def study_id(store: Store) -> int:
     images = [add_picture(store, seed) for seed in range(2)]
     settings = StudySettings(min_rounds=1, image_size=96)
-    return store.add_study("Kept", settings, list(zip("ab", images, strict=True))).id
+    return store.studies.create("Kept", settings, list(zip("ab", images, strict=True))).id
 
 
 def add_picture(store: Store, seed: int) -> str:
     content = io.BytesIO()
     scene(seed).save(content, "PNG")
-    return store.add_image(content.getvalue(), width=96, height=96)
+    return store.images.add(content.getvalue(), width=96, height=96)
 
 
 def waiting(store: Store, study_id: int) -> Waiting:
     """Somebody new, brought to their first board without the worker."""
-    person, token = store.add_participant(study_id)
-    store.consent(person.id)
-    store.start(person.id)
-    trial = store.standing(person.id).trial
+    person, token = store.participants.create(study_id)
+    store.participants.consent(person.id)
+    store.participants.start(person.id)
+    trial = store.progress.of_participant(person.id).trial
     assert trial is not None
-    asked = store.request_round(person.id, trial.id, "a ball", request_id=f"ask-{person.id:06d}")
+    asked = store.rounds.request(person.id, trial.id, "a ball", request_id=f"ask-{person.id:06d}")
     made = [
         (add_picture(store, 10 * person.id + index), Provenance("scenes", "1", "", index, 96, 96))
         for index in range(4)
     ]
-    store.add_candidates(asked.id, made)
+    store.rounds.add_candidates(asked.id, made)
     return Waiting(person.id, token, asked.id, person.label)
 
 
@@ -99,9 +99,9 @@ def ranked_board(page: Page, app: RunningApp, person: Waiting, keys: str) -> lis
 
 def stored(store: Store, person: Waiting) -> list[str]:
     """The pictures of the one stored ranking, nearest first; exactly one row, one revision."""
-    found = store.round(person.round_id)
+    found = store.rounds.get(person.round_id)
     assert found.ranking is not None, "the pressed submit was lost"
-    assert len(store.ranking_history(person.round_id)) == 1
+    assert len(store.rankings.history(person.round_id)) == 1
     source = {candidate.id: f"/img/{candidate.image}.png" for candidate in found.candidates}
     return [source[candidate] for candidate in found.ranking.order]
 
@@ -145,7 +145,7 @@ def test_a_cut_network_keeps_the_submit_until_it_is_back(app, context, store, st
     context.set_offline(True)
     page.get_by_role("button", name="Submit ranking").click()
     expect(page.get_by_text(re.compile("Not saved yet")).first).to_be_visible(timeout=10_000)
-    assert store.round(person.round_id).ranking is None
+    assert store.rounds.get(person.round_id).ranking is None
     context.set_offline(False)
     verdict = page.locator("[data-phase=ranked] [data-part=verdict]")
     expect(verdict).to_have_text("Saved", timeout=20_000)

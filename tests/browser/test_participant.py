@@ -31,9 +31,9 @@ def store(running_app: RunningApp) -> Store:
 def study(store: Store) -> Study:
     """One small target, so that a round takes a moment."""
     data = (ROOT / "data" / "targets" / "target-01.png").read_bytes()
-    target = store.add_image(data, width=512, height=512)
+    target = store.images.add(data, width=512, height=512)
     settings = StudySettings(image_size=96, min_rounds=1, max_rounds=2)
-    return store.add_study("A short study", settings, [("a house", target)])
+    return store.studies.create("A short study", settings, [("a house", target)])
 
 
 class Visitor:
@@ -137,10 +137,10 @@ def test_a_study_is_done_from_the_first_page_to_the_code(
     code = desk.page.locator("[data-part=code]")
     expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
     desk.check()
-    person = store.participant_by_token(link.partition("?p=")[2])
+    person = store.participants.by_token(link.partition("?p=")[2])
     assert person is not None
     assert person.completion_code == code.inner_text()
-    first = store.ranked_rounds(study.id, person.id)[0].round
+    first = store.rounds.ranked(study.id, person.id)[0].round
     assert first.ranking is not None
     by_id = {each.id: f"/img/{each.image}.png" for each in first.candidates}
     assert [by_id[one] for one in first.ranking.order] == [shown[index] for index in (2, 0, 3, 1)]
@@ -161,7 +161,7 @@ def test_coming_back_by_the_link_finds_the_same_board_in_the_same_order(
 
 def test_cancelling_brings_the_words_back(desk: Visitor, study: Study, store: Store) -> None:
     link = desk.join(study)
-    person = store.participant_by_token(link.partition("?p=")[2])
+    person = store.participants.by_token(link.partition("?p=")[2])
     assert person is not None
     desk.page.route("**/api/round/*", lambda route: route.abort())  # the board sees no end
     desk.page.get_by_label("Your description").fill("a lighthouse by the sea")
@@ -172,7 +172,7 @@ def test_cancelling_brings_the_words_back(desk: Visitor, study: Study, store: St
     cancel.click()
     standing = desk.page.get_by_label("Your description").or_(desk.page.locator(".tile .pick"))
     standing.first.wait_for()
-    if store.standing(person.id).phase == "compose":  # the worker was not faster
+    if store.progress.of_participant(person.id).phase == "compose":  # the worker was not faster
         field = desk.page.get_by_label("Your description")
         expect(field).to_have_value("a lighthouse by the sea")
 

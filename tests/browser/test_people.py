@@ -20,12 +20,12 @@ def crowd(
 ) -> list[Person]:
     """That many invited people in a small study of their own, with small pictures."""
     pictures = [(f"t{seed}", add_picture(store, seed)) for seed in range(targets)]
-    study = store.add_study("Crowd", StudySettings(image_size=64, **settings), pictures)
+    study = store.studies.create("Crowd", StudySettings(image_size=64, **settings), pictures)
     timings = Timings()
     return [
         Person(
             app.url.removeprefix("http://"),
-            store.add_participant(study.id)[1],
+            store.participants.create(study.id)[1],
             timings,
             random.Random(number),
         )
@@ -47,11 +47,11 @@ def check_stored(store: Store, people: list[Person]) -> int:
     """Every acknowledged ranking is in the store, once, as sent, under the right person."""
     total = 0
     for person in people:
-        owner = store.participant_by_token(person.token)
+        owner = store.participants.by_token(person.token)
         assert owner is not None
         rows = {
             ranked.round.id: ranked.round
-            for ranked in store.ranked_rounds(owner.study_id, owner.id)
+            for ranked in store.rounds.ranked(owner.study_id, owner.id)
         }
         assert set(rows) == {sent.round_id for sent in person.sent}
         for sent in person.sent:
@@ -60,7 +60,7 @@ def check_stored(store: Store, people: list[Person]) -> int:
             assert (found.ranking.uuid, found.ranking.order) == (sent.uuid, sent.order)
             source = {one.id: f"/img/{one.image}.png" for one in found.candidates}
             assert tuple(source[i] for i in found.ranking.order) == sent.image_hashes
-        assert store.participant(owner.id).completed_at is not None
+        assert store.participants.get(owner.id).completed_at is not None
         total += len(person.sent)
     return total
 

@@ -190,14 +190,14 @@ def family(fits: Sequence[Fit]) -> list[float]:
 def asked(store: Store, study: Study, fits: Sequence[Fit]) -> int:
     """A comparison that waits for the worker."""
     payload = {"study_id": study.id, "fit_ids": [fit.id for fit in fits]}
-    return store.enqueue("compare", payload, study_id=study.id).id
+    return store.jobs.enqueue("compare", payload, study_id=study.id).id
 
 
 def compared(store: Store, study: Study, found: dict[str, Any], fits: Sequence[Fit] = ()) -> None:
     """Keep a comparison as the worker does when it has finished."""
     asked(store, study, fits)
-    running = store.claim("test", ["compare"])
+    running = store.jobs.claim("test", ["compare"])
     assert running is not None
     for fit_id, part in found["fits"].items():
-        store.add_comparison(int(fit_id), part)
-    store.finish_job(running.id, "test", {**found, "fits": sorted(map(int, found["fits"]))})
+        store.comparisons.add(int(fit_id), part)
+    store.jobs.finish(running.id, "test", {**found, "fits": sorted(map(int, found["fits"]))})

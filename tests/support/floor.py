@@ -22,21 +22,21 @@ class Floor:
     store: Store
 
     def image(self, number: int) -> str:
-        return self.store.add_image(f"picture {number}".encode(), width=64, height=64)
+        return self.store.images.add(f"picture {number}".encode(), width=64, height=64)
 
     def study(self, *, targets: int = 2, **settings: Any) -> Study:
         chosen = [(f"target {number}", self.image(number)) for number in range(targets)]
-        return self.store.add_study("Shapes", StudySettings(**settings), chosen)
+        return self.store.studies.create("Shapes", StudySettings(**settings), chosen)
 
     def person(self, study: Study) -> Participant:
-        person, _ = self.store.add_participant(study.id)
-        self.store.consent(person.id)
-        return self.store.start(person.id)
+        person, _ = self.store.participants.create(study.id)
+        self.store.participants.consent(person.id)
+        return self.store.participants.start(person.id)
 
     def ask(self, person: Participant, prompt: str = "a red ball") -> Round:
-        trial = self.store.standing(person.id).trial
+        trial = self.store.progress.of_participant(person.id).trial
         assert trial is not None
-        return self.store.request_round(
+        return self.store.rounds.request(
             person.id, trial.id, prompt, request_id=f"click-{next(_names)}"
         )
 
@@ -46,8 +46,8 @@ class Floor:
         for index in range(count):
             image = self.image(first_image + 100 * asked.id + index)
             made.append((image, Provenance("scenes", "1", asked.prompt, index, 64, 64)))
-        assert self.store.add_candidates(asked.id, made)
-        return self.store.round(asked.id)
+        assert self.store.rounds.add_candidates(asked.id, made)
+        return self.store.rounds.get(asked.id)
 
     def board(self, person: Participant) -> Round:
         return self.make(self.ask(person))
@@ -79,9 +79,9 @@ class Floor:
         return self.send(person, self.submission(self.board(person), order)).ranking
 
     def send(self, person: Participant, submission: Submission) -> SubmitResult:
-        return self.store.submit(person.id, submission)
+        return self.store.rankings.submit(person.id, submission)
 
     def finish(self, person: Participant) -> Participant:
-        trial = self.store.standing(person.id).trial
+        trial = self.store.progress.of_participant(person.id).trial
         assert trial is not None
-        return self.store.finish_trial(person.id, trial.id)
+        return self.store.trials.finish(person.id, trial.id)

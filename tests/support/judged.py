@@ -8,7 +8,7 @@ from typing import Any
 from staged import empty_study, person, picture, rank_once
 
 from app.store import Store
-from app.store.blind_pairs import ALIKE, PLACE, SIDE
+from app.study.blind_pairs import ALIKE, PLACE, SIDE
 from app.study.submission import Submission
 from app.study.types import Participant, Round, Study
 from clpips.types import Provenance
@@ -34,13 +34,13 @@ def judged_study(
 
 def judge(store: Store, somebody: Participant, winner: str) -> None:
     """One pair: its images appear, or it fails, and the person goes on."""
-    pair = store.standing(somebody.id).round
+    pair = store.progress.of_participant(somebody.id).round
     assert pair is not None and pair.kind == "duel"
     if winner in RANKS:
         answer(store, somebody, shown(store, pair), winner)
     else:
-        store.set_round_failed(pair.id, ALIKE if winner == "alike" else winner)
-    store.next_board(somebody.id, pair.id)
+        store.rounds.fail(pair.id, ALIKE if winner == "alike" else winner)
+    store.final_boards.show_next(somebody.id, pair.id)
 
 
 def shown(store: Store, pair: Round) -> Round:
@@ -52,8 +52,8 @@ def shown(store: Store, pair: Round) -> Round:
         )
         for side, seed in zip(("personal", "stock"), _pictures, strict=False)
     ]
-    assert store.add_candidates(pair.id, made)
-    return store.round(pair.id)
+    assert store.rounds.add_candidates(pair.id, made)
+    return store.rounds.get(pair.id)
 
 
 def answer(store: Store, somebody: Participant, pair: Round, winner: str) -> None:
@@ -63,4 +63,6 @@ def answer(store: Store, somebody: Participant, pair: Round, winner: str) -> Non
     order = tuple(sorted(rank, key=rank.__getitem__))
     ranks = tuple(rank[each] for each in order)
     there = tuple(each.id for each in pair.candidates)
-    store.submit(somebody.id, Submission(f"uuid-of-{pair.id}", pair.id, order, ranks, there))
+    store.rankings.submit(
+        somebody.id, Submission(f"uuid-of-{pair.id}", pair.id, order, ranks, there)
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from app.store import Store
-from app.store.blind_pairs import SIDE
+from app.study.blind_pairs import SIDE
 from app.study.records import Fit
 from app.study.types import Participant, Round, Study
 from clpips.metric.clpips import CLPIPS
@@ -20,33 +20,33 @@ from clpips.metric.clpips import CLPIPS
 
 def readings(store: Store, study: Study) -> dict[str, Any]:
     """What the store says of a study, under names of this file's own and without row numbers."""
-    ranked = store.ranked_rounds(study.id)
-    fits = sorted(store.fits(study.id), key=lambda fit: fit.id)
-    people = store.participants(study.id)
+    ranked = store.rounds.ranked(study.id)
+    fits = sorted(store.fits.of_study(study.id), key=lambda fit: fit.id)
+    people = store.participants.of_study(study.id)
     return {
         "title": study.title,
         "settings": settings_of(study),
-        "targets": [[t.position, t.name, t.image, t.kind] for t in store.targets(study.id)],
+        "targets": [[t.position, t.name, t.image, t.kind] for t in store.studies.targets(study.id)],
         "participants": [person_of(store, person) for person in people],
         "rounds": [round_of(store, each.round) for each in ranked],
-        "rankings": [ranking_of(each) for each in store.study_rankings(study.id)],
-        "shown_positions": [list(each) for each in store.shown_positions(study.id)],
+        "rankings": [ranking_of(each) for each in store.rankings.of_study(study.id)],
+        "shown_positions": [list(each) for each in store.rankings.shown_positions(study.id)],
         "calibration": [
             [board.name, board.target, [sha for sha, _ in board.made]]
-            for board in store.calibration(study.id)
+            for board in store.calibration.of_study(study.id)
         ],
         "duels": [
             [d.participant, d.target, d.personal, d.stock, d.place, d.winner]
-            for d in store.duels(study.id)
+            for d in store.blind_pairs.of_study(study.id)
             if d.winner is not None
         ],
         "arms": [
             [board.participant, [[image.arm, image.rank] for image in board.images]]
-            for board in store.arm_boards(study.id)
+            for board in store.arms.boards(study.id)
         ],
         "guidance": sorted(
             [each.guidance, each.began, each.completed, each.targets, each.rounds]
-            for each in store.guidance_counts(study.id)
+            for each in store.arms.guidance_counts(study.id)
         ),
         "vectors": {space: vectors_of(store, study, space) for space in ("alex", "wide")},
         "fits": [fit_of(store, fit) for fit in fits],
@@ -80,7 +80,7 @@ def settings_of(study: Study) -> dict[str, Any]:
 
 def person_of(store: Store, person: Participant) -> dict[str, Any]:
     """A participant and where they stand; an open round counts as cancelled in a bundle."""
-    standing = store.standing(person.id)
+    standing = store.progress.of_participant(person.id)
     return {
         "label": person.label,
         "simulated": person.simulated,
@@ -96,14 +96,14 @@ def person_of(store: Store, person: Participant) -> dict[str, Any]:
         "boards": standing.boards,
         "can_finish": standing.can_finish_trial,
         "can_ask": standing.can_request_round,
-        "true_weights": store.true_weights(person.id),
+        "true_weights": store.participants.true_weights(person.id),
     }
 
 
 def round_of(store: Store, board: Round) -> dict[str, Any]:
     """A ranked round: its images, how they were made, its rankings and every attempt."""
     places = {each.id: each.position for each in board.candidates}
-    guide = store.guide(board.id)
+    guide = store.guidance.get(board.id)
     return {
         "number": board.number,
         "prompt": board.prompt,
@@ -138,11 +138,11 @@ def round_of(store: Store, board: Round) -> dict[str, Any]:
                 one.confidence,
                 one.submitted_at,
             ]
-            for one in store.ranking_history(board.id)
+            for one in store.rankings.history(board.id)
         ],
         "attempts": [
             [one.uuid, one.outcome, one.message, [places[e] for e in one.payload["order"]], one.at]
-            for one in store.attempts(board.id)
+            for one in store.rankings.attempts(board.id)
         ],
         "guide": None
         if guide is None
@@ -164,9 +164,9 @@ def ranking_of(one: Any) -> list[Any]:
 
 def vectors_of(store: Store, study: Study, space: str) -> dict[str, Any]:
     """How many of a study's pairs have a vector, and a checksum over all of them in order."""
-    rankings = store.study_rankings(study.id)
+    rankings = store.rankings.of_study(study.id)
     pairs = sorted({(one.target, image) for one in rankings for image in one.images})
-    found = store.difference_vectors(pairs, space)
+    found = store.vectors.of_pairs(pairs, space)
     digest = hashlib.sha256()
     for pair in pairs:
         if pair in found:
@@ -182,7 +182,7 @@ def fit_of(store: Store, fit: Fit) -> dict[str, Any]:
         "report": fit.report,
         "created_at": fit.created_at,
         "weights": weights_sha256(weights),
-        "comparison": store.comparisons([fit.id]).get(fit.id),
+        "comparison": store.comparisons.of_fits([fit.id]).get(fit.id),
     }
 
 
@@ -190,7 +190,8 @@ def whole_folder(store: Store) -> dict[str, Any]:
     """What only the data folder holds, and no bundle."""
     return {
         "studies": [
-            [each.title, each.join_code, each.is_open, each.created_at] for each in store.studies()
+            [each.title, each.join_code, each.is_open, each.created_at]
+            for each in store.studies.all()
         ],
         "tallies": {
             str(each.study_id): [
@@ -202,25 +203,28 @@ def whole_folder(store: Store) -> dict[str, Any]:
                 each.rankings,
                 each.last_activity,
             ]
-            for each in store.tallies().values()
+            for each in store.progress.tallies().values()
         },
         "costs": {
-            str(each.id): [list(c) for c in store.costs(each.id)] for each in store.studies()
+            str(each.id): [list(c) for c in store.studies.costs(each.id)]
+            for each in store.studies.all()
         },
         "waits": {
-            str(each.id): [list(w) for w in store.waits(each.id)] for each in store.studies()
+            str(each.id): [list(w) for w in store.studies.waiting_times(each.id)]
+            for each in store.studies.all()
         },
         "jobs": {
-            str(each.id): sorted([job.kind, job.state] for job in store.jobs(each.id))
-            for each in store.studies()
+            str(each.id): sorted([job.kind, job.state] for job in store.jobs.latest(each.id))
+            for each in store.studies.all()
         },
         "exports": {
             str(each.id): sorted(
-                [one.name, one.media_type, one.bytes, one.sha256] for one in store.exports(each.id)
+                [one.name, one.media_type, one.bytes, one.sha256]
+                for one in store.exports.of_study(each.id)
             )
-            for each in store.studies()
+            for each in store.studies.all()
         },
-        "setting": store.get_setting("a setting"),
+        "setting": store.platform_settings.get("a setting"),
     }
 
 

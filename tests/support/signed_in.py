@@ -18,7 +18,7 @@ def signed_in_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """The store that the pages open; the browser's cookies, which Streamlit's test runner lacks."""
     monkeypatch.setenv("CLPIPS_DATA", str(tmp_path / "data"))
     made = Store(tmp_path / "data")
-    made.add_session(SECRET, datetime.now(UTC) + timedelta(hours=1))
+    made.researchers.add_session(SECRET, datetime.now(UTC) + timedelta(hours=1))
     jar = {RESEARCHER_COOKIE: SECRET}
     monkeypatch.setattr(ContextProxy, "cookies", property(lambda _: jar))
     return made

@@ -47,22 +47,22 @@ def picture(store: Store, seed: int, side: int = 64) -> str:
 def empty_study(store: Store, *, targets: int = 2, side: int = 64, **settings: Any) -> Study:
     chosen = [(f"target {number}", picture(store, number, side)) for number in range(targets)]
     settings = {"min_rounds": 1, "max_rounds": 2, "image_size": side, **settings}
-    return store.add_study("Hüte & Shapes", StudySettings(**settings), chosen)
+    return store.studies.create("Hüte & Shapes", StudySettings(**settings), chosen)
 
 
 def person(store: Store, study: Study, label: str | None = None) -> Participant:
-    somebody, _ = store.add_participant(study.id, label=label, seed=next(_clicks))
-    store.consent(somebody.id)
-    return store.start(somebody.id)
+    somebody, _ = store.participants.create(study.id, label=label, seed=next(_clicks))
+    store.participants.consent(somebody.id)
+    return store.participants.start(somebody.id)
 
 
 def rank_once(
     store: Store, somebody: Participant, *, ranks: tuple[int, ...] | None = None, side: int = 64
 ) -> None:
     """One round on the current target: candidates appear, and are ranked by their place."""
-    trial = store.standing(somebody.id).trial
+    trial = store.progress.of_participant(somebody.id).trial
     assert trial is not None
-    board = store.request_round(
+    board = store.rounds.request(
         somebody.id, trial.id, "=a hat", request_id=f"c{next(_clicks)}", queued=False
     )
     seeds = range(1000 * board.id, 1000 * board.id + 4)
@@ -70,12 +70,14 @@ def rank_once(
         (picture(store, seed, side), Provenance("scene", "1", "=a hat", seed, side, side))
         for seed in seeds
     ]
-    store.add_candidates(board.id, made)
-    shown = tuple(each.id for each in store.round(board.id).candidates)
+    store.rounds.add_candidates(board.id, made)
+    shown = tuple(each.id for each in store.rounds.get(board.id).candidates)
     order = tuple(np.random.default_rng(board.id).permutation(shown).tolist())
     ranks = ranks or tuple(range(1, len(shown) + 1))
-    store.submit(somebody.id, Submission(f"uuid-of-{board.id}", board.id, order, ranks, shown))
-    store.finish_trial(somebody.id, trial.id)
+    store.rankings.submit(
+        somebody.id, Submission(f"uuid-of-{board.id}", board.id, order, ranks, shown)
+    )
+    store.trials.finish(somebody.id, trial.id)
 
 
 def ranked_study(store: Store, *, people: int = 2, targets: int = 3, side: int = 64) -> Study:
@@ -91,9 +93,9 @@ def ranked_study(store: Store, *, people: int = 2, targets: int = 3, side: int =
 def add_vectors(store: Store, study: Study) -> None:
     """Difference vectors out of thin air, as if the network had been run."""
     rng = np.random.default_rng(3)
-    pairs = store.missing_difference_vectors(study.id, "alex")
+    pairs = store.vectors.missing(study.id, "alex")
     checksum = SPECS["alex"].sha256 or ""
-    store.add_difference_vectors(
+    store.vectors.add(
         (target, image, "alex", checksum, rng.random(CHANNELS) / 100, False)
         for target, image in pairs
     )
@@ -101,11 +103,11 @@ def add_vectors(store: Store, study: Study) -> None:
 
 def job(store: Store, kind: JobKind, study: Study, **payload: Any) -> Job:
     """A job as the worker would have claimed it."""
-    made = store.enqueue(kind, {"study_id": study.id, **payload}, study_id=study.id)
-    claimed = store.claim("test", [kind])
+    made = store.jobs.enqueue(kind, {"study_id": study.id, **payload}, study_id=study.id)
+    claimed = store.jobs.claim("test", [kind])
     assert claimed is not None and claimed.id == made.id
     return claimed
 
 
 def end(store: Store, done: Job) -> None:
-    store.finish_job(done.id, "test", {})
+    store.jobs.finish(done.id, "test", {})

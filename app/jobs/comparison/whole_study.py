@@ -67,6 +67,6 @@ def _calibration(store: Store, study: Study) -> Values:
 
 
 def _position(store: Store, study: Study) -> Values:
-    ranks = [one.ranks for one in store.study_rankings(study.id)]
-    found = position_bias(ranks, store.shown_positions(study.id))
+    ranks = [one.ranks for one in store.rankings.of_study(study.id)]
+    found = position_bias(ranks, store.rankings.shown_positions(study.id))
     return {**asdict(found), "sentence": found.sentence}

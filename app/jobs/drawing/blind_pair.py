@@ -14,7 +14,7 @@ import numpy as np
 
 from app.jobs.rankings.interim_metric import current_metric, distances, stock_weights
 from app.store import Store
-from app.store.blind_pairs import ALIKE, PLACE, SIDE
+from app.study.blind_pairs import ALIKE, PLACE, SIDE
 from app.study.types import Study
 from clpips.errors import StudyError
 from clpips.generation.names import kind_of

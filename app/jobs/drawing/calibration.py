@@ -33,9 +33,11 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         GenerationError: the maker cannot serve a request, or the sample targets are missing.
         Cancelled: the watch asked to stop; there are no boards then.
     """
-    study = store.study(job.payload["calibration"])
+    study = store.studies.get(job.payload["calibration"])
     boards = calibrate(store, study, watch)
-    store.enqueue("vectors", {"study_id": study.id}, study_id=study.id, key=f"vectors:{study.id}")
+    store.jobs.enqueue(
+        "vectors", {"study_id": study.id}, study_id=study.id, key=f"vectors:{study.id}"
+    )
     return {"boards": len(boards)}
 
 
@@ -46,7 +48,7 @@ def calibrate(store: Store, study: Study, watch: Watch) -> tuple[CalibrationBoar
         GenerationError, Cancelled: as :func:`run`.
     """
     wanted = study.settings.calibration
-    if wanted and not store.calibration(study.id):
+    if wanted and not store.calibration.of_study(study.id):
         chosen = samples_for(store, study)[:wanted]
         boards = [
             _board(
@@ -58,13 +60,13 @@ def calibrate(store: Store, study: Study, watch: Watch) -> tuple[CalibrationBoar
             )
             for number, sample in enumerate(chosen, start=1)
         ]
-        store.add_calibration(study.id, boards)
-    return store.calibration(study.id)
+        store.calibration.add(study.id, boards)
+    return store.calibration.of_study(study.id)
 
 
 def samples_for(store: Store, study: Study) -> list[SampleTarget]:
     """The sample targets, those that are no targets of the study first."""
-    used = {target.name for target in store.targets(study.id)}
+    used = {target.name for target in store.studies.targets(study.id)}
     return sorted(sample_targets(), key=lambda sample: sample.name in used)
 
 

@@ -155,10 +155,10 @@ def _informative(
     settings = board.study.settings
     backbone, weights = settings.backbone, checksum(settings.backbone)
     pairs = [(board.target, image) for image, _ in made]
-    known = store.difference_vectors(pairs, backbone, checksum=weights)
+    known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
     missing = [pair for pair in dict.fromkeys(pairs) if pair not in known]
     compute(store, missing, backbone, watch.part(0.0, 0.9))
-    known = store.difference_vectors(pairs, backbone, checksum=weights)
+    known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
     seen = _rankings(store, board, weights)
     watch.report(0.9, f"Choosing {settings.candidates} of {len(made)} images…")
     stock = CLPIPS(backbone)
@@ -195,9 +195,9 @@ def _rankings(store: Store, board: Board, weights: str | None) -> list[Observati
     """The participant's rankings whose difference vectors are at hand; others have to wait."""
     from clpips.metric.observations import Observation  # it loads torch
 
-    rankings = store.study_rankings(board.study.id, participant_id=board.participant_id)
+    rankings = store.rankings.of_study(board.study.id, participant_id=board.participant_id)
     pairs = [(ranking.target, image) for ranking in rankings for image in ranking.images]
-    known = store.difference_vectors(pairs, board.study.settings.backbone, checksum=weights)
+    known = store.vectors.of_pairs(pairs, board.study.settings.backbone, checksum=weights)
     return [
         Observation(ranking, np.stack([known[ranking.target, image] for image in ranking.images]))
         for ranking in rankings

@@ -165,6 +165,6 @@ def _left_out(
 def _painted_before(store: Store, study: Study) -> dict[str, str]:
     """Heat-maps of earlier jobs, by what they show."""
     found: dict[str, str] = {}
-    for job in store.jobs(study.id, kinds=["explain"], limit=500):
+    for job in store.jobs.latest(study.id, kinds=["explain"], limit=500):
         found.update(job.result.get("painted", {}))
     return found

@@ -77,7 +77,7 @@ def distances(
     ranking = Ranking("", target, tuple(dict.fromkeys(images)), (1,) * len(set(images)))
     compute(store, _missing(store, [ranking], backbone), backbone, watch)
     pairs = [(target, image) for image in images]
-    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
+    known = store.vectors.of_pairs(pairs, backbone, checksum=checksum(backbone))
     return np.stack([known[pair] for pair in pairs])
 
 
@@ -87,7 +87,7 @@ def _comparing(used: Sequence[Used]) -> list[Used]:
 
 def _missing(store: Store, rankings: Sequence[Ranking], backbone: str) -> list[tuple[str, str]]:
     pairs = [(each.target, image) for each in rankings for image in each.images]
-    known = store.difference_vectors(pairs, backbone, checksum=checksum(backbone))
+    known = store.vectors.of_pairs(pairs, backbone, checksum=checksum(backbone))
     return [pair for pair in dict.fromkeys(pairs) if pair not in known]
 
 
@@ -95,7 +95,7 @@ def _others(store: Store, study: Study, participant_id: int) -> Everyone | None:
     """What those who completed the study have in common; ``None`` before two have."""
     done = tuple(
         person.id
-        for person in store.participants(study.id)
+        for person in store.participants.of_study(study.id)
         if person.completed_at is not None and person.id != participant_id
     )
     return _company(store, study.id, study.settings.backbone, done) if len(done) > 1 else None

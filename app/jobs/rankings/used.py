@@ -35,10 +35,10 @@ def standing_rankings(
     """
     ranked = {
         (each.participant.label, str(each.trial.position + 1), str(each.round.number)): each
-        for each in store.ranked_rounds(study_id, participant_id=participant_id)
+        for each in store.rounds.ranked(study_id, participant_id=participant_id)
         if not until or _moment(each) <= until
     }
-    rankings = store.study_rankings(study_id, participant_id=participant_id)
+    rankings = store.rankings.of_study(study_id, participant_id=participant_id)
     return [
         Used(ranked[key], one)
         for one in rankings

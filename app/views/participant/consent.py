@@ -36,4 +36,4 @@ def keep_link(token: str) -> None:
 
 
 def _agree(participant_id: int) -> None:
-    open_store().consent(participant_id)
+    open_store().participants.consent(participant_id)

@@ -33,7 +33,7 @@ def page() -> None:
 
 def _participant(token: str) -> None:
     store = open_store()
-    participant = store.participant_by_token(token)
+    participant = store.participants.by_token(token)
     if participant is None:
         layout.message(
             "This link does not work",
@@ -41,7 +41,7 @@ def _participant(token: str) -> None:
             "Please open the newest link you were given, or ask the researcher for it.",
         )
         return
-    standing = store.standing(participant.id)
+    standing = store.progress.of_participant(participant.id)
     draw = {
         "consent": consent.draw,
         "instructions": instructions.draw,

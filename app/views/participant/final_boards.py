@@ -84,7 +84,7 @@ def _onward(standing: Standing, round_id: int) -> None:
 
 def _next(participant_id: int, round_id: int) -> None:
     try:
-        open_store().next_board(participant_id, round_id)
+        open_store().final_boards.show_next(participant_id, round_id)
     except StudyError as error:
         session.tell(session.sentence(error))
 

@@ -25,7 +25,7 @@ def draw(standing: Standing) -> None:
     ranked = standing.ranked_rounds
     if standing.participant.guidance == "none" or not ranked:
         return
-    found = open_store().show_guide(standing.participant.id, ranked[-1].id)
+    found = open_store().guidance.show(standing.participant.id, ranked[-1].id)
     if found is not None:
         show(found, ranked)
     elif _waited(ranked[-1]) < PATIENCE_SECONDS:
@@ -34,7 +34,7 @@ def draw(standing: Standing) -> None:
 
 @st.fragment(run_every="2s")
 def _follow(participant_id: int, ranked: Sequence[Round]) -> None:
-    found = open_store().show_guide(participant_id, ranked[-1].id)
+    found = open_store().guidance.show(participant_id, ranked[-1].id)
     if found is not None:
         show(found, ranked)
     elif _waited(ranked[-1]) < PATIENCE_SECONDS:

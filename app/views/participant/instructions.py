@@ -39,4 +39,4 @@ def _rounds(least: int, most: int) -> str:
 
 
 def _begin(participant_id: int) -> None:
-    open_store().start(participant_id)
+    open_store().participants.start(participant_id)

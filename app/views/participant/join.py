@@ -15,7 +15,7 @@ from clpips.errors import StudyError
 def draw(join_code: str) -> None:
     """Say what the study is; only the button makes a participant."""
     store = open_store()
-    study = store.study_by_join_code(join_code)
+    study = store.studies.by_join_code(join_code)
     if study is None:
         layout.message(
             "This study was not found",
@@ -48,7 +48,7 @@ def draw(join_code: str) -> None:
 
 def _join(study_id: int, request_id: str) -> None:
     try:
-        _, token = open_store().join(study_id, request_id)
+        _, token = open_store().participants.join(study_id, request_id)
     except StudyError as error:
         session.tell(session.sentence(error))
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import session
 from app.store import open_store
-from app.store.prompts import plain_prompt
+from app.study.prompts import plain_prompt
 from app.study.records import Standing
 from app.study.types import Round, Trial
 from app.views.participant import guidance, layout, starting_image
@@ -91,7 +91,7 @@ def _leave(standing: Standing, trial: Trial) -> None:
 def finish(participant_id: int, trial_id: int) -> None:
     """Leave a target behind, or say why not."""
     try:
-        open_store().finish_trial(participant_id, trial_id)
+        open_store().trials.finish(participant_id, trial_id)
     except StudyError as error:
         session.tell(session.sentence(error))
 
@@ -140,7 +140,7 @@ def _ask(
     prompt: str,
 ) -> None:
     try:
-        asked = open_store().request_round(
+        asked = open_store().rounds.request(
             participant_id,
             trial_id,
             prompt,

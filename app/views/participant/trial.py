@@ -68,7 +68,7 @@ def _board(standing: Standing, trial: Trial, current: Round, token: str) -> None
 
 def _was_measured(current: Round) -> bool:
     """Whether the person has read what a metric says of these images: their ranking stands then."""
-    guide = open_store().guide(current.id)
+    guide = open_store().guidance.get(current.id)
     return guide is not None and guide.shown_at is not None
 
 

@@ -21,7 +21,7 @@ def draw() -> None:
         "and you rank them by how much they look like the original.",
     )
     store = open_store()
-    studies = [study for study in store.studies() if study.is_open and not study.simulated]
+    studies = [study for study in store.studies.all() if study.is_open and not study.simulated]
     if studies:
         st.html(f'<ul class="cards">{"".join(_card(store, study) for study in studies)}</ul>')
     else:
@@ -36,7 +36,7 @@ def draw() -> None:
 def size_of(store: Store, study: Study) -> str:
     """How much a study asks for, in words."""
     settings = study.settings
-    targets, rounds = len(store.targets(study.id)), settings.min_rounds
+    targets, rounds = len(store.studies.targets(study.id)), settings.min_rounds
     boards = settings.repeats + settings.calibration + settings.duels
     last = f" · then up to {boards} {'set' if boards == 1 else 'sets'} to rank" if boards else ""
     return (

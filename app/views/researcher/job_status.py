@@ -31,7 +31,7 @@ def newest_job(
     matches: Callable[[Job], bool] = lambda job: True,
 ) -> Job | None:
     """The study's newest job of a kind that matches, in any state."""
-    found = store.jobs(study_id, kinds=[kind], limit=50)
+    found = store.jobs.latest(study_id, kinds=[kind], limit=50)
     return next((job for job in found if matches(job)), None)
 
 
@@ -68,7 +68,7 @@ def ending(job: Job | None, *, what: str) -> None:
 
 def worker_line(store: Store) -> None:
     """Whether a worker is running."""
-    if store.workers_alive():
+    if store.workers.alive():
         show(quiet("Worker: running"))
     else:
         st.warning("Worker: not running. Start it with `make run`.")
@@ -77,7 +77,7 @@ def worker_line(store: Store) -> None:
 @redrawn("1s")
 def _follow(job_id: int, doing: str, is_old: Callable[[], bool]) -> None:
     store = open_store()
-    job = store.job(job_id)
+    job = store.jobs.get(job_id)
     if not is_open(job) or is_old():
         st.rerun()
     left, right = st.columns([5, 1], vertical_alignment="center")
@@ -85,7 +85,7 @@ def _follow(job_id: int, doing: str, is_old: Callable[[], bool]) -> None:
     if right.button(
         "Cancel", key=f"cancel-{job_id}", disabled=job.cancel_requested, width="stretch"
     ):
-        store.cancel_job(job_id)
+        store.jobs.cancel(job_id)
         st.rerun()
 
 

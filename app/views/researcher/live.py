@@ -39,4 +39,4 @@ def redrawn(every: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
 def signed_in() -> bool:
     """Whether the browser's session is still one of the researcher's."""
     token = st.context.cookies.get(RESEARCHER_COOKIE, "")
-    return bool(token) and open_store().session_valid(token)
+    return bool(token) and open_store().researchers.has_session(token)

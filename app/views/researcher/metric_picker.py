@@ -68,7 +68,7 @@ def choices(people: Sequence[Participant]) -> list[Whose]:
 
 def choose(store: Store, study: Study) -> Whose | None:
     """The list of choices; ``None`` while nobody has joined."""
-    people = store.participants(study.id)
+    people = store.participants.of_study(study.id)
     if not people:
         return None
     return st.selectbox(
@@ -113,5 +113,5 @@ def newer_rankings(store: Store, fit: Fit) -> int:
         until = parsed(told.removeprefix(USED_UP_TO))
     except ValueError:
         until = parsed(fit.created_at)
-    moments = store.ranking_moments(fit.study_id, participant_id=fit.participant_id)
+    moments = store.rankings.submission_times(fit.study_id, participant_id=fit.participant_id)
     return sum(parsed(moment) > until for moment in moments)

@@ -32,9 +32,9 @@ NOT_RUNNING = "Waiting for a worker. None is running: start one with `make run`.
 
 def waits_for(store: Store, job: Job) -> str:
     """What a queued job is waiting for."""
-    if not store.workers_alive():
+    if not store.workers.alive():
         return NOT_RUNNING
-    before = ahead(job, store.jobs(kinds=_queue(job), limit=RECENT))
+    before = ahead(job, store.jobs.latest(kinds=_queue(job), limit=RECENT))
     if not before:
         return "Waiting for a worker: next in line."
     text = f"Waiting behind: {_where(store, before[0], job)}"
@@ -74,4 +74,4 @@ def _where(store: Store, one: Job, job: Job) -> str:
     """A job before ``job``, with its study if that is another one."""
     if one.study_id is None or one.study_id == job.study_id:
         return named(one)
-    return f"{named(one)} of ‘{store.study(one.study_id).title}’"
+    return f"{named(one)} of ‘{store.studies.get(one.study_id).title}’"

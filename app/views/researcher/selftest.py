@@ -50,7 +50,7 @@ def page() -> None:
     job = newest(store)
     again = "Run it again" if job is not None and job.state == "done" else "Run the self-test"
     if st.button(again, type="primary", disabled=job_status.is_open(job), key="selftest"):
-        job = store.enqueue("selftest", {}, key="selftest")
+        job = store.jobs.enqueue("selftest", {}, key="selftest")
     if job is not None and job_status.is_open(job):
         job_status.follow(job, doing="Checking")
     else:
@@ -64,7 +64,7 @@ def page() -> None:
 
 def newest(store: Store) -> Job | None:
     """The newest self-test, in any state."""
-    found = store.jobs(kinds=["selftest"], limit=1)
+    found = store.jobs.latest(kinds=["selftest"], limit=1)
     return found[0] if found else None
 
 

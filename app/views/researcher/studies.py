@@ -57,10 +57,10 @@ def studies_list() -> None:
     """The worker's health and a card per study, drawn again every few seconds."""
     store = open_store()
     worker_line(store)
-    studies = store.studies()
+    studies = store.studies.all()
     if not studies:
         st.info("There are no studies yet. Create one with *New study* below.")
-    tallies = store.tallies()
+    tallies = store.progress.tallies()
     for study in studies:
         with st.container(border=True):
             try:
@@ -111,9 +111,9 @@ def state_badges(study: Study) -> Html:
 
 def archived(store: Store) -> None:
     """Links to the archived studies."""
-    current = {study.id for study in store.studies()}
+    current = {study.id for study in store.studies.all()}
     archived_studies = [
-        study for study in store.studies(include_archived=True) if study.id not in current
+        study for study in store.studies.all(include_archived=True) if study.id not in current
     ]
     if archived_studies:
         with st.expander(f"Archived studies ({len(archived_studies)})"):

@@ -59,6 +59,6 @@ def chosen_study(store: Store, number: str) -> Study | None:
     if not (number.isascii() and number.isdigit() and len(number) < 16):
         return None
     try:
-        return store.study(int(number))
+        return store.studies.get(int(number))
     except StudyError:
         return None

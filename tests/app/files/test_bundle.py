@@ -76,7 +76,7 @@ def snapshot(store: Store) -> list[object]:
         for path in folder.rglob("*")
         if path.is_file() and "sqlite" not in path.name
     )
-    return [files, store.studies(include_archived=True)]
+    return [files, store.studies.all(include_archived=True)]
 
 
 def repacked(
@@ -115,19 +115,19 @@ def test_a_bundle_opens_elsewhere_with_the_same_rankings_vectors_and_numbers(
     other = Store(tmp_path / "elsewhere")
     ranked_study(other, people=1, targets=1)  # so that its numbers differ
     there = open_bundle(other, packed(store, study, tmp_path), Watch())
-    rankings = store.study_rankings(study.id)
-    assert other.study_rankings(there.id) == rankings
+    rankings = store.rankings.of_study(study.id)
+    assert other.rankings.of_study(there.id) == rankings
     pairs = [(r.target, image) for r in rankings for image in r.images]
-    mine, theirs = (each.difference_vectors(pairs, "alex") for each in (store, other))
+    mine, theirs = (each.vectors.of_pairs(pairs, "alex") for each in (store, other))
     assert all(np.array_equal(mine[pair], theirs[pair]) for pair in pairs)
-    assert [each.report for each in other.fits(there.id)] == [
-        each.report for each in store.fits(study.id)
+    assert [each.report for each in other.fits.of_study(there.id)] == [
+        each.report for each in store.fits.of_study(study.id)
     ]
-    for target in other.targets(there.id):
-        assert other.image_path(target.image).read_bytes()
+    for target in other.studies.targets(there.id):
+        assert other.images.path(target.image).read_bytes()
     fit_everybody(other, there)
-    again, before = other.fits(there.id)[0], store.fits(study.id)[0]
-    for path in (again.metric_path, other.fits(there.id)[2].metric_path):
+    again, before = other.fits.of_study(there.id)[0], store.fits.of_study(study.id)[0]
+    for path in (again.metric_path, other.fits.of_study(there.id)[2].metric_path):
         np.testing.assert_array_equal(
             CLPIPS.load(path).weights, CLPIPS.load(before.metric_path).weights
         )
@@ -150,7 +150,7 @@ def test_the_rankings_of_an_unzipped_bundle_can_be_read_where_they_lie(
     with zipfile.ZipFile(packed(store, study, tmp_path)) as archive:
         archive.extractall(tmp_path / "unzipped")
     found = read_rankings(tmp_path / "unzipped" / "rankings.csv")
-    expected = store.study_rankings(study.id)
+    expected = store.rankings.of_study(study.id)
     assert [(r.participant, r.ranks) for r in found] == [(r.participant, r.ranks) for r in expected]
     assert [Path(r.target).stem for r in found] == [r.target for r in expected]
 
@@ -167,19 +167,19 @@ def test_a_bundle_opens_beside_its_own_study_with_weights_of_its_own(
 ) -> None:
     copy = open_bundle(store, packed(store, study, tmp_path), Watch(), title="A copy")
     assert copy.title == "A copy" and not copy.is_open
-    paths = [{each.metric_path for each in store.fits(id)} for id in (study.id, copy.id)]
+    paths = [{each.metric_path for each in store.fits.of_study(id)} for id in (study.id, copy.id)]
     assert not paths[0] & paths[1]
     assert all(path.is_file() for path in paths[1])
     second = open_bundle(store, packed(store, copy, tmp_path), Watch())
-    assert store.study_rankings(second.id) == store.study_rankings(study.id)
+    assert store.rankings.of_study(second.id) == store.rankings.of_study(study.id)
 
 
 def test_a_fit_whose_file_was_lost_gets_nobody_elses(
     store: Store, study: Study, tmp_path: Path
 ) -> None:
-    store.fits(study.id)[0].metric_path.unlink()
+    store.fits.of_study(study.id)[0].metric_path.unlink()
     copy = open_bundle(store, packed(store, study, tmp_path), Watch())
-    assert [each.metric_path.is_file() for each in store.fits(copy.id)] == [False, True]
+    assert [each.metric_path.is_file() for each in store.fits.of_study(copy.id)] == [False, True]
 
 
 def test_a_cancelled_bundle_is_not_there(store: Store, study: Study, tmp_path: Path) -> None:
@@ -332,11 +332,11 @@ def test_a_study_travels_with_its_pool_and_draws_from_it_there(
     worker = Worker(Settings(data_dir=tmp_path / "elsewhere"))
     there = open_bundle(worker.store, bundle, Watch())
     somebody = person(worker.store, there)
-    trial = worker.store.standing(somebody.id).trial
+    trial = worker.store.progress.of_participant(somebody.id).trial
     assert trial is not None
-    asked = worker.store.request_round(somebody.id, trial.id, "a house", request_id="one")
+    asked = worker.store.rounds.request(somebody.id, trial.id, "a house", request_id="one")
     assert worker.do_next(["generate"])
-    drawn = worker.store.round(asked.id).candidates
+    drawn = worker.store.rounds.get(asked.id).candidates
     assert [each.provenance.maker for each in drawn] == ["pool"] * 4
     again = packed(worker.store, there, tmp_path / "elsewhere")
     assert packed_pool(again) == packed_pool(bundle) == pool_archive()

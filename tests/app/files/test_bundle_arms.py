@@ -22,16 +22,16 @@ def compared_study(store: Store) -> Study:
     ada, ben = person(store, study, "Ada"), person(store, study, "Ben")
     for somebody in (ada, ben):
         rank_once(store, somebody)
-        for ranked in store.ranked_rounds(study.id, participant_id=somebody.id):
+        for ranked in store.rounds.ranked(study.id, participant_id=somebody.id):
             images = [each.image for each in ranked.round.candidates]
             distances = {sha: place / 7 for place, sha in enumerate(images)}
-            assert store.add_guide(ranked.round.id, somebody.guidance, 1, distances)
+            assert store.guidance.add(ranked.round.id, somebody.guidance, 1, distances)
         rank_once(store, somebody)
-    told = store.ranked_rounds(study.id, participant_id=ada.id)[0].round.id
-    assert store.show_guide(ada.id, told) is not None
+    told = store.rounds.ranked(study.id, participant_id=ada.id)[0].round.id
+    assert store.guidance.show(ada.id, told) is not None
     judge(store, ada, "personal")
     judge(store, ada, "alike")
-    pair = store.standing(ada.id).round
+    pair = store.progress.of_participant(ada.id).round
     assert pair is not None
     answer(store, ada, shown(store, pair), "tie")  # and does not go on
     judge(store, ben, "stock")
@@ -40,48 +40,52 @@ def compared_study(store: Store) -> Study:
 
 def told(store: Store, study: Study) -> list[Any]:
     """What the study says of everything that it compares, without the numbers of rows."""
-    people = store.participants(study.id)
+    people = store.participants.of_study(study.id)
     guides = [
         (found.metric, found.n_rankings, found.distances, found.shown_at)
-        for ranked in store.ranked_rounds(study.id)
-        if (found := store.guide(ranked.round.id)) is not None
+        for ranked in store.rounds.ranked(study.id)
+        if (found := store.guidance.get(ranked.round.id)) is not None
     ]
-    rounds = [(each.round.kind, each.round.arm) for each in store.ranked_rounds(study.id)]
+    rounds = [(each.round.kind, each.round.arm) for each in store.rounds.ranked(study.id)]
     return [
         study.settings,
         [(each.label, each.guidance) for each in people],
         guides,
         rounds,
-        found_in(store.duels(study.id)),
-        store.arm_boards(study.id),
-        sorted(store.guidance_counts(study.id)),
+        found_in(store.blind_pairs.of_study(study.id)),
+        store.arms.boards(study.id),
+        sorted(store.arms.guidance_counts(study.id)),
     ]
 
 
 def test_a_study_that_compares_things_says_the_same_elsewhere(tmp_path: Path) -> None:
     store = Store(tmp_path / "here")
     study = compared_study(store)
-    bundle = store.export_study(study.id, tmp_path / "bundle.sqlite")
+    bundle = store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
     other = Store(tmp_path / "there")
     empty_study(other)  # numbers that are in use already
     for path in store.settings.images.glob("*/*"):
-        other.add_image(path.read_bytes(), width=64, height=64)
-    there = other.import_study(bundle)
+        other.images.add(path.read_bytes(), width=64, height=64)
+    there = other.transfer.import_study(bundle)
     assert told(other, there) == told(store, study)
     assert there.settings.arms == ARMS
     assert len(told(store, study)[2]) == 2 and told(store, study)[2][0][3] is not None
-    answered = [each for each in store.duels(study.id) if each.state != "generating"]
-    assert [each for each in other.duels(there.id) if each.state != "cancelled"] == answered
+    answered = [each for each in store.blind_pairs.of_study(study.id) if each.state != "generating"]
+    assert [
+        each for each in other.blind_pairs.of_study(there.id) if each.state != "cancelled"
+    ] == answered
     assert [each.winner for each in answered] == ["personal", None, "tie", "stock"]
 
 
 def test_a_pair_that_was_being_made_counts_as_cancelled_and_can_be_left(tmp_path: Path) -> None:
     store = Store(tmp_path / "here")
     study = compared_study(store)
-    copy = store.import_study(store.export_study(study.id, tmp_path / "bundle.sqlite"))
-    ben = next(each for each in store.participants(copy.id) if each.label == "Ben")
-    pair = store.standing(ben.id).round
+    copy = store.transfer.import_study(
+        store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
+    )
+    ben = next(each for each in store.participants.of_study(copy.id) if each.label == "Ben")
+    pair = store.progress.of_participant(ben.id).round
     assert pair is not None and pair.state == "cancelled"
-    assert store.next_board(ben.id, pair.id).completed_at is None
+    assert store.final_boards.show_next(ben.id, pair.id).completed_at is None
     judge(store, ben, "personal")
-    assert store.participant(ben.id).completed_at is not None
+    assert store.participants.get(ben.id).completed_at is not None

@@ -119,9 +119,9 @@ def token() -> str:
 @pytest.fixture
 def person(floor: Floor, token: str) -> Participant:
     study = floor.study(min_rounds=1, max_rounds=3)
-    person, _ = floor.store.add_participant(study.id, token=token)
-    floor.store.consent(person.id)
-    return floor.store.start(person.id)
+    person, _ = floor.store.participants.create(study.id, token=token)
+    floor.store.participants.consent(person.id)
+    return floor.store.participants.start(person.id)
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_ranking_is_stored_before_it_is_acknowledged(
     assert answer.status == 200
     assert answer.json["outcome"] == "saved"
     assert answer.json["ranking"]["revision"] == 1
-    stored = floor.store.round(board.id).ranking
+    stored = floor.store.rounds.get(board.id).ranking
     assert stored is not None
     assert list(stored.order) == answer.json["ranking"]["order"]
     assert stored.elapsed_ms == 900
@@ -164,7 +164,7 @@ def test_sending_the_same_ranking_again_makes_one(
 ) -> None:
     outcomes = [send(server, token, ranking(board)).json["outcome"] for _ in range(3)]
     assert outcomes == ["saved", "duplicate", "duplicate"]
-    assert len(floor.store.ranking_history(board.id)) == 1
+    assert len(floor.store.rankings.history(board.id)) == 1
 
 
 def test_another_ranking_of_the_same_round_is_told_which_one_stands(
@@ -236,7 +236,7 @@ def test_a_submission_that_breaks_a_rule_is_refused_in_one_sentence(
     assert answer.json["rejected"] is True
     assert word in answer.json["error"]
     assert "\n" not in answer.json["error"]
-    assert floor.store.round(board.id).ranking is None
+    assert floor.store.rounds.get(board.id).ranking is None
 
 
 @pytest.mark.parametrize("body", [[], "text", 7, None])
@@ -257,10 +257,10 @@ def test_nobody_ranks_another_persons_round(
     server: Server, floor: Floor, board: Round, token: str
 ) -> None:
     other = "the-secret-of-somebody-else"
-    floor.store.add_participant(floor.store.studies()[0].id, token=other)
+    floor.store.participants.create(floor.store.studies.all()[0].id, token=other)
     answer = send(server, other, ranking(board))
     assert (answer.status, answer.json["rejected"]) == (422, True)
-    assert floor.store.round(board.id).ranking is None
+    assert floor.store.rounds.get(board.id).ranking is None
 
 
 def test_a_refused_submission_is_kept_as_an_attempt(
@@ -268,7 +268,7 @@ def test_a_refused_submission_is_kept_as_an_attempt(
 ) -> None:
     shown = ranking(board)["shown"]
     send(server, token, ranking(board, shown=shown[::-1]))
-    assert [each.outcome for each in floor.store.attempts(board.id)] == ["refused"]
+    assert [each.outcome for each in floor.store.rankings.attempts(board.id)] == ["refused"]
 
 
 @pytest.mark.parametrize("body", ["", "{", b"\xff\xfe", "[" * 20_000])
@@ -292,7 +292,7 @@ def test_a_ranking_is_never_refused_for_the_sake_of_its_notes(
 ) -> None:
     body = ranking(board, elapsed_ms=note, input={"clicks": note, "<b>": 1, "drags": 2})
     assert send(server, token, body).json["outcome"] == "saved"
-    notes = floor.store.attempts(board.id)[0].payload["input"]
+    notes = floor.store.rankings.attempts(board.id)[0].payload["input"]
     assert notes == {"clicks": 0, "drags": 2}
 
 
@@ -300,7 +300,7 @@ def test_a_page_left_open_for_days_counts_as_one_day(
     server: Server, floor: Floor, board: Round, token: str
 ) -> None:
     send(server, token, ranking(board, elapsed_ms=40 * 86_400_000))
-    stored = floor.store.round(board.id).ranking
+    stored = floor.store.rounds.get(board.id).ranking
     assert stored is not None and stored.elapsed_ms == 86_400_000
 
 
@@ -320,7 +320,7 @@ def test_another_sites_page_cannot_post(
     assert answer.status == 403
     assert "rejected" not in answer.json
     assert server.form("/auth/setup", {"password": PASSWORD}, **origin).status == 303
-    assert floor.store.password_hash() is None
+    assert floor.store.researchers.password_hash() is None
 
 
 def test_our_own_page_may_post(server: Server, board: Round, token: str) -> None:
@@ -335,7 +335,7 @@ def test_a_round_is_told_from_the_first_stroke_to_the_ranking(
     server: Server, floor: Floor, person: Participant, token: str
 ) -> None:
     bearer = {"authorization": f"Bearer {token}"}
-    floor.store.worker_seen("a worker")
+    floor.store.workers.mark_alive("a worker")
     asked = floor.ask(person)
     making = server.get(f"/api/round/{asked.id}", **bearer).json
     assert (making["state"], making["candidates"], making["ranking"]) == ("generating", [], None)
@@ -366,7 +366,7 @@ def test_cancelling_a_round_answers_like_looking_at_it(
     path, bearer = f"/api/round/{asked.id}/cancel", {"authorization": f"Bearer {token}"}
     foreign = server.ask("POST", path, origin="https://elsewhere.example", **bearer)
     assert foreign.status == 403
-    assert floor.store.round(asked.id).state == "generating"
+    assert floor.store.rounds.get(asked.id).state == "generating"
     assert server.ask("POST", path, **bearer).json["state"] == "cancelled"
     assert server.get(f"/api/round/{asked.id}", **bearer).json["state"] == "cancelled"
 
@@ -383,7 +383,7 @@ def test_another_persons_round_looks_as_if_it_were_not_there(
     server: Server, floor: Floor, board: Round
 ) -> None:
     other = "the-secret-of-somebody-else"
-    floor.store.add_participant(floor.store.studies()[0].id, token=other)
+    floor.store.participants.create(floor.store.studies.all()[0].id, token=other)
     mine = server.get(f"/api/round/{board.id}", authorization=f"Bearer {other}")
     none = server.get("/api/round/999", authorization=f"Bearer {other}")
     assert (mine.status, mine.body) == (none.status, none.body) == (404, none.body)
@@ -406,7 +406,7 @@ def test_an_image_is_kept_by_the_browser_for_ever(server: Server, floor: Floor) 
 
 
 def test_a_jpeg_is_served_as_what_it_is(server: Server, floor: Floor) -> None:
-    sha = floor.store.add_image(b"a photograph", width=8, height=8, media_type="image/jpeg")
+    sha = floor.store.images.add(b"a photograph", width=8, height=8, media_type="image/jpeg")
     answer = server.get(f"/img/{sha}.png")
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -448,9 +448,9 @@ def test_the_first_password_opens_the_researchers_pages(server: Server, floor: F
     assert "samesite=strict" in cookie.lower()
     assert "Secure" not in cookie
     token = cookie_of(answer).partition("=")[2]
-    assert floor.store.session_valid(token)
-    assert password_fits(floor.store.password_hash(), PASSWORD)
-    assert PASSWORD not in (floor.store.password_hash() or "")
+    assert floor.store.researchers.has_session(token)
+    assert password_fits(floor.store.researchers.password_hash(), PASSWORD)
+    assert PASSWORD not in (floor.store.researchers.password_hash() or "")
 
 
 @pytest.mark.parametrize(
@@ -474,7 +474,7 @@ def test_a_first_password_that_may_not_be_is_not_set(
 ) -> None:
     answer = server.form("/auth/setup", fields, **headers)
     assert (answer.status, answer.headers["location"]) == (303, f"/researcher?problem={problem}")
-    assert floor.store.password_hash() is None
+    assert floor.store.researchers.password_hash() is None
 
 
 def test_no_first_password_is_set_from_another_machine(
@@ -483,7 +483,7 @@ def test_no_first_password_is_set_from_another_machine(
     monkeypatch.setenv("CLPIPS_ADDRESS", "0.0.0.0")
     answer = server.form("/auth/setup", {"password": PASSWORD})
     assert answer.headers["location"] == "/researcher?problem=remote"
-    assert floor.store.password_hash() is None
+    assert floor.store.researchers.password_hash() is None
 
 
 def test_a_password_can_be_set_only_once(server: Server, floor: Floor) -> None:
@@ -491,7 +491,7 @@ def test_a_password_can_be_set_only_once(server: Server, floor: Floor) -> None:
     answer = server.form("/auth/setup", {"password": "mine, all mine"})
     assert answer.headers["location"] == "/researcher?problem=already"
     assert "set-cookie" not in answer.headers
-    assert password_fits(floor.store.password_hash(), PASSWORD)
+    assert password_fits(floor.store.researchers.password_hash(), PASSWORD)
 
 
 def test_the_right_password_lets_in_and_signing_out_ends_it(server: Server, floor: Floor) -> None:
@@ -499,9 +499,9 @@ def test_the_right_password_lets_in_and_signing_out_ends_it(server: Server, floo
     answer = server.form("/auth/login", {"password": PASSWORD, "next": "/study?study=3"})
     assert (answer.status, answer.headers["location"]) == (303, "/study?study=3")
     cookie = cookie_of(answer)
-    assert floor.store.session_valid(cookie.partition("=")[2])
+    assert floor.store.researchers.has_session(cookie.partition("=")[2])
     assert server.form("/auth/logout", {}, cookie=cookie).status == 303
-    assert not floor.store.session_valid(cookie.partition("=")[2])
+    assert not floor.store.researchers.has_session(cookie.partition("=")[2])
 
 
 def test_the_cookie_is_secure_behind_tls(server: Server) -> None:
@@ -527,7 +527,7 @@ def test_ten_wrong_passwords_in_a_minute_close_the_door_even_for_the_right_one(
     assert (first.status, first.headers["location"]) == (303, "/researcher?problem=wrong")
     assert "set-cookie" not in first.headers
     for _ in range(9):
-        floor.store.add_login_failure("127.0.0.1")
+        floor.store.researchers.add_login_failure("127.0.0.1")
     locked = server.form("/auth/login", {"password": PASSWORD})
     assert (locked.status, locked.headers["retry-after"]) == (429, "60")
     assert "set-cookie" not in locked.headers
@@ -537,7 +537,7 @@ def test_a_form_that_is_too_long_is_no_wrong_password(server: Server, floor: Flo
     server.form("/auth/setup", {"password": PASSWORD})
     answer = server.form("/auth/login", {"password": "x" * 9_000})
     assert answer.status == 413
-    assert floor.store.login_failures("127.0.0.1", 60.0) == 0
+    assert floor.store.researchers.count_login_failures("127.0.0.1", 60.0) == 0
 
 
 @pytest.mark.parametrize("path", ["/auth/setup", "/auth/login", "/auth/logout"])
@@ -559,7 +559,7 @@ def test_an_empty_password_is_neither_hashed_nor_counted(
     monkeypatch.setattr(login, "password_fits", lambda hashed, password: checked.append(password))
     answer = server.form("/auth/login", {"password": ""})
     assert answer.headers["location"] == "/researcher?problem=wrong"
-    assert not checked and floor.store.login_failures("127.0.0.1", 60.0) == 0
+    assert not checked and floor.store.researchers.count_login_failures("127.0.0.1", 60.0) == 0
 
 
 def test_without_a_password_nobody_gets_in(server: Server) -> None:
@@ -578,7 +578,7 @@ def test_a_server_that_others_can_reach_needs_a_password_at_its_start(tmp_path: 
     )
     check_password_is_set(known)
     check_password_is_set(Store(where))
-    assert password_fits(known.password_hash(), PASSWORD)
+    assert password_fits(known.researchers.password_hash(), PASSWORD)
 
 
 # --- downloads, health, headers ---------------------------------------------------------------
@@ -591,7 +591,7 @@ def test_a_download_needs_the_researchers_cookie(server: Server, floor: Floor) -
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     sha = hashlib.sha256(content).hexdigest()
-    export = floor.store.add_export(study.id, "Ada's.csv", file, "text/csv", len(content), sha)
+    export = floor.store.exports.add(study.id, "Ada's.csv", file, "text/csv", len(content), sha)
     path = f"/download/{export.id}/Ada%27s.csv"
     assert server.get(path).status == 401
     ended = server.get(path, cookie="clpips_researcher=made-up")
@@ -614,7 +614,7 @@ def test_a_download_needs_the_researchers_cookie(server: Server, floor: Floor) -
 
 
 def test_health_says_that_the_database_can_be_read(server: Server, floor: Floor) -> None:
-    floor.store.worker_seen("a worker")
+    floor.store.workers.mark_alive("a worker")
     answer = server.get("/health")
     assert answer.status == 200
     assert (answer.json["status"], answer.json["workers"]) == ("ok", 1)
@@ -702,5 +702,5 @@ def test_how_sure_somebody_is_never_costs_a_ranking(
     answer = send(server, token, ranking(board, confidence=said))
     assert answer.json["outcome"] == "saved"
     assert answer.json["ranking"]["confidence"] == kept
-    stored = floor.store.round(board.id).ranking
+    stored = floor.store.rounds.get(board.id).ranking
     assert stored is not None and stored.confidence == kept

@@ -23,27 +23,29 @@ def store(tmp_path: Path) -> Store:
 
 
 def run(store: Store, watch: Watch = Watch()) -> None:  # noqa: B008 # frozen
-    job = store.claim("test", ["generate"])
+    job = store.jobs.claim("test", ["generate"])
     assert job is not None
     generate.run(store, job, watch)
     end(store, job)
 
 
 def named(store: Store, study: Study) -> set[str]:
-    return {board.name.partition("(")[2].rstrip(")") for board in store.calibration(study.id)}
+    return {
+        board.name.partition("(")[2].rstrip(")") for board in store.calibration.of_study(study.id)
+    }
 
 
 def test_a_new_study_gets_its_boards_from_the_worker(store: Store) -> None:
     study = empty_study(store, calibration=2, candidates=5)
     run(store)
-    boards = store.calibration(study.id)
+    boards = store.calibration.of_study(study.id)
     assert [len({image for image, _ in board.made}) for board in boards] == [5, 5]
     attempts = {sample.name: set(sample.attempts) for sample in sample_targets()}
     for board in boards:
         sample = board.name.partition("(")[2].rstrip(")")
         assert {made.prompt for _, made in board.made} == attempts[sample]
         assert all((made.width, made.height) == (64, 64) for _, made in board.made)
-    asked = [(job.kind, job.state) for job in store.jobs(study.id)]
+    asked = [(job.kind, job.state) for job in store.jobs.latest(study.id)]
     assert asked == [("vectors", "queued"), ("generate", "done")]
 
 
@@ -63,8 +65,8 @@ def test_a_study_of_sample_targets_gets_other_ones(store: Store) -> None:
     chosen = [(each.name, add_target(store, each, 64)) for each in samples[:10]]
     settings = empty_study(store, calibration=3).settings
     run(store)
-    study = store.add_study("Samples", settings, chosen)
-    run_next = store.claim("test", ["generate"])
+    study = store.studies.create("Samples", settings, chosen)
+    run_next = store.jobs.claim("test", ["generate"])
     assert run_next is not None
     generate.run(store, run_next, Watch())
     assert named(store, study) == {samples[10].name, samples[11].name, samples[0].name}
@@ -79,10 +81,10 @@ def test_stopped_half_way_there_is_nothing_and_the_next_run_makes_all(store: Sto
     )
     with pytest.raises(Cancelled):
         calibration.calibrate(store, study, watch)
-    assert store.calibration(study.id) == ()
+    assert store.calibration.of_study(study.id) == ()
     assert len(calibration.calibrate(store, study, Watch())) == 2
     again = calibration.calibrate(store, study, Watch())
-    assert again == store.calibration(study.id)
+    assert again == store.calibration.of_study(study.id)
 
 
 def test_two_candidates_come_from_the_two_best_attempts() -> None:

@@ -18,9 +18,9 @@ from app.jobs.drawing.blind_pair import ALIKE, first_difference, made_for
 from app.jobs.rankings.interim_metric import current_metric, distances
 from app.jobs.simulate import true_weights
 from app.store import Store
-from app.store.blind_pairs import PLACE, SIDE
-from app.store.guidance_assignment import GONE_SECONDS
+from app.store.guidance import GONE_SECONDS
 from app.study.arms import Guidance, MakerArm, in_blocks, shared_out
+from app.study.blind_pairs import PLACE, SIDE
 from app.study.settings import StudySettings
 from app.study.submission import BoardRanking, Submission
 from app.study.types import Participant, Round, Study
@@ -62,47 +62,47 @@ class Somebody:
     who: Participant
 
     def ask(self, prompt: str = "a hat") -> Round:
-        standing = self.store.standing(self.who.id)
+        standing = self.store.progress.of_participant(self.who.id)
         assert standing.trial is not None
-        asked = self.store.request_round(
+        asked = self.store.rounds.request(
             self.who.id, standing.trial.id, prompt, request_id=f"r{len(standing.rounds)}"
         )
         self.work()
-        return self.store.round(asked.id)
+        return self.store.rounds.get(asked.id)
 
     def work(self) -> None:
         """What the worker's first loop would do."""
-        while (job := self.store.claim("test", ["generate"])) is not None:
+        while (job := self.store.jobs.claim("test", ["generate"])) is not None:
             try:
                 result = generate.run(self.store, job, Watch())
             except StudyError as error:
-                self.store.fail_job(job.id, "test", str(error))
+                self.store.jobs.fail(job.id, "test", str(error))
             else:
-                self.store.finish_job(job.id, "test", result)
+                self.store.jobs.finish(job.id, "test", result)
 
     def measure(self) -> None:
         """What it would do for guidance."""
-        while (job := self.store.claim("test", ["guide"])) is not None:
+        while (job := self.store.jobs.claim("test", ["guide"])) is not None:
             guide.run(self.store, job, Watch())
             end(self.store, job)
 
     def rank(self, board: Round, *, all_ties: bool = False) -> None:
-        target = self.store.trial_rounds(self.who.id, board.trial_id).target.image
+        target = self.store.rounds.of_trial(self.who.id, board.trial_id).target.image
         images = [each.image for each in board.candidates]
         away = distances(self.store, self.study, target, images, Watch()) @ TRUTH
         shown = tuple(each.id for each in board.candidates)
         order = tuple(shown[int(index)] for index in np.argsort(away))
         ranks = (1,) * len(order) if all_ties else tuple(range(1, len(order) + 1))
-        self.store.submit(
+        self.store.rankings.submit(
             self.who.id, Submission(f"uuid-of-{board.id}", board.id, order, ranks, shown)
         )
 
     def finish_targets(self, *, all_ties: bool = False) -> None:
-        while (standing := self.store.standing(self.who.id)).board is None:
+        while (standing := self.store.progress.of_participant(self.who.id)).board is None:
             if standing.trial is None:
                 return
             if standing.can_finish_trial:
-                self.store.finish_trial(self.who.id, standing.trial.id)
+                self.store.trials.finish(self.who.id, standing.trial.id)
             else:
                 self.rank(self.ask(), all_ties=all_ties)
 
@@ -152,14 +152,14 @@ def test_an_arm_needs_a_maker_that_there_is() -> None:
 
 def test_settings_with_arms_come_back_from_the_store(store: Store) -> None:
     study = empty_study(store, arms=ARMS, mixes_arms=True, guidance=("none", "stock"), duels=3)
-    assert store.study(study.id).settings == study.settings
+    assert store.studies.get(study.id).settings == study.settings
     assert study.settings.makers == ("scenes", "tiny")
 
 
 def test_rounds_take_turns_among_the_arms(store: Store) -> None:
     one = somebody(store, arms=ARMS, targets=4, min_rounds=2, max_rounds=2)
     one.finish_targets()
-    found = [each.round for each in store.ranked_rounds(one.study.id)]
+    found = [each.round for each in store.rounds.ranked(one.study.id)]
     in_time = sorted(found, key=lambda each: each.id)
     assert len(in_time) == 8
     for first, second in zip(in_time[::2], in_time[1::2], strict=True):
@@ -173,10 +173,10 @@ def test_rounds_take_turns_among_the_arms(store: Store) -> None:
 
 def test_a_round_that_failed_is_asked_for_again_with_the_same_arm(store: Store) -> None:
     one = somebody(store, arms=ARMS, min_rounds=2, max_rounds=6)
-    trial = store.standing(one.who.id).trial
+    trial = store.progress.of_participant(one.who.id).trial
     assert trial is not None
-    lost = store.request_round(one.who.id, trial.id, "a hat", request_id="lost")
-    store.set_round_failed(lost.id, "the maker is away")
+    lost = store.rounds.request(one.who.id, trial.id, "a hat", request_id="lost")
+    store.rounds.fail(lost.id, "the maker is away")
     assert one.ask().arm == lost.arm
 
 
@@ -205,7 +205,7 @@ def test_guidance_is_balanced_over_those_who_complete(store: Store) -> None:
     people = [person(store, study) for _ in range(12)]
     assert Counter(each.guidance for each in people) == dict.fromkeys(THREE, 4)
     gone = [each.id for each in people if each.guidance == "stock"]
-    with store._write() as db:  # they began long ago and were never heard of again
+    with store.access.write() as db:  # they began long ago and were never heard of again
         for each in gone:
             db.execute(
                 "UPDATE participant SET started_at = ? WHERE id = ?",
@@ -213,7 +213,7 @@ def test_guidance_is_balanced_over_those_who_complete(store: Store) -> None:
             )
     assert GONE_SECONDS < 24 * 60 * 60
     assert [person(store, study).guidance for _ in range(4)] == ["stock"] * 4
-    with store._write() as db:  # unless they had completed the study
+    with store.access.write() as db:  # unless they had completed the study
         for each in gone:
             db.execute(
                 "UPDATE participant SET completed_at = started_at, completion_code = ? "
@@ -226,13 +226,13 @@ def test_guidance_is_balanced_over_those_who_complete(store: Store) -> None:
 def test_guidance_is_drawn_once(store: Store) -> None:
     study = empty_study(store, guidance=THREE)
     one = person(store, study)
-    assert all(store.start(one.id).guidance == one.guidance for _ in range(9))
+    assert all(store.participants.start(one.id).guidance == one.guidance for _ in range(9))
 
 
 def test_who_is_shown_nothing_asks_the_worker_for_nothing(store: Store) -> None:
     one = somebody(store)
     one.rank(one.ask())
-    assert store.claim("test", ["guide"]) is None
+    assert store.jobs.claim("test", ["guide"]) is None
 
 
 def test_a_metric_measures_every_image_of_the_target_so_far(store: Store) -> None:
@@ -242,16 +242,16 @@ def test_a_metric_measures_every_image_of_the_target_so_far(store: Store) -> Non
     boards.append(one.ask())
     one.rank(boards[1])
     one.measure()
-    found = store.guide(boards[1].id)
+    found = store.guidance.get(boards[1].id)
     assert found is not None
     assert (found.metric, found.n_rankings, found.shown_at) == ("stock", 0, None)
     images = {each.image for board in boards for each in board.candidates}
     assert set(found.distances) == images
-    target = store.trial_rounds(one.who.id, boards[0].trial_id).target.image
+    target = store.rounds.of_trial(one.who.id, boards[0].trial_id).target.image
     from clpips.metric.clpips import CLPIPS
 
     for image, away in found.distances.items():
-        real = CLPIPS("alex").distance(store.image_path(target), store.image_path(image))
+        real = CLPIPS("alex").distance(store.images.path(target), store.images.path(image))
         assert away == pytest.approx(real, abs=1e-6)
 
 
@@ -261,11 +261,11 @@ def test_the_personal_arm_is_measured_by_ones_own_rankings(store: Store) -> None
         board = one.ask()
         one.rank(board)
     one.measure()
-    found = store.guide(board.id)
+    found = store.guidance.get(board.id)
     assert found is not None
     assert (found.metric, found.n_rankings) == ("personal", 3)
     own = current_metric(store, one.study, one.who.id, Watch())
-    target = store.trial_rounds(one.who.id, board.trial_id).target.image
+    target = store.rounds.of_trial(one.who.id, board.trial_id).target.image
     away = distances(store, one.study, target, list(found.distances), Watch()) @ own.weights
     assert list(found.distances.values()) == pytest.approx(away.tolist())
 
@@ -275,7 +275,7 @@ def test_a_ranking_cannot_change_once_the_measure_was_shown(store: Store) -> Non
     board = one.ask()
     one.rank(board)
     one.measure()
-    first = store.ranking_history(board.id)[-1]
+    first = store.rankings.history(board.id)[-1]
     assert isinstance(first, BoardRanking)
     turned = Submission(
         "uuid-turned",
@@ -285,18 +285,18 @@ def test_a_ranking_cannot_change_once_the_measure_was_shown(store: Store) -> Non
         first.shown,
         replaces=first.uuid,
     )
-    assert store.submit(one.who.id, turned).outcome == "saved"
+    assert store.rankings.submit(one.who.id, turned).outcome == "saved"
     one.measure()
-    seen = store.show_guide(one.who.id, board.id)
+    seen = store.guidance.show(one.who.id, board.id)
     assert seen is not None and seen.shown_at is not None
     again = Submission(
         "uuid-again", board.id, first.order, first.ranks, first.shown, replaces="uuid-turned"
     )
     with pytest.raises(StudyError, match="after the computer's measure was shown"):
-        store.submit(one.who.id, again)
-    assert store.add_guide(board.id, "stock", 0, {}) is False  # what was seen stays
+        store.rankings.submit(one.who.id, again)
+    assert store.guidance.add(board.id, "stock", 0, {}) is False  # what was seen stays
     with pytest.raises(StudyError, match="own"):
-        store.show_guide(person(store, one.study).id, board.id)
+        store.guidance.show(person(store, one.study).id, board.id)
 
 
 # --- best of n --------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_the_nearest_by_the_metric_are_shown_and_one_at_random(store: Store) -> 
     first = one.ask()
     one.rank(first)
     second = one.ask()
-    jobs = sorted(store.jobs(one.study.id, kinds=["generate"]), key=lambda job: job.id)
+    jobs = sorted(store.jobs.latest(one.study.id, kinds=["generate"]), key=lambda job: job.id)
     stock, personal = (job.result["choice"] for job in jobs)
     assert (stock["method"], stock["metric"], stock["n_rankings"]) == ("nearest", "stock", 0)
     assert (personal["metric"], personal["n_rankings"]) == ("personal", 1)
@@ -319,7 +319,7 @@ def test_the_nearest_by_the_metric_are_shown_and_one_at_random(store: Store) -> 
         assert {image for image, reason in why.items() if reason == "nearest"} == nearest
         assert Counter(why.values()) == {"nearest": 3, "random": 1}
     own = current_metric(store, one.study, one.who.id, Watch())
-    target = store.trial_rounds(one.who.id, second.trial_id).target.image
+    target = store.rounds.of_trial(one.who.id, second.trial_id).target.image
     images = [each["image"] for each in personal["images"]]
     away = distances(store, one.study, target, images, Watch()) @ own.weights
     assert personal["distances"] == pytest.approx(away.tolist())
@@ -339,29 +339,29 @@ def test_duels_come_last_and_say_whose_image_was_ranked_nearer(store: Store) -> 
     one = somebody(store, targets=3, min_rounds=2, max_rounds=2, candidates=6, repeats=1, duels=4)
     one.finish_targets()
     kinds = []
-    while (standing := store.standing(one.who.id)).round is not None:
+    while (standing := store.progress.of_participant(one.who.id)).round is not None:
         one.work()
-        board = store.round(standing.round.id)
+        board = store.rounds.get(standing.round.id)
         kinds.append(board.kind)
         assert board.state == "ranking"
         if board.kind == "duel":
-            assert store.standing(one.who.id).phase == "ranking"
+            assert store.progress.of_participant(one.who.id).phase == "ranking"
             sides = {each.provenance.options[SIDE]: each for each in board.candidates}
             assert set(sides) == {"personal", "stock"} and len(board.candidates) == 2
             check_sides(one, board)
             with pytest.raises(StudyError, match="ranked before the next one"):
-                store.next_board(one.who.id, board.id)
+                store.final_boards.show_next(one.who.id, board.id)
         one.rank(board)
-        store.next_board(one.who.id, board.id)
+        store.final_boards.show_next(one.who.id, board.id)
     assert kinds == ["repeat", *["duel"] * 4]
-    assert store.standing(one.who.id).completion_code is not None
-    found = store.duels(one.study.id)
+    assert store.progress.of_participant(one.who.id).completion_code is not None
+    found = store.blind_pairs.of_study(one.study.id)
     assert len(found) == 4 and {each.state for each in found} == {"ranked"}
     assert len({each.target for each in found}) == 3  # every target before one comes again
     truth = Counter(each.winner for each in found)
     assert truth["personal"] >= truth["stock"]  # the person's own weights made these rankings
-    fitted = store.study_rankings(one.study.id)
-    assert len(fitted) == 7 and len(store.shown_positions(one.study.id)) == 7
+    fitted = store.rankings.of_study(one.study.id)
+    assert len(fitted) == 7 and len(store.rankings.shown_positions(one.study.id)) == 7
     assert all(len(each.images) == 6 for each in fitted)  # nothing is fitted to duels
 
 
@@ -369,12 +369,12 @@ def check_sides(one: Somebody, board: Round) -> None:
     """Each image is what its metric says, of images that were never shown before."""
     job = next(
         job
-        for job in one.store.jobs(one.study.id, kinds=["generate"])
+        for job in one.store.jobs.latest(one.study.id, kinds=["generate"])
         if job.payload.get("round_id") == board.id
     )
     images = job.result["duel"]["made"]
     assert len(images) == made_for(one.study) == 8
-    before = one.store.trial_rounds(one.who.id, board.trial_id)
+    before = one.store.rounds.of_trial(one.who.id, board.trial_id)
     seen = {each.image for each in before.rounds if each.kind == "own" for each in each.candidates}
     assert not seen & set(images)
     away = distances(one.store, one.study, before.target.image, images, Watch())
@@ -393,17 +393,20 @@ def test_a_duel_that_cannot_be_made_is_left_behind(store: Store) -> None:
     one = somebody(store, duels=2)
     one.finish_targets(all_ties=True)
     one.work()
-    standing = store.standing(one.who.id)
+    standing = store.progress.of_participant(one.who.id)
     assert standing.round is not None and standing.board == 1
     assert (standing.round.state, standing.phase) == ("failed", "compose")
     assert "not all ties" in standing.round.message
-    assert store.next_board(one.who.id, standing.round.id).completed_at is None
-    standing = store.standing(one.who.id)
+    assert store.final_boards.show_next(one.who.id, standing.round.id).completed_at is None
+    standing = store.progress.of_participant(one.who.id)
     assert standing.round is not None and standing.round.state == "generating"
-    store.cancel_round(one.who.id, standing.round.id)
-    assert store.next_board(one.who.id, standing.round.id).completed_at is not None
-    assert [each.winner for each in store.duels(one.study.id)] == [None, None]
-    assert [each.state for each in store.duels(one.study.id)] == ["failed", "cancelled"]
+    store.rounds.cancel(one.who.id, standing.round.id)
+    assert store.final_boards.show_next(one.who.id, standing.round.id).completed_at is not None
+    assert [each.winner for each in store.blind_pairs.of_study(one.study.id)] == [None, None]
+    assert [each.state for each in store.blind_pairs.of_study(one.study.id)] == [
+        "failed",
+        "cancelled",
+    ]
 
 
 # --- what a participant must not be told -------------------------------------------------------
@@ -422,10 +425,10 @@ def test_progress_tells_nothing_of_arms_or_selections(
     store: Store, settings: dict[str, object]
 ) -> None:
     one = somebody(store, **settings)
-    trial = store.standing(one.who.id).trial
+    trial = store.progress.of_participant(one.who.id).trial
     assert trial is not None
-    store.request_round(one.who.id, trial.id, "a hat", request_id="one")
-    job = store.claim("test", ["generate"])
+    store.rounds.request(one.who.id, trial.id, "a hat", request_id="one")
+    job = store.jobs.claim("test", ["generate"])
     assert job is not None
     told: list[str] = []
     seen: list[object] = []
@@ -445,11 +448,11 @@ def test_duels_are_no_rankings_to_learn_from_and_cannot_be_cancelled_by_a_slip(
 
     one = somebody(store, duels=1, min_rounds=2, max_rounds=2, candidates=6)
     one.finish_targets()
-    standing = store.standing(one.who.id)
+    standing = store.progress.of_participant(one.who.id)
     assert standing.round is not None
     assert round_to_json(store, standing.round)["can_cancel"] is False
-    before = store.ranking_moments(one.study.id)
+    before = store.rankings.submission_times(one.study.id)
     one.work()
-    one.rank(store.round(standing.round.id))
-    assert store.ranking_moments(one.study.id) == before
-    assert len(before) == len(store.study_rankings(one.study.id)) == 4
+    one.rank(store.rounds.get(standing.round.id))
+    assert store.rankings.submission_times(one.study.id) == before
+    assert len(before) == len(store.rankings.of_study(one.study.id)) == 4

@@ -44,7 +44,7 @@ PARTS = {"table", "curve", "forecast", "needed", "repeatability", "ceiling", "sh
 
 def claimed(store: Store) -> Job:
     """The comparison that a fit or somebody else asked for."""
-    found = store.claim("test", ["compare"])
+    found = store.jobs.claim("test", ["compare"])
     assert found is not None
     return found
 
@@ -53,8 +53,8 @@ def compared(store: Store, watch: Watch = Watch()) -> dict[str, Any]:  # noqa: B
     """The job's result, with each fit's part in the place of its number."""
     running = claimed(store)
     result = compare.run(store, running, watch)
-    store.finish_job(running.id, "test", result)
-    parts = store.comparisons(result["fits"])
+    store.jobs.finish(running.id, "test", result)
+    parts = store.comparisons.of_fits(result["fits"])
     return {**result, "fits": {str(fit_id): part for fit_id, part in parts.items()}}
 
 
@@ -71,7 +71,7 @@ def fitted(store: Store, study: Study, scope: str, whose: int | None = None) -> 
     running = job(store, "fit", study, scope=scope, participant_id=whose)
     result = fit.run(store, running, Watch())
     end(store, running)
-    return [store.fit(each) for each in result["fits"]]
+    return [store.fits.get(each) for each in result["fits"]]
 
 
 def line(part: dict[str, Any], name: str, space: str = "alex") -> dict[str, Any]:
@@ -96,16 +96,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Stu
     settings = StudySettings(
         candidates=5, min_rounds=1, max_rounds=1, image_size=64, repeats=2, calibration=2
     )
-    study = store.add_study("Simulated", settings, chosen, simulated=True)
+    study = store.studies.create("Simulated", settings, chosen, simulated=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulation, "PEOPLE", 2)
         running = job(store, "simulate", study)
         simulate.run(store, running, Watch())
         end(store, running)
     for _ in ("each", "pooled"):
-        asked = store.claim("test", ["fit"])
+        asked = store.jobs.claim("test", ["fit"])
         assert asked is not None
-        store.finish_job(asked.id, "test", fit.run(store, asked, Watch()))
+        store.jobs.finish(asked.id, "test", fit.run(store, asked, Watch()))
     yield store, study
 
 
@@ -117,14 +117,16 @@ def result(whole: tuple[Store, Study]) -> dict[str, Any]:
 @pytest.fixture
 def person_fits(whole: tuple[Store, Study]) -> list[Fit]:
     store, study = whole
-    return [one for one in reversed(store.fits(study.id)) if one.participant_id is not None]
+    return [
+        one for one in reversed(store.fits.of_study(study.id)) if one.participant_id is not None
+    ]
 
 
 def test_all_fits_are_compared_at_once_also_the_pooled_one_that_was_not_named(
     whole: tuple[Store, Study], result: dict[str, Any]
 ) -> None:
     store, study = whole
-    assert set(result["fits"]) == {str(one.id) for one in store.fits(study.id)}
+    assert set(result["fits"]) == {str(one.id) for one in store.fits.of_study(study.id)}
     assert len(result["fits"]) == 3
     json.dumps(result, allow_nan=False)
     for part in result["fits"].values():
@@ -165,7 +167,7 @@ def test_every_row_is_what_the_library_says(
     whole: tuple[Store, Study], person_fits: list[Fit], result: dict[str, Any], space: str
 ) -> None:
     store, study = whole
-    everybody = vectors.observations(store, store.study_rankings(study.id), space)
+    everybody = vectors.observations(store, store.rankings.of_study(study.id), space)
     own = [one for one in everybody if one.ranking.participant == "Simulated 1 (layer 1)"]
     metric, everyone = CLPIPS(space), Everyone(everybody, space)
     plan = metric.plan(metric.prepared(own), everyone, Watch())
@@ -204,7 +206,7 @@ def test_ceilings_come_from_hidden_repeats_and_from_the_others(
     whole: tuple[Store, Study], person_fits: list[Fit], result: dict[str, Any]
 ) -> None:
     store, study = whole
-    rankings = store.study_rankings(study.id)
+    rankings = store.rankings.of_study(study.id)
     others = ceiling_from_others(rankings)
     for each in person_fits:
         part, label = result["fits"][str(each.id)], each.report["participants"][0]
@@ -232,7 +234,7 @@ def test_the_pooled_metric_is_held_against_no_persons_ceiling(
     whole: tuple[Store, Study], result: dict[str, Any]
 ) -> None:
     store, study = whole
-    pooled = store.latest_fit(study.id)
+    pooled = store.fits.latest(study.id)
     assert pooled is not None
     part = result["fits"][str(pooled.id)]
     assert [row["name"] for row in part["table"]] == [n for n in OWN if n != "pooled"] + [
@@ -240,15 +242,17 @@ def test_the_pooled_metric_is_held_against_no_persons_ceiling(
         "personal",
     ]
     assert (part["share"], set(part["left_out"])) == ([], {"share"})
-    assert set(part["ceiling"]["people"]) == {p.label for p in store.participants(study.id)}
+    assert set(part["ceiling"]["people"]) == {
+        p.label for p in store.participants.of_study(study.id)
+    }
 
 
 def test_people_agree_on_the_calibration_set_alone(
     whole: tuple[Store, Study], result: dict[str, Any]
 ) -> None:
     store, study = whole
-    shared = {board.target for board in store.calibration(study.id)}
-    rankings = [one for one in store.study_rankings(study.id) if one.target in shared]
+    shared = {board.target for board in store.calibration.of_study(study.id)}
+    rankings = [one for one in store.rankings.of_study(study.id) if one.target in shared]
     told = result["study"]["calibration"]
     assert (told["n_boards"], told["n_people"]) == (2, 2)
     assert told["kendalls_w"] == calibration(rankings).kendalls_w
@@ -258,8 +262,8 @@ def test_position_bias_is_measured_where_the_board_showed_the_images(
     whole: tuple[Store, Study], result: dict[str, Any]
 ) -> None:
     store, study = whole
-    ranks = [one.ranks for one in store.study_rankings(study.id)]
-    expected = position_bias(ranks, store.shown_positions(study.id))
+    ranks = [one.ranks for one in store.rankings.of_study(study.id)]
+    expected = position_bias(ranks, store.rankings.shown_positions(study.id))
     told = result["study"]["position"]
     assert (told["spearman"], told["sentence"]) == (expected.spearman, expected.sentence)
 
@@ -272,9 +276,9 @@ def test_wide_vectors_are_kept_so_a_second_comparison_needs_no_network(
 
     monkeypatch.setattr(vectors, "network", refuse)
     store, study = whole
-    pooled = store.latest_fit(study.id)
+    pooled = store.fits.latest(study.id)
     assert pooled is not None
-    later = store.add_fit(
+    later = store.fits.add(
         study.id, None, "pooled", "alex", pooled.metric_path, pooled.report, pooled.job_id
     )
     compare.ask(store, study, [later.id])
@@ -295,8 +299,8 @@ def store(tmp_path: Path) -> Store:
 
 def add_wide(store: Store, study: Study) -> None:
     space, rng = space_of("wide"), np.random.default_rng(5)
-    pairs = store.missing_difference_vectors(study.id, "wide")
-    store.add_difference_vectors(
+    pairs = store.vectors.missing(study.id, "wide")
+    store.vectors.add(
         (target, image, "wide", space.checksum, rng.random(len(space.stock)) / 100, False)
         for target, image in pairs
     )
@@ -392,7 +396,7 @@ def test_a_cancelled_comparison_changes_no_fit(store: Store, study: Study) -> No
     files = {one.id: one.metric_path.read_bytes() for one in fits}
     with pytest.raises(Cancelled):
         compare.run(store, claimed(store), stopped_at("Ada 2: "))
-    assert [store.fit(one.id) for one in fits] == fits
+    assert [store.fits.get(one.id) for one in fits] == fits
     assert {one.id: one.metric_path.read_bytes() for one in fits} == files
 
 
@@ -404,13 +408,13 @@ def test_what_was_compared_before_a_stop_stays_and_is_not_done_again(
     running = claimed(store)
     with pytest.raises(Cancelled):
         compare.run(store, running, stopped_at("Ada 2: "))
-    kept = store.comparisons([first.id, second.id])
+    kept = store.comparisons.of_fits([first.id, second.id])
     assert set(kept) == {first.id}
     if how == "cancelled":
-        store.cancelled_job(running.id, "test")
+        store.jobs.confirm_cancelled(running.id, "test")
         compare.ask(store, study, [first.id, second.id])
     else:
-        store.release("test")
+        store.jobs.release("test")
     done: list[int] = []
     whole = compare.compare_fit
 
@@ -445,7 +449,7 @@ def test_a_fit_of_an_older_version_is_compared_and_said_to_differ(
     }
     own = {**report["held_out"]["personal"], "spearman": 0.123}
     held = {"stock": report["held_out"]["stock"], "personal": own}
-    old = store.add_fit(
+    old = store.fits.add(
         study.id,
         new.participant_id,
         "participant",
@@ -480,12 +484,12 @@ def test_a_fit_that_comes_while_a_comparison_runs_is_compared_after_it(
     running = claimed(store)
     first = compare.run(store, running, Watch())
     (late,) = fitted(store, study, "pooled")  # what it asks for is the running job
-    assert [one.state for one in store.jobs(study.id, kinds=["compare"])] == ["running"]
-    store.finish_job(running.id, "test", first)
+    assert [one.state for one in store.jobs.latest(study.id, kinds=["compare"])] == ["running"]
+    store.jobs.finish(running.id, "test", first)
     compare.ask_again(store, study.id)
     compare.ask_again(store, study.id)
-    (asked, _) = store.jobs(study.id, kinds=["compare"])
+    (asked, _) = store.jobs.latest(study.id, kinds=["compare"])
     assert (asked.state, asked.payload["fit_ids"]) == ("queued", [late.id])
     assert compare.run(store, claimed(store), Watch())["fits"][-1] == late.id
     compare.ask_again(store, study.id)
-    assert len(store.jobs(study.id, kinds=["compare"])) == 2
+    assert len(store.jobs.latest(study.id, kinds=["compare"])) == 2

@@ -38,7 +38,7 @@ def study_and_store(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, St
     add_vectors(store, study)
     for scope in ("each", "pooled"):
         running = job(store, "fit", study, scope=scope, participant_id=None)
-        store.finish_job(running.id, "test", fit.run(store, running, Watch()))
+        store.jobs.finish(running.id, "test", fit.run(store, running, Watch()))
     return store, study
 
 
@@ -53,8 +53,8 @@ def study(study_and_store: tuple[Store, Study]) -> Study:
 
 
 def fit_of(store: Store, study: Study, label: str | None) -> Fit:
-    ids = {person.label: person.id for person in store.participants(study.id)}
-    found = store.latest_fit(study.id, ids[label] if label else None)
+    ids = {person.label: person.id for person in store.participants.of_study(study.id)}
+    found = store.fits.latest(study.id, ids[label] if label else None)
     assert found is not None
     return found
 
@@ -62,7 +62,7 @@ def fit_of(store: Store, study: Study, label: str | None) -> Fit:
 def explained(store: Store, study: Study, of: Fit, **payload: Any) -> dict[str, Any]:
     running = job(store, "explain", study, fit_id=of.id, **payload)
     result = explain.run(store, running, Watch())
-    store.finish_job(running.id, "test", result)
+    store.jobs.finish(running.id, "test", result)
     return result
 
 
@@ -116,7 +116,7 @@ def test_every_comparison_is_judged_by_weights_that_never_saw_its_target(
     counts = result["comparisons"]
     assert (counts["gained"], counts["lost"]) == (len(flips.gained), len(flips.lost))
     assert counts["all"] == flips.n_comparisons == 30
-    everybody = observations(store, store.study_rankings(study.id), "alex")
+    everybody = observations(store, store.rankings.of_study(study.id), "alex")
     found = held_out(CLPIPS("alex"), own, everyone=Everyone(everybody, "alex"))
     assert [one.target for one in found.targets] == [one.ranking.target for one in own]
     np.testing.assert_allclose(weights, found.folds)
@@ -127,7 +127,7 @@ def test_every_turned_comparison_names_its_ranking(
 ) -> None:
     counts = result["comparisons"]
     assert len(result["turned"]) == counts["gained"] + counts["lost"] > 0
-    names = {target.name for target in store.targets(study.id)}
+    names = {target.name for target in store.studies.targets(study.id)}
     for one in result["turned"]:
         assert one["participant"] == "Ada 1"
         assert one["target_name"] in names
@@ -153,12 +153,12 @@ def test_an_example_has_each_pictures_distance_shares_and_maps(
     for one in result["examples"]:
         for place, which in (("nearer", 0), ("farther", 1)):
             picture = one[place]
-            assert store.has_image(picture["image"])
+            assert store.images.exists(picture["image"])
             for key in ("stock", "personal"):
                 assert picture[key]["distance"] == pytest.approx(one[key][which])
                 assert sum(picture[key]["shares"]) == pytest.approx(1)
                 assert len(picture[key]["shares"]) == BLOCKS
-                with Image.open(store.image_path(picture[key]["map"])) as painted:
+                with Image.open(store.images.path(picture[key]["map"])) as painted:
                     assert painted.size == (64, 64)
 
 
@@ -166,7 +166,7 @@ def test_an_example_has_each_pictures_distance_shares_and_maps(
 
 
 def test_a_board_shows_every_picture_nearest_first(store: Store, study: Study) -> None:
-    ranked = store.ranked_rounds(study.id)[2]
+    ranked = store.rounds.ranked(study.id)[2]
     found = explained(store, study, fit_of(store, study, "Ada 1"), round_id=ranked.round.id)
     board = found["board"]
     assert [one["rank"] for one in board["pictures"]] == [1, 2, 3, 4]
@@ -177,13 +177,13 @@ def test_a_board_shows_every_picture_nearest_first(store: Store, study: Study) -
 
 
 def test_a_pooled_fit_explains_anybodys_board(store: Store, study: Study) -> None:
-    ranked = store.ranked_rounds(study.id)[-1]
+    ranked = store.rounds.ranked(study.id)[-1]
     found = explained(store, study, fit_of(store, study, None), round_id=ranked.round.id)
     assert found["board"]["participant"] == "Ada 2"
 
 
 def test_somebody_elses_board_is_refused(store: Store, study: Study) -> None:
-    theirs = store.ranked_rounds(study.id)[-1].round.id
+    theirs = store.rounds.ranked(study.id)[-1].round.id
     with pytest.raises(StudyError, match=f"that the fit used, got round number {theirs}"):
         explained(store, study, fit_of(store, study, "Ada 1"), round_id=theirs)
 
@@ -207,9 +207,9 @@ def test_a_heat_map_whose_file_is_gone_is_painted_again(
     store: Store, study: Study, result: dict[str, Any]
 ) -> None:
     lost = result["examples"][0]["nearer"]["personal"]["map"]
-    store.image_path(lost).unlink()
+    store.images.path(lost).unlink()
     explained(store, study, fit_of(store, study, "Ada 1"))
-    assert store.image_path(lost).is_file()
+    assert store.images.path(lost).is_file()
 
 
 def test_rankings_made_after_the_fit_explain_nothing(store: Store) -> None:

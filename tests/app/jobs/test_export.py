@@ -18,7 +18,7 @@ from staged import add_vectors, end, job, person, picture, rank_once, ranked_stu
 
 from app.jobs import export, fit
 from app.store import Store
-from app.study.multiple_testing import family_of
+from app.study.multiple_testing import Family, family, newest_judged
 from app.study.records import Export, Fit
 from app.study.types import Study
 from clpips.errors import Cancelled, ClpipsError, InputError, StudyError
@@ -44,7 +44,7 @@ def exported(store: Store, study: Study, what: str, **payload: int | None) -> Ex
     running = job(store, "export", study, what=what, **payload)
     result = export.run(store, running, Watch())
     end(store, running)
-    made = store.export(result["export_id"])
+    made = store.exports.get(result["export_id"])
     assert made.name == result["name"]
     content = made.path.read_bytes()
     assert (made.bytes, made.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -59,7 +59,7 @@ def a_fit(store: Store, study: Study) -> Fit:
     running = job(store, "fit", study, scope="each")
     result = fit.run(store, running, Watch())
     end(store, running)
-    return store.fit(result["fits"][0])
+    return store.fits.get(result["fits"][0])
 
 
 def test_a_metric_is_exported_as_it_was_fitted_under_a_name_for_people(
@@ -81,9 +81,9 @@ def test_the_lpips_export_gives_the_personal_distances_in_the_lpips_package(
     made = exported(store, study, "lpips", fit_id=chosen.id)
     theirs = lpips.LPIPS(net="alex", pnet_rand=True, model_path=str(made.path), verbose=False)
     ours = CLPIPS.load(chosen.metric_path)
-    ranking = store.study_rankings(study.id)[0]
+    ranking = store.rankings.of_study(study.id)[0]
     for image in ranking.images:
-        paths = store.image_path(ranking.target), store.image_path(image)
+        paths = store.images.path(ranking.target), store.images.path(image)
         with torch.inference_mode():
             distance = theirs(*(load_image(path)[None] for path in paths)).item()
         assert distance == pytest.approx(ours.distance(*paths), abs=1e-6)
@@ -100,7 +100,7 @@ def test_exported_rankings_read_back_beside_the_images_of_the_bundle(
     table = folder / f"rankings.{what}"
     table.write_bytes(made.path.read_bytes())
     read = read_rankings(table)
-    stored = store.study_rankings(study.id)
+    stored = store.rankings.of_study(study.id)
     assert len(read) == len(stored) == 6
     for mine, theirs in zip(read, stored, strict=True):
         assert (mine.participant, mine.ranks) == (theirs.participant, theirs.ranks)
@@ -143,7 +143,7 @@ def test_the_rankings_are_packed_in_other_tools_layouts_with_their_images(
     with (folder / table).open(newline="") as file:
         rows = list(csv.DictReader(file))
     named = [value for row in rows for value in row.values() if value.endswith(".png")]
-    stored = store.study_rankings(study.id)
+    stored = store.rankings.of_study(study.id)
     hashes = {one.target for one in stored} | {image for one in stored for image in one.images}
     found = {hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in named}
     assert found == hashes
@@ -153,14 +153,14 @@ def test_the_rankings_are_packed_in_other_tools_layouts_with_their_images(
 def test_pairs_carry_the_prompts_and_can_be_of_one_person(
     store: Store, study: Study, tmp_path: Path
 ) -> None:
-    second = store.participants(study.id)[1]
+    second = store.participants.of_study(study.id)[1]
     made = exported(store, study, "pairs", participant_id=second.id)
     assert "-ada-2-pairs-" in made.name
     with zipfile.ZipFile(made.path) as archive:
         lines = archive.read("pairs/pairs.jsonl").decode().splitlines()
     told = [json.loads(line) for line in lines]
     assert {(one["participant"], one["prompt"]) for one in told} == {("Ada 2", "=a hat")}
-    ours = {(one.trial, one.round) for one in store.study_rankings(study.id)}
+    ours = {(one.trial, one.round) for one in store.rankings.of_study(study.id)}
     assert {(one["trial"], one["round"]) for one in told} == ours
 
 
@@ -168,8 +168,8 @@ def test_the_onnx_export_gives_the_personal_distances(store: Store, study: Study
     chosen = a_fit(store, study)
     made = exported(store, study, "onnx", fit_id=chosen.id)
     ours = CLPIPS.load(chosen.metric_path)
-    ranking = store.study_rankings(study.id)[0]
-    paths = store.image_path(ranking.target), store.image_path(ranking.images[0])
+    ranking = store.rankings.of_study(study.id)[0]
+    paths = store.images.path(ranking.target), store.images.path(ranking.images[0])
     session = onnxruntime.InferenceSession(str(made.path), providers=["CPUExecutionProvider"])
     pair = dict(zip(("target", "image"), (load_image(p)[None].numpy() for p in paths), strict=True))
     (found,) = session.run(None, pair)
@@ -194,7 +194,7 @@ def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, larg
     study = larger
     a_fit(store, study)
     a_fit(store, study)
-    held_out = [one.report["held_out"] for one in store.fits(study.id)[:2]]
+    held_out = [one.report["held_out"] for one in store.fits.of_study(study.id)[:2]]
     text = exported(store, study, "methods").path.read_text(encoding="utf-8")
     mean = np.mean([one["personal"]["spearman"] for one in held_out])
     assert "2 participants ranked images by" in text
@@ -208,13 +208,18 @@ def test_the_texts_for_the_paper_say_what_the_newest_fits_say(store: Store, larg
 
 def test_p_in_the_texts_is_corrected_as_on_the_screens(store: Store, larger: Study) -> None:
     a_fit(store, larger)
-    newest = store.fits(larger.id)[:2]
-    alone = family_of(store, larger.id)
+    newest = store.fits.of_study(larger.id)[:2]
+
+    def tests_shown() -> Family:
+        judged = newest_judged(store.fits.of_study(larger.id))
+        return family(judged, store.comparisons.of_fits(one.id for one in judged))
+
+    alone = tests_shown()
     rows = [{"name": "personal", "space": "alex", "p": 0.002}]
     rows += [{"name": "layer", "space": "alex", "p": 0.5}] * 8
     for one in newest:
-        store.add_comparison(one.id, {"table": rows})
-    shown = family_of(store, larger.id)
+        store.comparisons.add(one.id, {"table": rows})
+    shown = tests_shown()
     assert shown.tests == 18 and shown.personal(newest[0]) != alone.personal(newest[0])
     table = exported(store, larger, "latex").path.read_text(encoding="utf-8")
     assert "18 tests of people and metrics, Holm-corrected" in table
@@ -224,9 +229,9 @@ def test_p_in_the_texts_is_corrected_as_on_the_screens(store: Store, larger: Stu
 
 def test_simulated_participants_are_called_so_in_the_paper(store: Store, larger: Study) -> None:
     study = larger
-    robot, _ = store.add_participant(study.id, label="Robot", simulated=True, true_weights={})
-    store.consent(robot.id)
-    store.start(robot.id)
+    robot, _ = store.participants.create(study.id, label="Robot", simulated=True, true_weights={})
+    store.participants.consent(robot.id)
+    store.participants.start(robot.id)
     for _ in range(5):
         rank_once(store, robot)
     add_vectors(store, study)
@@ -246,7 +251,7 @@ def test_cancelling_half_way_leaves_no_file(store: Store, study: Study, what: st
 
 
 def test_one_persons_rankings_can_be_exported_alone(store: Store, study: Study) -> None:
-    second = store.participants(study.id)[1]
+    second = store.participants.of_study(study.id)[1]
     made = exported(store, study, "csv", participant_id=second.id)
     assert "-ada-2-rankings-" in made.name
     assert {row["participant"] for row in rows_of(made)} == {"Ada 2"}
@@ -259,7 +264,7 @@ def test_two_candidates_that_are_one_image_are_one_row(
     monkeypatch.setattr(
         "staged.picture", lambda store, seed, side: twin if seed % 2 else study_image
     )
-    study_image = store.targets(study.id)[0].image
+    study_image = store.studies.targets(study.id)[0].image
     rank_once(store, person(store, study, "Twins"))
     rows = rows_of(exported(store, study, "csv"))
     assert len([row for row in rows if row["participant"] == "Twins"]) == 2
@@ -287,4 +292,4 @@ def test_what_cannot_be_exported_is_said_and_leaves_no_file(store: Store, study:
     with pytest.raises(ClpipsError, match="fit again"):
         export.run(store, job(store, "export", study, what="lpips", fit_id=chosen.id), Watch())
     assert list(store.settings.exports.glob("*")) == []
-    assert store.exports(study.id) == ()
+    assert store.exports.of_study(study.id) == ()

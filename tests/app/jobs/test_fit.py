@@ -57,11 +57,11 @@ def fitted(store: Store, study: Study, scope: str, participant_id: int | None = 
 def test_a_fit_says_what_the_library_says_and_never_builds_the_network(
     store: Store, study: Study
 ) -> None:
-    ada = store.participants(study.id)[0]
+    ada = store.participants.of_study(study.id)[0]
     result = fitted(store, study, "participant", ada.id)
-    kept = store.fit(result["fits"][0])
-    rankings = store.study_rankings(study.id, participant_id=ada.id)
-    everyone = Everyone(observations(store, store.study_rankings(study.id), "alex"), "alex")
+    kept = store.fits.get(result["fits"][0])
+    rankings = store.rankings.of_study(study.id, participant_id=ada.id)
+    everyone = Everyone(observations(store, store.rankings.of_study(study.id), "alex"), "alex")
     metric = CLPIPS("alex")
     own = observations(store, rankings, "alex")
     held_out = fit_and_hold_out(metric, own, everyone=everyone)
@@ -73,15 +73,15 @@ def test_a_fit_says_what_the_library_says_and_never_builds_the_network(
 
 
 def test_a_personal_fit_starts_from_everybody_and_says_so(store: Store, study: Study) -> None:
-    ada = store.participants(study.id)[0]
-    report = store.fit(fitted(store, study, "participant", ada.id)["fits"][0]).report
+    ada = store.participants.of_study(study.id)[0]
+    report = store.fits.get(fitted(store, study, "participant", ada.id)["fits"][0]).report
     assert report["settings"]["start"] == "everyone"
     assert set(report["settings"]) == {"granularity", "margin", "shrinkage", "start", "seed"}
-    last = max(each.round.ranking.submitted_at for each in store.ranked_rounds(study.id))  # type: ignore[union-attr]
+    last = max(each.round.ranking.submitted_at for each in store.rounds.ranked(study.id))  # type: ignore[union-attr]
     assert report["everyone"] == {"n_people": 2, "n_rankings": 6, "until": last}
     assert report["held_out"]["pooled"]["n_rankings"] == 3
     assert [block["channels"] for block in report["blocks"]] == [64, 192, 384, 256, 256]
-    pooled = store.fit(fitted(store, study, "pooled")["fits"][0]).report
+    pooled = store.fits.get(fitted(store, study, "pooled")["fits"][0]).report
     assert (pooled["settings"]["start"], pooled["everyone"]) == ("stock", None)
 
 
@@ -91,7 +91,7 @@ def test_where_nobody_else_compares_a_fit_starts_from_stock(store: Store, other:
     if other == "ties":
         rank_once(store, person(store, study, "All the same"), ranks=(1, 1, 1, 1))
     add_vectors(store, study)
-    report = store.fit(fitted(store, study, "each")["fits"][0]).report
+    report = store.fits.get(fitted(store, study, "each")["fits"][0]).report
     assert (report["settings"]["start"], report["everyone"]) == ("stock", None)
     assert report["held_out"]["pooled"] is None
 
@@ -120,7 +120,7 @@ def test_everybodys_weights_are_made_once_for_all_people(
 def test_a_fit_asks_for_one_comparison(store: Store, study: Study) -> None:
     result = fitted(store, study, "each")
     fitted(store, study, "pooled")
-    (asked,) = store.jobs(study.id, kinds=["compare"])
+    (asked,) = store.jobs.latest(study.id, kinds=["compare"])
     assert (asked.state, asked.study_id) == ("queued", study.id)
     assert dict(asked.payload) == {"study_id": study.id, "fit_ids": result["fits"]}
 
@@ -129,7 +129,7 @@ def test_a_fit_of_nobody_asks_for_no_comparison(store: Store) -> None:
     study = ranked_study(store, people=0)
     person(store, study, "New here")
     assert fitted(store, study, "each")["fits"] == []
-    assert store.jobs(study.id, kinds=["compare"]) == ()
+    assert store.jobs.latest(study.id, kinds=["compare"]) == ()
 
 
 def test_a_hidden_repeat_shares_its_boards_weight_and_is_no_further_evidence(store: Store) -> None:
@@ -138,23 +138,23 @@ def test_a_hidden_repeat_shares_its_boards_weight_and_is_no_further_evidence(sto
     for _ in range(4):
         rank_once(store, ada)
     add_vectors(store, study)
-    once = store.fit(fitted(store, study, "each")["fits"][0])
+    once = store.fits.get(fitted(store, study, "each")["fits"][0])
     for _ in range(3):  # the same order again, of three boards
-        board = store.standing(ada.id).round
+        board = store.progress.of_participant(ada.id).round
         assert board is not None and board.repeats is not None
-        first = store.round(board.repeats)
+        first = store.rounds.get(board.repeats)
         assert first.ranking is not None
         images = {each.id: each.image for each in first.candidates}
         again = {each.image: each.id for each in board.candidates}
         order = tuple(again[images[each]] for each in first.ranking.order)
         shown = tuple(each.id for each in board.candidates)
-        store.submit(
+        store.rankings.submit(
             ada.id, Submission(f"once-again-{board.id}", board.id, order, (1, 2, 3, 4), shown)
         )
-        store.next_board(ada.id, board.id)
-    rankings = store.study_rankings(study.id)
+        store.final_boards.show_next(ada.id, board.id)
+    rankings = store.rankings.of_study(study.id)
     assert sorted(ranking_weights(rankings)) == [0.5] * 6 + [1.0]
-    again_too = store.fit(fitted(store, study, "each")["fits"][0])
+    again_too = store.fits.get(fitted(store, study, "each")["fits"][0])
     before, after = once.report, again_too.report
     assert (before["n_rankings"], after["n_rankings"]) == (4, 7)
     # Targets are what varies independently: ranked once more, one is no second target.
@@ -168,7 +168,7 @@ def test_a_hidden_repeat_shares_its_boards_weight_and_is_no_further_evidence(sto
 def test_a_ranking_that_comes_during_the_fit_is_not_said_to_be_used(
     store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = max(each.round.ranking.submitted_at for each in store.ranked_rounds(study.id))  # type: ignore[union-attr]
+    before = max(each.round.ranking.submitted_at for each in store.rounds.ranked(study.id))  # type: ignore[union-attr]
     really = fit.fit_and_hold_out
 
     def meanwhile(*args: Any, **options: Any) -> Any:
@@ -177,21 +177,21 @@ def test_a_ranking_that_comes_during_the_fit_is_not_said_to_be_used(
         return really(*args, **options)
 
     monkeypatch.setattr(fit, "fit_and_hold_out", meanwhile)
-    report = store.fit(fitted(store, study, "pooled")["fits"][0]).report
+    report = store.fits.get(fitted(store, study, "pooled")["fits"][0]).report
     assert (report["history"], report["n_rankings"]) == (f"rankings used up to {before}", 6)
 
 
 def test_a_report_has_all_that_the_pages_show(store: Store, study: Study) -> None:
-    report = store.fit(fitted(store, study, "pooled")["fits"][0]).report
+    report = store.fits.get(fitted(store, study, "pooled")["fits"][0]).report
     assert report["participants"] == ["Ada 1", "Ada 2"]
     assert (report["n_rankings"], report["n_comparisons"], report["n_targets"]) == (6, 36, 3)
     assert report["layers"]["names"] == [f"layer {number}" for number in range(1, 6)]
     assert len(report["layers"]["stock"]) == len(report["layers"]["personal"]) == 5
     assert sum(report["shares"]["stock"]) == pytest.approx(1)
     assert (report["backbone"], report["true_layers"], report["reason"]) == ("alex", None, None)
-    hashes = {target.image for target in store.targets(study.id)}
+    hashes = {target.image for target in store.studies.targets(study.id)}
     assert {each["target"] for each in report["held_out"]["targets"]} == hashes
-    last = max(each.round.ranking.submitted_at for each in store.ranked_rounds(study.id))  # type: ignore[union-attr]
+    last = max(each.round.ranking.submitted_at for each in store.rounds.ranked(study.id))  # type: ignore[union-attr]
     assert report["history"] == f"rankings used up to {last}"
     json.dumps(report, allow_nan=False)
 
@@ -204,7 +204,7 @@ def test_each_fits_everybody_who_has_enough_and_says_who_has_not(
     rank_once(store, person(store, study, "One target"))
     add_vectors(store, study)
     result = fitted(store, study, "each")
-    fits = [store.fit(each) for each in result["fits"]]
+    fits = [store.fits.get(each) for each in result["fits"]]
     assert [each.report["participants"] for each in fits] == [["Ada 1"], ["Ada 2"], ["One target"]]
     assert [each["participant"] for each in result["skipped"]] == ["New here", "All the same"]
     assert "no ranking yet" in result["skipped"][0]["reason"]
@@ -219,8 +219,8 @@ def test_missing_vectors_are_computed_first(store: Store) -> None:
     running = job(store, "fit", study, scope="pooled")
     fit.run(store, running, Watch(progress=lambda share, words: told.append(words)))
     assert "Comparing image 1 of 8…" in told
-    assert store.missing_difference_vectors(study.id, "alex") == []
-    assert len(store.fits(study.id)) == 1
+    assert store.vectors.missing(study.id, "alex") == []
+    assert len(store.fits.of_study(study.id)) == 1
 
 
 def test_cancel_between_people_keeps_the_fits_that_are_done(store: Store, study: Study) -> None:
@@ -232,9 +232,9 @@ def test_cancel_between_people_keeps_the_fits_that_are_done(store: Store, study:
     running = job(store, "fit", study, scope="each")
     with pytest.raises(Cancelled):
         fit.run(store, running, watch)
-    assert [each.report["participants"] for each in store.fits(study.id)] == [["Ada 1"]]
+    assert [each.report["participants"] for each in store.fits.of_study(study.id)] == [["Ada 1"]]
     result = fit.run(store, running, Watch())  # taken over after a crash
-    assert len(result["fits"]) == len(store.fits(study.id)) == 2
+    assert len(result["fits"]) == len(store.fits.of_study(study.id)) == 2
 
 
 def test_a_stranger_or_an_unknown_scope_is_refused(store: Store, study: Study) -> None:

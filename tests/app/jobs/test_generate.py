@@ -39,10 +39,10 @@ def asked(store: Store, **settings: object) -> tuple[Job, Round]:
     """A round somebody waits for, and its job as the worker claims it."""
     study = empty_study(store, **settings)
     somebody = person(store, study)
-    trial = store.standing(somebody.id).trial
+    trial = store.progress.of_participant(somebody.id).trial
     assert trial is not None
-    board = store.request_round(somebody.id, trial.id, "a hat", request_id="click")
-    job = store.claim("test", ["generate"])
+    board = store.rounds.request(somebody.id, trial.id, "a hat", request_id="click")
+    job = store.jobs.claim("test", ["generate"])
     assert job is not None
     return job, board
 
@@ -51,14 +51,14 @@ def test_a_round_gets_its_images_with_their_provenance(store: Store) -> None:
     job, board = asked(store, candidates=5)
     told: list[str] = []
     result = generate.run(store, job, Watch(progress=lambda share, words: told.append(words)))
-    made = store.round(board.id)
+    made = store.rounds.get(board.id)
     assert (result, made.state) == ({"round_id": board.id, "n": 5}, "ranking")
     drawing = [f"Generating image {number} of 5…" for number in range(1, 6)]
     assert told == ["Preparing to generate…", *drawing]
     seeds = sorted(each.provenance.seed for each in made.candidates)
     assert seeds == [board.seed + index for index in range(5)]
     for each in made.candidates:
-        with Image.open(store.image_path(each.image)) as picture:
+        with Image.open(store.images.path(each.image)) as picture:
             assert (picture.format, picture.size) == ("PNG", (64, 64))
 
 
@@ -66,16 +66,16 @@ def test_new_candidates_ask_for_their_difference_vectors_once(store: Store) -> N
     job, _ = asked(store)
     generate.run(store, job, Watch())
     generate.run(store, job, Watch())
-    kinds = [(each.kind, each.payload) for each in store.jobs() if each.kind == "vectors"]
+    kinds = [(each.kind, each.payload) for each in store.jobs.latest() if each.kind == "vectors"]
     assert kinds == [("vectors", {"study_id": job.study_id})]
 
 
 def test_a_job_taken_over_from_a_dead_worker_does_not_draw_twice(store: Store) -> None:
     job, board = asked(store)
     generate.run(store, job, Watch())
-    first = store.round(board.id)
+    first = store.rounds.get(board.id)
     assert generate.run(store, job, Watch())["n"] == 4
-    assert store.round(board.id) == first
+    assert store.rounds.get(board.id) == first
 
 
 def test_cancel_stops_the_drawing_and_leaves_no_candidates(store: Store) -> None:
@@ -87,22 +87,22 @@ def test_cancel_stops_the_drawing_and_leaves_no_candidates(store: Store) -> None
     with pytest.raises(Cancelled):
         generate.run(store, job, watch)
     assert len(told) == 2
-    assert store.round(board.id).candidates == ()
+    assert store.rounds.get(board.id).candidates == ()
 
 
 def test_images_that_come_too_late_are_not_shown(store: Store) -> None:
     job, board = asked(store)
-    participant = store.participants(job.study_id or 0)[0]
+    participant = store.participants.of_study(job.study_id or 0)[0]
     late = Watch(
         progress=lambda share, words: (
-            store.cancel_round(participant.id, board.id) if "4 of 4" in words else None
+            store.rounds.cancel(participant.id, board.id) if "4 of 4" in words else None
         )
     )
     with pytest.raises(Cancelled):
         generate.run(store, job, late)
     with pytest.raises(Cancelled, match="no longer waits"):
         generate.run(store, job, Watch())
-    assert store.round(board.id).candidates == ()
+    assert store.rounds.get(board.id).candidates == ()
 
 
 def test_a_study_cannot_name_a_maker_that_does_not_exist(tmp_path: Path) -> None:
@@ -130,32 +130,34 @@ def test_the_maker_gets_its_options_and_the_image_to_start_from(
     monkeypatch.setattr(images, "open_maker", lambda name: Noting())
     study = empty_study(store, maker="tiny", maker_options={"steps": 7})
     somebody = person(store, study)
-    trial = store.standing(somebody.id).trial
-    first = store.request_round(somebody.id, trial.id, "a hat", request_id="one")
-    generate.run(store, store.claim("test", ["generate"]), Watch())
-    board = store.round(first.id)
+    trial = store.progress.of_participant(somebody.id).trial
+    first = store.rounds.request(somebody.id, trial.id, "a hat", request_id="one")
+    generate.run(store, store.jobs.claim("test", ["generate"]), Watch())
+    board = store.rounds.get(first.id)
     shown = tuple(each.id for each in board.candidates)
-    store.submit(somebody.id, Submission("uuid-of-one", board.id, shown, tuple(range(1, 5)), shown))
-    second = store.request_round(
+    store.rankings.submit(
+        somebody.id, Submission("uuid-of-one", board.id, shown, tuple(range(1, 5)), shown)
+    )
+    second = store.rounds.request(
         somebody.id, trial.id, "a red hat", request_id="two", start=shown[2]
     )
-    generate.run(store, store.claim("test", ["generate"]), Watch())
+    generate.run(store, store.jobs.claim("test", ["generate"]), Watch())
     assert [request.options for request in got] == [{"steps": 7}] * 2
     assert got[0].start is None
     assert second.start == board.candidates[2].image
-    with Image.open(store.image_path(second.start)) as picture:
+    with Image.open(store.images.path(second.start)) as picture:
         assert got[1].start.tobytes() == picture.convert("RGB").tobytes()
 
 
 def test_nobody_starts_from_somebody_elses_image(store: Store) -> None:
     _, board = asked(store)
-    store.add_candidates(board.id, [(picture(store, n), PROVENANCE) for n in range(4)])
-    theirs = store.round(board.id).candidates[0].id
+    store.rounds.add_candidates(board.id, [(picture(store, n), PROVENANCE) for n in range(4)])
+    theirs = store.rounds.get(board.id).candidates[0].id
     study = empty_study(store, targets=1)
     other = person(store, study)
-    trial = store.standing(other.id).trial
+    trial = store.progress.of_participant(other.id).trial
     with pytest.raises(StudyError, match="own candidates"):
-        store.request_round(other.id, trial.id, "a hat", request_id="mine", start=theirs)
+        store.rounds.request(other.id, trial.id, "a hat", request_id="mine", start=theirs)
 
 
 def test_drawing_never_loads_torch() -> None:
@@ -177,7 +179,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     def compute(store: Store, pairs: list[tuple[str, str]], backbone: Any, watch: Watch) -> int:
         watch.report(1.0, "Comparing…")
         asked_for.extend(pairs)
-        store.add_difference_vectors(
+        store.vectors.add(
             (target, image, backbone, checksum(backbone) or "", vector_of(image), False)
             for target, image in pairs
         )
@@ -201,7 +203,7 @@ def test_informative_choice_shows_some_of_more_images_and_says_why(
     told: list[tuple[float, str]] = []
     watch = Watch(progress=lambda share, words: told.append((share, words)))
     result = generate.run(store, job, watch)
-    shown = store.round(board.id).candidates
+    shown = store.rounds.get(board.id).candidates
     assert result["n"] == len(shown) == 4
     reasons = [each.provenance.options["choice"] for each in shown]
     assert sorted(reasons) == ["informative"] * 3 + ["random"]
@@ -225,16 +227,16 @@ def test_images_that_are_not_shown_stay_with_their_vectors_and_are_named(
     left = [each for each in images if each["shown"] is None]
     assert len(left) == 8
     for each in left:
-        assert store.image_path(each["image"]).exists()
-    target = store.targets(job.study_id or 0)
+        assert store.images.path(each["image"]).exists()
+    target = store.studies.targets(job.study_id or 0)
     pairs = [(one.image, each["image"]) for one in target for each in left]
-    assert len(store.difference_vectors(pairs, "alex")) == 8
+    assert len(store.vectors.of_pairs(pairs, "alex")) == 8
 
 
 def test_random_choice_draws_only_what_is_shown(store: Store) -> None:
     job, board = asked(store, choice="random", candidates=4, made_per_round=12)
     assert generate.run(store, job, Watch()) == {"round_id": board.id, "n": 4}
-    made = store.round(board.id).candidates
+    made = store.rounds.get(board.id).candidates
     assert all("choice" not in each.provenance.options for each in made)
 
 
@@ -243,12 +245,12 @@ def test_a_job_done_twice_chooses_the_same_images(
 ) -> None:
     def chosen(where: Store) -> list[dict[str, Any]]:
         study = empty_study(where, **INFORMATIVE)
-        somebody, _ = where.add_participant(study.id, seed=5)
-        where.consent(somebody.id)
-        trial = where.standing(where.start(somebody.id).id).trial
+        somebody, _ = where.participants.create(study.id, seed=5)
+        where.participants.consent(somebody.id)
+        trial = where.progress.of_participant(where.participants.start(somebody.id).id).trial
         assert trial is not None
-        where.request_round(somebody.id, trial.id, "a hat", request_id="click")
-        job = where.claim("test", ["generate"])
+        where.rounds.request(somebody.id, trial.id, "a hat", request_id="click")
+        job = where.jobs.claim("test", ["generate"])
         assert job is not None
         images: list[dict[str, Any]] = generate.run(where, job, Watch())["choice"]["images"]
         return images
@@ -273,19 +275,19 @@ def test_the_person_s_own_rankings_decide_and_nobody_else_s(
     study = empty_study(store, **INFORMATIVE)
     people = [person(store, study, label) for label in ("Ada", "Ben")]
     for number, somebody in enumerate([*people, people[0], people[0]]):
-        trial = store.standing(somebody.id).trial
+        trial = store.progress.of_participant(somebody.id).trial
         assert trial is not None
-        board = store.request_round(somebody.id, trial.id, "a hat", request_id=f"click {number}")
-        job = store.claim("test", ["generate"])
+        board = store.rounds.request(somebody.id, trial.id, "a hat", request_id=f"click {number}")
+        job = store.jobs.claim("test", ["generate"])
         assert job is not None
         assert generate.run(store, job, Watch())["choice"]["fell_back"] is None
         assert {target for target, _ in compared[-12:]} == {trial.target.image}
-        shown = tuple(each.id for each in store.round(board.id).candidates)
-        store.submit(
+        shown = tuple(each.id for each in store.rounds.get(board.id).candidates)
+        store.rankings.submit(
             somebody.id, Submission(f"uuid-of-{board.id}", board.id, shown, (1, 2, 3, 4), shown)
         )
         if number == 2:
-            store.finish_trial(somebody.id, trial.id)
+            store.trials.finish(somebody.id, trial.id)
     assert known == [[], [], ["Ada"], ["Ada", "Ada"]]
 
 
@@ -306,7 +308,7 @@ def test_whatever_fails_in_choosing_the_board_is_there_chosen_at_random(
     monkeypatch.setattr("app.jobs.vectors.compute", compute)
     job, board = asked(store, **INFORMATIVE)
     record = generate.run(store, job, Watch())["choice"]
-    shown = store.round(board.id).candidates
+    shown = store.rounds.get(board.id).candidates
     assert [each.provenance.options["choice"] for each in shown] == ["random"] * 4
     assert (record["method"], record["fell_back"]) == ("random", told)
     assert len(record["images"]) == 12
@@ -324,7 +326,7 @@ def test_a_choice_that_takes_too_long_is_made_at_random(
     never.set()
     assert time.monotonic() - started < 10
     assert record["fell_back"] == "choosing took longer than 0.2 seconds"
-    assert len(store.round(board.id).candidates) == 4
+    assert len(store.rounds.get(board.id).candidates) == 4
 
 
 def test_cancel_is_heard_while_images_are_chosen(
@@ -342,7 +344,7 @@ def test_cancel_is_heard_while_images_are_chosen(
     with pytest.raises(Cancelled):
         generate.run(store, job, Watch(cancelled=busy.is_set))
     stop.set()
-    assert store.round(board.id).candidates == ()
+    assert store.rounds.get(board.id).candidates == ()
 
 
 def test_vectors_at_hand_are_not_computed_again(
@@ -350,8 +352,12 @@ def test_vectors_at_hand_are_not_computed_again(
 ) -> None:
     job, board = asked(store, **INFORMATIVE)
     made = Request("a hat", board.seed, 5, 64, 64)  # the round's first five images
-    target = store.standing(store.participants(job.study_id or 0)[0].id).trials[0].target.image
-    store.add_difference_vectors(
+    target = (
+        store.progress.of_participant(store.participants.of_study(job.study_id or 0)[0].id)
+        .trials[0]
+        .target.image
+    )
+    store.vectors.add(
         (target, image, "alex", checksum("alex") or "", vector_of(image), False)
         for image, _ in images.make_images(store, made, maker="scenes", watch=Watch())
     )
@@ -370,7 +376,7 @@ def test_twins_among_the_images_do_no_harm(
     monkeypatch.setattr(images, "open_maker", lambda name: Twins())
     job, board = asked(store, **INFORMATIVE)
     assert generate.run(store, job, Watch())["choice"]["fell_back"] is None
-    assert len(store.round(board.id).candidates) == 4
+    assert len(store.rounds.get(board.id).candidates) == 4
     assert len(compared) == 1
 
 
@@ -381,4 +387,4 @@ def test_the_real_network_chooses_among_real_pictures(tmp_path: Path) -> None:
     assert record["fell_back"] is None
     assert sum(each["shown"] == "informative" for each in record["images"]) == 3
     assert all(each["gain"] > 0 for each in record["images"] if each["shown"] == "informative")
-    assert store.missing_difference_vectors(job.study_id or 0, "alex") == []
+    assert store.vectors.missing(job.study_id or 0, "alex") == []

@@ -61,17 +61,19 @@ def one_round(
     worker: Worker, study: Study, *, prompt: str = "a red house", who: Participant | None = None
 ) -> tuple[Participant, Round]:
     somebody = who or person(worker.store, study)
-    trial = worker.store.standing(somebody.id).trial
-    number = len(worker.store.standing(somebody.id).rounds)
-    asked = worker.store.request_round(somebody.id, trial.id, prompt, request_id=f"r{number}")
+    trial = worker.store.progress.of_participant(somebody.id).trial
+    number = len(worker.store.progress.of_participant(somebody.id).rounds)
+    asked = worker.store.rounds.request(somebody.id, trial.id, prompt, request_id=f"r{number}")
     assert worker.do_next(["generate"])
-    return somebody, worker.store.round(asked.id)
+    return somebody, worker.store.rounds.get(asked.id)
 
 
 def rank(store: Store, somebody: Participant, board: Round) -> None:
     shown = tuple(each.id for each in board.candidates)
     ranks = tuple(range(1, len(shown) + 1))
-    store.submit(somebody.id, Submission(f"uuid-{board.id:04d}", board.id, shown, ranks, shown))
+    store.rankings.submit(
+        somebody.id, Submission(f"uuid-{board.id:04d}", board.id, shown, ranks, shown)
+    )
 
 
 def test_a_study_can_use_an_uploaded_pool_and_no_image_comes_twice(worker: Worker) -> None:
@@ -110,9 +112,9 @@ def test_a_diffusers_folder_draws_a_board_with_previews(
     worker: Worker, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[bytes] = []
-    keep = worker.store.keep_preview
+    keep = worker.store.previews.save
     monkeypatch.setattr(
-        worker.store, "keep_preview", lambda job, jpeg: (seen.append(jpeg), keep(job, jpeg))
+        worker.store.previews, "save", lambda job, jpeg: (seen.append(jpeg), keep(job, jpeg))
     )
     options: dict[str, Any] = {"steps": 2}
     study = empty_study(worker.store, maker=f"diffusers:{model}", maker_options=options)
@@ -121,32 +123,32 @@ def test_a_diffusers_folder_draws_a_board_with_previews(
     assert {each.provenance.options["settings"]["steps"] for each in board.candidates} == {2}
     with Image.open(io.BytesIO(seen[0])) as picture:
         assert (picture.format, picture.size) == ("JPEG", (64, 64))
-    assert worker.store.preview(board.id) is None  # it is over: nothing is left of it
+    assert worker.store.previews.of_round(board.id) is None  # it is over: nothing is left of it
     assert not list((worker.store.settings.data_dir / "previews").iterdir())
 
 
 def test_previews_are_rare_enough_for_the_disk(worker: Worker) -> None:
     study = empty_study(worker.store)
     somebody = person(worker.store, study)
-    trial = worker.store.standing(somebody.id).trial
-    asked = worker.store.request_round(somebody.id, trial.id, "a hat", request_id="one")
-    job = worker.store.claim("me", ["generate"])
+    trial = worker.store.progress.of_participant(somebody.id).trial
+    asked = worker.store.rounds.request(somebody.id, trial.id, "a hat", request_id="one")
+    job = worker.store.jobs.claim("me", ["generate"])
     watch = JobWatch(worker.store, job, "me", threading.Event())
     watch.watch().preview(lambda: Image.new("RGB", (8, 8), "red"))
-    first = worker.store.preview(asked.id)
+    first = worker.store.previews.of_round(asked.id)
     watch.watch().preview(lambda: pytest.fail("made although nobody would see it"))
-    assert first is not None and worker.store.preview(asked.id) == first
+    assert first is not None and worker.store.previews.of_round(asked.id) == first
     watch.ended()
-    assert worker.store.preview(asked.id) is None
+    assert worker.store.previews.of_round(asked.id) is None
 
 
 # --- made again ------------------------------------------------------------------------------
 
 
 def again(worker: Worker, study: Study, board: Round) -> list[dict[str, Any]]:
-    job = worker.store.enqueue("regenerate", {"round_id": board.id}, study_id=study.id)
+    job = worker.store.jobs.enqueue("regenerate", {"round_id": board.id}, study_id=study.id)
     assert worker.do_next(["regenerate"])
-    images: list[dict[str, Any]] = worker.store.job(job.id).result["images"]
+    images: list[dict[str, Any]] = worker.store.jobs.get(job.id).result["images"]
     return images
 
 
@@ -190,9 +192,9 @@ def test_a_pool_cannot_make_an_image_again(worker: Worker) -> None:
 
 def test_waiting_is_measured_apart_from_thinking(worker: Worker) -> None:
     study = empty_study(worker.store)
-    assert worker.store.waits(study.id) == ()
+    assert worker.store.studies.waiting_times(study.id) == ()
     somebody, board = one_round(worker, study)
-    (wait,) = worker.store.waits(study.id)
+    (wait,) = worker.store.studies.waiting_times(study.id)
     assert wait.queued >= 0 and wait.making > 0
     rank(worker.store, somebody, board)
-    assert worker.store.waits(study.id) == (wait,)
+    assert worker.store.studies.waiting_times(study.id) == (wait,)

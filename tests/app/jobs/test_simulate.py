@@ -32,12 +32,12 @@ def small_study(store: Store, *, targets: int, **settings: int) -> Study:
     for sample in samples:
         with Image.open(sample.path) as picture:
             chosen.append((sample.name, add_picture(store, picture.resize((64, 64)))))
-    return store.add_study("Simulated", replace(SMALL, **settings), chosen, simulated=True)
+    return store.studies.create("Simulated", replace(SMALL, **settings), chosen, simulated=True)
 
 
 def claimed(store: Store, study: Study) -> Job:
-    store.enqueue("simulate", {"study_id": study.id}, study_id=study.id, key="simulate")
-    job = store.claim("test", ["simulate"])
+    store.jobs.enqueue("simulate", {"study_id": study.id}, study_id=study.id, key="simulate")
+    job = store.jobs.claim("test", ["simulate"])
     assert job is not None
     return job
 
@@ -66,9 +66,9 @@ def test_simulated_people_rank_repeats_and_shared_boards_too(tmp_path: Path) -> 
         simulation.fill(store, study, stopped)
     people = simulation.fill(store, study, Watch())
     assert all(person.completion_code for person in people)
-    kinds = Counter(ranked.round.kind for ranked in store.ranked_rounds(study.id))
+    kinds = Counter(ranked.round.kind for ranked in store.rounds.ranked(study.id))
     assert kinds == {"own": 5 * 3 * 2, "repeat": 5 * 2, "calibration": 5 * 2}
-    shared = [each for each in store.ranked_rounds(study.id) if each.round.kind == "calibration"]
+    shared = [each for each in store.rounds.ranked(study.id) if each.round.kind == "calibration"]
     boards = {each.trial.target.image: set() for each in shared}
     for each in shared:
         boards[each.trial.target.image].add(frozenset(c.image for c in each.round.candidates))
@@ -81,9 +81,9 @@ def repeatability(store: Store, study: Study) -> list[float]:
     from clpips.stats.agreement import spearman
 
     found = []
-    for ranked in store.ranked_rounds(study.id):
+    for ranked in store.rounds.ranked(study.id):
         if ranked.round.repeats is not None:
-            before = nearest_first(store.round(ranked.round.repeats))
+            before = nearest_first(store.rounds.get(ranked.round.repeats))
             after = nearest_first(ranked.round)
             found.append(spearman(range(len(before)), [after.index(each) for each in before]))
     return found
@@ -115,16 +115,16 @@ def test_there_is_no_participant_of_a_sixth_layer() -> None:
 
 def test_everybody_is_labelled_simulated_and_finished(filled: tuple[Store, Study]) -> None:
     store, study = filled
-    people = store.participants(study.id)
+    people = store.participants.of_study(study.id)
     assert [each.label for each in people] == [f"Simulated {n} (layer {n})" for n in range(1, 6)]
     assert all(each.simulated and each.completion_code for each in people)
-    assert {len(each.images) for each in store.study_rankings(study.id)} == {5}
+    assert {len(each.images) for each in store.rankings.of_study(study.id)} == {5}
 
 
 def test_all_see_the_same_images_in_an_order_of_their_own(filled: tuple[Store, Study]) -> None:
     store, study = filled
     boards: dict[tuple[int, int], list[list[str]]] = {}
-    for ranked in store.ranked_rounds(study.id):
+    for ranked in store.rounds.ranked(study.id):
         place = ranked.trial.target.id, ranked.round.number
         boards.setdefault(place, []).append([c.image for c in ranked.round.candidates])
     assert all(len({tuple(sorted(shown)) for shown in seen}) == 1 for seen in boards.values())
@@ -134,7 +134,7 @@ def test_all_see_the_same_images_in_an_order_of_their_own(filled: tuple[Store, S
 def test_prompts_go_from_vague_to_good(filled: tuple[Store, Study]) -> None:
     store, study = filled
     attempts = {sample.name: sample.attempts for sample in sample_targets()}
-    for ranked in store.ranked_rounds(study.id):
+    for ranked in store.rounds.ranked(study.id):
         tried = attempts[ranked.trial.target.name]
         assert ranked.round.prompt == tried[0 if ranked.round.number == 1 else 2]
 
@@ -144,8 +144,8 @@ def test_rankings_follow_the_true_distances_but_for_a_little_noise(
 ) -> None:
     store, study = filled
     agreement = []
-    for which, person in enumerate(store.participants(study.id)):
-        for ranking in store.study_rankings(study.id, participant_id=person.id):
+    for which, person in enumerate(store.participants.of_study(study.id)):
+        for ranking in store.rankings.of_study(study.id, participant_id=person.id):
             agreement.append(true_spearman(store, ranking, simulation.true_weights("alex", which)))
     assert 0.9 < np.mean(agreement) < 1
 
@@ -154,22 +154,24 @@ def true_spearman(store: Store, ranking: Ranking, weights: np.ndarray) -> float:
     from clpips.stats.agreement import spearman
 
     pairs = [(ranking.target, image) for image in ranking.images]
-    known = store.difference_vectors(pairs, "alex")
+    known = store.vectors.of_pairs(pairs, "alex")
     return spearman(ranking.ranks, [float(known[pair] @ weights) for pair in pairs])
 
 
 def test_nothing_of_it_waits_for_the_worker_but_the_fits(filled: tuple[Store, Study]) -> None:
     store, study = filled
-    queued = [(j.kind, j.payload["scope"]) for j in store.jobs(study.id) if j.state == "queued"]
+    queued = [
+        (j.kind, j.payload["scope"]) for j in store.jobs.latest(study.id) if j.state == "queued"
+    ]
     assert queued == [("fit", "pooled"), ("fit", "each")]
-    assert store.missing_difference_vectors(study.id, "alex") == []
+    assert store.vectors.missing(study.id, "alex") == []
 
 
 def test_the_planted_layer_dominates_what_is_learnt(filled: tuple[Store, Study]) -> None:
     store, _ = filled
-    job = store.claim("test", ["fit"])
+    job = store.jobs.claim("test", ["fit"])
     assert job is not None and job.payload["scope"] == "each"
-    fits = [store.fit(each) for each in fit.run(store, job, Watch())["fits"]]
+    fits = [store.fits.get(each) for each in fit.run(store, job, Watch())["fits"]]
     for which, each in enumerate(fits):
         assert np.argmax(each.report["true_layers"]) == which
         # how far a layer was raised above stock: the rest of stock is still in it
@@ -196,24 +198,24 @@ def test_a_simulation_that_was_stopped_goes_on_to_the_same_end(
             simulation.fill(store, study, watch)
     simulation.fill(store, study, Watch())
     whole, its_study = filled
-    assert store.study_rankings(study.id) == whole.study_rankings(its_study.id)
+    assert store.rankings.of_study(study.id) == whole.rankings.of_study(its_study.id)
 
 
 def test_a_study_for_people_is_not_filled(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(StudyError, match="need a simulated study"):
         simulation.fill(store, empty_study(store), Watch())
-    assert not store.ranked_rounds(1)
+    assert not store.rounds.ranked(1)
 
 
 def test_a_new_data_folder_gets_both_studies_once(tmp_path: Path) -> None:
     store = Store(tmp_path)
     demo.prepare(store)
     demo.prepare(store)
-    shown = [(each.title, each.simulated, each.is_open) for each in store.studies()]
+    shown = [(each.title, each.simulated, each.is_open) for each in store.studies.all()]
     assert shown == [("Demo study", False, True), ("Simulated study", True, False)]
-    assert [len(store.targets(each.id)) for each in store.studies()] == [3, 12]
-    assert [(job.kind, job.state) for job in store.jobs()] == [("simulate", "queued")]
+    assert [len(store.studies.targets(each.id)) for each in store.studies.all()] == [3, 12]
+    assert [(job.kind, job.state) for job in store.jobs.latest()] == [("simulate", "queued")]
 
 
 def test_a_start_that_was_killed_half_way_is_finished_by_the_next(
@@ -221,25 +223,25 @@ def test_a_start_that_was_killed_half_way_is_finished_by_the_next(
 ) -> None:
     store = Store(tmp_path)
     with monkeypatch.context() as killed:
-        killed.setattr(store, "set_study_open", lambda *_: 1 / 0)
+        killed.setattr(store.studies.all, "set_open", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             demo.prepare(store)
     demo.prepare(store)
-    assert [each.title for each in store.studies()] == ["Demo study", "Simulated study"]
-    assert not store.studies()[1].is_open
-    assert len(store.jobs()) == 1
+    assert [each.title for each in store.studies.all()] == ["Demo study", "Simulated study"]
+    assert not store.studies.all()[1].is_open
+    assert len(store.jobs.latest()) == 1
 
 
 def test_an_archived_demo_does_not_come_back_and_a_failed_simulation_does(tmp_path: Path) -> None:
     store = Store(tmp_path)
     demo.prepare(store)
-    store.set_study_archived(store.studies()[0].id, True)
-    job = store.claim("test", ["simulate"])
+    store.studies.set_archived(store.studies.all()[0].id, True)
+    job = store.jobs.claim("test", ["simulate"])
     assert job is not None
-    store.fail_job(job.id, "test", "no network")
+    store.jobs.fail(job.id, "test", "no network")
     demo.prepare(store)
-    assert len(store.studies(include_archived=True)) == 2
-    assert [each.state for each in store.jobs()] == ["queued", "failed"]
-    store.cancel_job(store.jobs()[0].id)
+    assert len(store.studies.all(include_archived=True)) == 2
+    assert [each.state for each in store.jobs.latest()] == ["queued", "failed"]
+    store.jobs.cancel(store.jobs.latest()[0].id)
     demo.prepare(store)
-    assert [each.state for each in store.jobs()] == ["cancelled", "failed"]
+    assert [each.state for each in store.jobs.latest()] == ["cancelled", "failed"]

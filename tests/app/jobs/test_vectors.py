@@ -23,11 +23,11 @@ def test_stored_vectors_give_the_distances_of_the_images(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
     assert vectors.run(store, job(store, "vectors", study), Watch()) == {"n": 4}
     metric = CLPIPS("alex")
-    (ranking,) = store.study_rankings(study.id)
+    (ranking,) = store.rankings.of_study(study.id)
     pairs = [(ranking.target, image) for image in ranking.images]
-    known = store.difference_vectors(pairs, "alex", checksum=SPECS["alex"].sha256)
+    known = store.vectors.of_pairs(pairs, "alex", checksum=SPECS["alex"].sha256)
     for target, image in pairs:
-        straight = metric.distance(store.image_path(target), store.image_path(image))
+        straight = metric.distance(store.images.path(target), store.images.path(image))
         assert known[target, image] @ metric.weights == pytest.approx(straight, abs=1e-6)
 
 
@@ -42,8 +42,8 @@ def test_vectors_at_hand_are_not_computed_again(
 
 def test_vectors_of_other_weights_are_computed_again(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
-    pairs = store.missing_difference_vectors(study.id, "alex")
-    store.add_difference_vectors((*pair, "alex", "other", np.ones(3), False) for pair in pairs)
+    pairs = store.vectors.missing(study.id, "alex")
+    store.vectors.add((*pair, "alex", "other", np.ones(3), False) for pair in pairs)
     assert vectors.run(store, job(store, "vectors", study), Watch()) == {"n": 4}
 
 
@@ -56,13 +56,13 @@ def test_cancel_keeps_the_vectors_that_are_done(store: Store) -> None:
     )
     with pytest.raises(Cancelled):
         vectors.run(store, job(store, "vectors", study), watch)
-    assert len(store.missing_difference_vectors(study.id, "alex")) == 4
+    assert len(store.vectors.missing(study.id, "alex")) == 4
 
 
 def test_an_image_that_is_gone_is_named(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
-    lost = store.study_rankings(study.id)[0].images[0]
-    store.image_path(lost).unlink()
+    lost = store.rankings.of_study(study.id)[0].images[0]
+    store.images.path(lost).unlink()
     with pytest.raises(ClpipsError, match=lost):
         vectors.run(store, job(store, "vectors", study), Watch())
 
@@ -75,10 +75,10 @@ def test_candidates_that_came_too_late_for_a_job_get_another_one(store: Store) -
     end(store, running)
     vectors.ask_again(store, study.id)
     vectors.ask_again(store, study.id)
-    assert [each.state for each in store.jobs(kinds=["vectors"])] == ["queued", "done"]
+    assert [each.state for each in store.jobs.latest(kinds=["vectors"])] == ["queued", "done"]
     add_vectors(store, study)
-    again = store.claim("test", ["vectors"])
+    again = store.jobs.claim("test", ["vectors"])
     assert again is not None
     end(store, again)
     vectors.ask_again(store, study.id)
-    assert len(store.jobs(kinds=["vectors"])) == 2
+    assert len(store.jobs.latest(kinds=["vectors"])) == 2

@@ -26,8 +26,8 @@ def made(floor: Floor, asked: Round, cost: float | None, currency: str = "USD") 
     """A board of four images at a price."""
     each = source(asked.prompt, cost, currency)
     images = [(floor.image(1000 * asked.id + number), each) for number in range(4)]
-    assert floor.store.add_candidates(asked.id, images)
-    return floor.store.round(asked.id)
+    assert floor.store.rounds.add_candidates(asked.id, images)
+    return floor.store.rounds.get(asked.id)
 
 
 def next_board(floor: Floor, who: Participant, cost: float | None, currency: str = "USD") -> Round:
@@ -44,7 +44,7 @@ def test_costs_are_summed_by_currency_and_the_unknown_are_counted(floor: Floor) 
     next_board(floor, ada, 0.05, "EUR")
     next_board(floor, ada, None)
     next_board(floor, floor.person(floor.study()), 7.0)  # another study's
-    assert floor.store.costs(study.id) == (
+    assert floor.store.studies.costs(study.id) == (
         Cost("EUR", pytest.approx(0.2), 4),
         Cost("USD", pytest.approx(0.32), 8),
         Cost(None, None, 4),
@@ -54,26 +54,28 @@ def test_costs_are_summed_by_currency_and_the_unknown_are_counted(floor: Floor) 
 def test_images_that_were_made_and_not_shown_cost_as_much(floor: Floor) -> None:
     ada = floor.person(study := floor.study())
     asked = floor.ask(ada)
-    job = floor.store.claim("worker", ["generate"])
+    job = floor.store.jobs.claim("worker", ["generate"])
     assert job is not None
     made(floor, asked, 0.04)
-    floor.store.finish_job(job.id, "worker", {"choice": {"images": [{}] * 12}})
-    assert floor.store.costs(study.id) == (Cost("USD", pytest.approx(0.48), 12),)
+    floor.store.jobs.finish(job.id, "worker", {"choice": {"images": [{}] * 12}})
+    assert floor.store.studies.costs(study.id) == (Cost("USD", pytest.approx(0.48), 12),)
 
 
 def test_a_repeat_costs_nothing_and_shared_boards_cost_once(floor: Floor) -> None:
     study = floor.study(targets=1, min_rounds=1, repeats=1, calibration=1)
     target = floor.image(500)
     shared = tuple((floor.image(501 + number), source("", 0.5)) for number in range(4))
-    floor.store.add_calibration(study.id, [CalibrationBoard("shared", target, shared)])
+    floor.store.calibration.add(study.id, [CalibrationBoard("shared", target, shared)])
     for who in (floor.person(study), floor.person(study)):
         next_board(floor, who, 0.25)
         floor.finish(who)
-        while (board := floor.store.standing(who.id).round) is not None:
+        while (board := floor.store.progress.of_participant(who.id).round) is not None:
             floor.send(who, floor.submission(board))
-            floor.store.next_board(who.id, board.id)
-        assert floor.store.participant(who.id).completed_at is not None
-    assert floor.store.costs(study.id) == (Cost("USD", pytest.approx(2 * 4 * 0.25 + 4 * 0.5), 12),)
+            floor.store.final_boards.show_next(who.id, board.id)
+        assert floor.store.participants.get(who.id).completed_at is not None
+    assert floor.store.studies.costs(study.id) == (
+        Cost("USD", pytest.approx(2 * 4 * 0.25 + 4 * 0.5), 12),
+    )
 
 
 def test_the_line_names_what_is_known_and_how_much_is_not() -> None:

@@ -31,7 +31,7 @@ def send(board, uuid, order, replaces=None):
     person, round_id, shown = board
     order = tuple(shown[place] for place in order)
     submission = Submission(uuid, round_id, order, (1, 2, 3, 4), tuple(shown), replaces)
-    return store.submit(person, submission)
+    return store.rankings.submit(person, submission)
 """
 
 RACE = """
@@ -49,7 +49,7 @@ with ThreadPoolExecutor(THREADS) as pool:
 """
 
 EDITS = """
-last = store.round(boards[0][1]).ranking
+last = store.rounds.get(boards[0][1]).ranking
 last = last and last.uuid
 for count in itertools.count():
     uuid = f"edit-{me}-{count:06d}"
@@ -70,7 +70,7 @@ def start(floor: Floor, program: str, me: int, boards: list[object]) -> subproce
 
 
 def board_of(floor: Floor, study_id: int) -> list[object]:
-    person = floor.person(floor.store.study(study_id))
+    person = floor.person(floor.store.studies.get(study_id))
     board = floor.board(person)
     return [person.id, board.id, [candidate.id for candidate in board.candidates]]
 
@@ -98,14 +98,14 @@ def test_of_many_racing_submissions_one_stands_and_every_answer_is_true(floor: F
     assert len(acks) == PROCESSES * THREADS * 2 * len(boards)
     for _, round_id, _ in boards:
         saved = [uuid for uuid, board, outcome in acks if (board, outcome) == (round_id, "saved")]
-        (stands,) = floor.store.ranking_history(round_id)
+        (stands,) = floor.store.rankings.history(round_id)
         assert saved == [stands.uuid]
         told = Counter(tuple(ack) for ack in acks if ack[1] == round_id)
         kept = Counter(
-            (each.uuid, round_id, each.outcome) for each in floor.store.attempts(round_id)
+            (each.uuid, round_id, each.outcome) for each in floor.store.rankings.attempts(round_id)
         )
         assert kept == told
-    assert len(floor.store.study_rankings(study.id)) == len(boards)
+    assert len(floor.store.rankings.of_study(study.id)) == len(boards)
     check_integrity(floor.store.path)
 
 
@@ -121,7 +121,7 @@ def test_kill_9_of_a_writer_keeps_every_acknowledged_ranking(floor: Floor) -> No
         acked += [line.strip() for line in process.stdout if line.endswith("\n")]
         process.communicate(timeout=30)
         assert process.returncode == -9
-    stored = [each.uuid for each in floor.store.ranking_history(int(str(board[1])))]
+    stored = [each.uuid for each in floor.store.rankings.history(int(str(board[1])))]
     assert set(acked) <= set(stored)
     assert len(stored) == len(set(stored)) <= len(acked) + 3  # one a life may be stored, unsaid
     assert len(acked) >= 3 * 40

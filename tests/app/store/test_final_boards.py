@@ -31,14 +31,14 @@ def calibrate(floor: Floor, study: Study) -> list[CalibrationBoard]:
         )
         for number in range(study.settings.calibration)
     ]
-    assert floor.store.add_calibration(study.id, boards)
+    assert floor.store.calibration.add(study.id, boards)
     return boards
 
 
 def to_the_last_part(floor: Floor, study: Study) -> Participant:
     """A new participant who has ranked the least number of rounds of every target."""
     person = floor.person(study)
-    for _ in floor.store.targets(study.id):
+    for _ in floor.store.studies.targets(study.id):
         for _ in range(study.settings.min_rounds):
             floor.rank(person, (2, 0, 1, 3))
         person = floor.finish(person)
@@ -47,15 +47,15 @@ def to_the_last_part(floor: Floor, study: Study) -> Participant:
 
 def rank_board(floor: Floor, person: Participant, order: tuple[int, ...] | None = None) -> int:
     """Rank the board in view and go on; its round's number."""
-    board = floor.store.standing(person.id).round
+    board = floor.store.progress.of_participant(person.id).round
     assert board is not None
     floor.send(person, floor.submission(board, order))
-    floor.store.next_board(person.id, board.id)
+    floor.store.final_boards.show_next(person.id, board.id)
     return board.id
 
 
 def images(floor: Floor, round_id: int) -> list[str]:
-    return [each.image for each in floor.store.round(round_id).candidates]
+    return [each.image for each in floor.store.rounds.get(round_id).candidates]
 
 
 # --- the plan -----------------------------------------------------------------------------------
@@ -105,22 +105,22 @@ def test_a_repeat_shows_the_same_images_in_another_order_and_is_a_ranking_of_its
 ) -> None:
     study = floor.study(targets=2, min_rounds=1, repeats=1)
     person = to_the_last_part(floor, study)
-    standing = floor.store.standing(person.id)
+    standing = floor.store.progress.of_participant(person.id)
     again = standing.round
     assert again is not None and again.repeats is not None
     assert (standing.phase, standing.board, standing.boards) == ("ranking", 1, 1)
     assert (again.kind, person.completion_code) == ("repeat", None)
-    first = floor.store.round(again.repeats)
+    first = floor.store.rounds.get(again.repeats)
     assert sorted(images(floor, again.id)) == sorted(images(floor, first.id))
     assert images(floor, again.id) != images(floor, first.id)
     assert not {c.id for c in again.candidates} & {c.id for c in first.candidates}
     before = first.ranking
     rank_board(floor, person, (3, 2, 1, 0))
-    assert floor.store.round(first.id).ranking == before
-    assert floor.store.participant(person.id).completion_code is not None
+    assert floor.store.rounds.get(first.id).ranking == before
+    assert floor.store.participants.get(person.id).completion_code is not None
     one, two = (
         each
-        for each in floor.store.study_rankings(study.id)
+        for each in floor.store.rankings.of_study(study.id)
         if each.target == standing.trial.target.image  # type: ignore[union-attr]
     )
     assert set(one.images) == set(two.images)
@@ -130,7 +130,7 @@ def test_a_repeat_shows_the_same_images_in_another_order_and_is_a_ranking_of_its
 def test_a_study_without_extra_boards_ends_with_its_last_target(floor: Floor) -> None:
     person = to_the_last_part(floor, floor.study(targets=2, min_rounds=1))
     assert person.completion_code is not None
-    assert floor.store.standing(person.id).phase == "done"
+    assert floor.store.progress.of_participant(person.id).phase == "done"
 
 
 def test_what_cannot_be_repeated_is_left_out_and_the_study_ends(floor: Floor) -> None:
@@ -141,19 +141,19 @@ def test_what_cannot_be_repeated_is_left_out_and_the_study_ends(floor: Floor) ->
 def test_a_board_can_be_changed_until_the_next_one_and_not_after(floor: Floor) -> None:
     study = floor.study(targets=3, min_rounds=1, repeats=2)
     person = to_the_last_part(floor, study)
-    board = floor.store.standing(person.id).round
+    board = floor.store.progress.of_participant(person.id).round
     assert board is not None
     first = floor.send(person, floor.submission(board)).ranking
     edit = floor.submission(board, (1, 0, 2, 3), replaces=first.uuid)
     stands = floor.send(person, edit).ranking
     assert stands.revision == 2
-    floor.store.next_board(person.id, board.id)
+    floor.store.final_boards.show_next(person.id, board.id)
     with pytest.raises(StudyError, match="after the next board was shown"):
         floor.send(person, floor.submission(board, replaces=stands.uuid))
-    last = floor.store.standing(person.id).round
+    last = floor.store.progress.of_participant(person.id).round
     assert last is not None
     ranking = floor.send(person, floor.submission(last)).ranking
-    floor.store.next_board(person.id, last.id)
+    floor.store.final_boards.show_next(person.id, last.id)
     with pytest.raises(StudyError, match="after the study was finished"):
         floor.send(person, floor.submission(last, (3, 2, 1, 0), replaces=ranking.uuid))
 
@@ -161,41 +161,41 @@ def test_a_board_can_be_changed_until_the_next_one_and_not_after(floor: Floor) -
 def test_a_second_click_on_next_board_skips_nothing(floor: Floor) -> None:
     study = floor.study(targets=3, min_rounds=1, repeats=2)
     person = to_the_last_part(floor, study)
-    board = floor.store.standing(person.id).round
+    board = floor.store.progress.of_participant(person.id).round
     assert board is not None
     with pytest.raises(StudyError, match="must be ranked before the next one"):
-        floor.store.next_board(person.id, board.id)
+        floor.store.final_boards.show_next(person.id, board.id)
     floor.send(person, floor.submission(board))
     for _ in range(3):
-        floor.store.next_board(person.id, board.id)
-    assert floor.store.standing(person.id).board == 2
+        floor.store.final_boards.show_next(person.id, board.id)
+    assert floor.store.progress.of_participant(person.id).board == 2
     rank_board(floor, person)
-    done = floor.store.participant(person.id)
+    done = floor.store.participants.get(person.id)
     assert done.completion_code is not None
-    assert floor.store.next_board(person.id, board.id) == done
+    assert floor.store.final_boards.show_next(person.id, board.id) == done
 
 
 def test_the_last_part_is_the_persons_own(floor: Floor) -> None:
     study = floor.study(targets=2, min_rounds=1, repeats=1)
     ada, ben = to_the_last_part(floor, study), floor.person(study)
-    board = floor.store.standing(ada.id).round
+    board = floor.store.progress.of_participant(ada.id).round
     assert board is not None
     with pytest.raises(StudyError, match="the participant's own"):
-        floor.store.next_board(ben.id, board.id)
-    own_round = floor.store.ranked_rounds(study.id, ada.id)[0].round
+        floor.store.final_boards.show_next(ben.id, board.id)
+    own_round = floor.store.rounds.ranked(study.id, ada.id)[0].round
     with pytest.raises(StudyError, match="a board of the last part"):
-        floor.store.next_board(ada.id, own_round.id)
+        floor.store.final_boards.show_next(ada.id, own_round.id)
 
 
 def test_no_target_can_be_worked_on_in_the_last_part(floor: Floor) -> None:
     study = floor.study(targets=2, min_rounds=1, repeats=1)
     person = to_the_last_part(floor, study)
-    standing = floor.store.standing(person.id)
+    standing = floor.store.progress.of_participant(person.id)
     assert standing.trial is not None
     assert not standing.can_finish_trial and not standing.can_request_round
     with pytest.raises(StudyError, match="must be the current one"):
-        floor.store.request_round(person.id, standing.trial.id, "more", request_id="round-9")
-    assert floor.store.finish_trial(person.id, standing.trial.id).completion_code is None
+        floor.store.rounds.request(person.id, standing.trial.id, "more", request_id="round-9")
+    assert floor.store.trials.finish(person.id, standing.trial.id).completion_code is None
 
 
 # --- calibration --------------------------------------------------------------------------------
@@ -208,13 +208,13 @@ def test_everybody_ranks_the_same_images_in_an_order_of_their_own(floor: Floor) 
     for _ in range(5):
         person = to_the_last_part(floor, study)
         kinds = []
-        while (standing := floor.store.standing(person.id)).round is not None:
+        while (standing := floor.store.progress.of_participant(person.id)).round is not None:
             kinds.append(standing.round.kind)
             if standing.round.kind == "calibration":
                 shown.append((standing.trial.target.image, tuple(images(floor, standing.round.id))))  # type: ignore[union-attr]
             rank_board(floor, person)
         assert sorted(kinds) == ["calibration", "calibration", "repeat"]
-        assert floor.store.participant(person.id).completion_code is not None
+        assert floor.store.participants.get(person.id).completion_code is not None
     for board in boards:
         seen = [order for target, order in shown if target == board.target]
         assert len(seen) == 5 and len(set(seen)) > 1
@@ -225,14 +225,14 @@ def test_calibration_targets_are_no_targets_of_the_study(floor: Floor) -> None:
     study = floor.study(targets=2, min_rounds=1, calibration=1)
     calibrate(floor, study)
     person = to_the_last_part(floor, study)
-    assert [each.kind for each in floor.store.targets(study.id)] == ["own", "own"]
-    (line,) = floor.store.progress(study.id)
+    assert [each.kind for each in floor.store.studies.targets(study.id)] == ["own", "own"]
+    (line,) = floor.store.progress.of_study(study.id)
     assert (line.phase, line.done_trials, line.trials) == ("ranking", 2, 2)
     assert (line.rounds, line.rankings, line.boards_done, line.boards) == (3, 2, 0, 1)
     rank_board(floor, person)
-    tally = floor.store.tallies()[study.id]
+    tally = floor.store.progress.tallies()[study.id]
     assert (tally.targets, tally.trials, tally.done_trials, tally.rankings) == (2, 2, 2, 3)
-    (line,) = floor.store.progress(study.id)
+    (line,) = floor.store.progress.of_study(study.id)
     assert (line.phase, line.boards_done) == ("done", 1)
 
 
@@ -248,40 +248,40 @@ def test_boards_that_come_while_somebody_is_in_the_last_part_change_nothing_for_
     study = floor.study(targets=2, min_rounds=1, repeats=1, calibration=1)
     person = to_the_last_part(floor, study)
     calibrate(floor, study)
-    assert floor.store.standing(person.id).boards == 1
+    assert floor.store.progress.of_participant(person.id).boards == 1
     rank_board(floor, person)
-    assert floor.store.participant(person.id).completion_code is not None
+    assert floor.store.participants.get(person.id).completion_code is not None
 
 
 def test_a_calibration_set_is_taken_once_and_whole(floor: Floor) -> None:
     study = floor.study(calibration=2)
     (board, *_) = calibrate(floor, floor.study(calibration=1))
     with pytest.raises(StudyError, match=r"2 calibration boards must be given.*got 1"):
-        floor.store.add_calibration(study.id, [board])
+        floor.store.calibration.add(study.id, [board])
     with pytest.raises(StudyError, match="must be in the store"):
-        floor.store.add_calibration(study.id, [board, board._replace(target="0" * 64)])
-    assert floor.store.calibration(study.id) == ()
-    assert floor.store.add_calibration(study.id, [board, board])
-    assert not floor.store.add_calibration(study.id, [board, board])
-    assert len(floor.store.calibration(study.id)) == 2
+        floor.store.calibration.add(study.id, [board, board._replace(target="0" * 64)])
+    assert floor.store.calibration.of_study(study.id) == ()
+    assert floor.store.calibration.add(study.id, [board, board])
+    assert not floor.store.calibration.add(study.id, [board, board])
+    assert len(floor.store.calibration.of_study(study.id)) == 2
 
 
 def test_the_set_is_asked_for_once_and_again_after_a_failure(floor: Floor) -> None:
     store = floor.store
     study = floor.study(calibration=1)
-    (job,) = store.jobs(study.id, kinds=["generate"])
+    (job,) = store.jobs.latest(study.id, kinds=["generate"])
     assert job.payload == {"calibration": study.id}
-    store.set_study_open(study.id, True)
-    assert len(store.jobs(study.id)) == 1
-    claimed = store.claim("test", ["generate"])
+    store.studies.set_open(study.id, True)
+    assert len(store.jobs.latest(study.id)) == 1
+    claimed = store.jobs.claim("test", ["generate"])
     assert claimed is not None
-    store.fail_job(claimed.id, "test", "no paint")
+    store.jobs.fail(claimed.id, "test", "no paint")
     floor.person(study)
-    assert [each.state for each in store.jobs(study.id)] == ["queued", "failed"]
+    assert [each.state for each in store.jobs.latest(study.id)] == ["queued", "failed"]
     calibrate(floor, study)
-    store.cancel_job(store.jobs(study.id)[0].id)
+    store.jobs.cancel(store.jobs.latest(study.id)[0].id)
     floor.person(study)
-    assert len(store.jobs(study.id)) == 2
+    assert len(store.jobs.latest(study.id)) == 2
 
 
 def test_difference_vectors_of_calibration_boards_are_missing_before_anybody_saw_them(
@@ -289,7 +289,7 @@ def test_difference_vectors_of_calibration_boards_are_missing_before_anybody_saw
 ) -> None:
     study = floor.study(calibration=1)
     (board,) = calibrate(floor, study)
-    missing = floor.store.missing_difference_vectors(study.id, "alex")
+    missing = floor.store.vectors.missing(study.id, "alex")
     assert sorted(missing) == sorted((board.target, image) for image, _ in board.made)
 
 
@@ -300,10 +300,10 @@ def test_shown_positions_stand_beside_the_rankings(floor: Floor) -> None:
     study = floor.study(targets=2, min_rounds=1, repeats=1)
     person = to_the_last_part(floor, study)
     rank_board(floor, person, (1, 3, 0, 2))
-    rankings = floor.store.study_rankings(study.id)
-    positions = floor.store.shown_positions(study.id, participant_id=person.id)
+    rankings = floor.store.rankings.of_study(study.id)
+    positions = floor.store.rankings.shown_positions(study.id, participant_id=person.id)
     assert sorted(positions) == [(2, 4, 1, 3), (3, 1, 2, 4), (3, 1, 2, 4)]
-    boards = [images(floor, each.round.id) for each in floor.store.ranked_rounds(study.id)]
+    boards = [images(floor, each.round.id) for each in floor.store.rounds.ranked(study.id)]
     for ranking, places, board in zip(rankings, positions, boards, strict=True):
         assert tuple(board[place - 1] for place in places) == ranking.images
 
@@ -321,10 +321,10 @@ def test_confidence_travels_into_rankings_exports_and_history(floor: Floor) -> N
     assert floor.send(person, surer).outcome == "saved"
     other_tab = replace(floor.submission(board), confidence=0.0)
     assert floor.send(person, other_tab).outcome == "conflict"
-    assert [each.confidence for each in floor.store.ranking_history(board.id)] == [0.25, 1.0]
-    (ranking,) = floor.store.study_rankings(study.id)
+    assert [each.confidence for each in floor.store.rankings.history(board.id)] == [0.25, 1.0]
+    (ranking,) = floor.store.rankings.of_study(study.id)
     assert ranking.confidence == 1.0
-    kept = [attempt.payload["confidence"] for attempt in floor.store.attempts(board.id)]
+    kept = [attempt.payload["confidence"] for attempt in floor.store.rankings.attempts(board.id)]
     assert kept == [0.25, 0.25, 1.0, 0.0]
     assert {row["confidence"] for row in ranking_rows(floor.store, study.id, None)} == {1.0}
 
@@ -339,10 +339,13 @@ def test_a_confidence_outside_its_range_cannot_exist(floor: Floor, wrong: float)
 
 
 def without_numbers(store: Store, study: Study) -> list[object]:
-    told: list[object] = [store.study_rankings(study.id), store.shown_positions(study.id)]
-    told += [store.calibration(study.id)]
-    for ranked in store.ranked_rounds(study.id):
-        original = ranked.round.repeats and store.round(ranked.round.repeats)
+    told: list[object] = [
+        store.rankings.of_study(study.id),
+        store.rankings.shown_positions(study.id),
+    ]
+    told += [store.calibration.of_study(study.id)]
+    for ranked in store.rounds.ranked(study.id):
+        original = ranked.round.repeats and store.rounds.get(ranked.round.repeats)
         told.append((ranked.round.kind, original and original.seed, ranked.trial.target.kind))
     return told
 
@@ -359,16 +362,16 @@ def whole_study(floor: Floor) -> Study:
 
 def test_a_study_travels_with_its_repeats_and_calibration(floor: Floor, tmp_path: Path) -> None:
     study = whole_study(floor)
-    bundle = floor.store.export_study(study.id, tmp_path / "bundle.sqlite")
+    bundle = floor.store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
     busy = floor.person(floor.study())
     floor.rank(busy)
-    there = floor.store.import_study(bundle)
+    there = floor.store.transfer.import_study(bundle)
     assert without_numbers(floor.store, there) == without_numbers(floor.store, study)
-    assert set(floor.store.study_images(there.id)) == set(floor.store.study_images(study.id))
-    half_way, _ = floor.store.participants(there.id)
-    assert floor.store.standing(half_way.id).board == 3
+    assert set(floor.store.images.of_study(there.id)) == set(floor.store.images.of_study(study.id))
+    half_way, _ = floor.store.participants.of_study(there.id)
+    assert floor.store.progress.of_participant(half_way.id).board == 3
     rank_board(floor, half_way)
-    assert floor.store.participant(half_way.id).completion_code is not None
+    assert floor.store.participants.get(half_way.id).completion_code is not None
 
 
 def test_a_bundle_with_calibration_nobody_has_seen_brings_the_images(
@@ -379,12 +382,12 @@ def test_a_bundle_with_calibration_nobody_has_seen_brings_the_images(
     store = Store(tmp_path / "here")
     study = empty_study(store, calibration=1)
     made = tuple((picture(store, 50 + place), MADE) for place in range(4))
-    store.add_calibration(study.id, [CalibrationBoard("shared", picture(store, 49), made)])
+    store.calibration.add(study.id, [CalibrationBoard("shared", picture(store, 49), made)])
     write_bundle(store, study.id, tmp_path / "study.zip", Watch())
     elsewhere = Store(tmp_path / "there")
     there = open_bundle(elsewhere, tmp_path / "study.zip", Watch())
-    assert elsewhere.calibration(there.id) == store.calibration(study.id)
-    assert all(elsewhere.has_image(image) for image, _ in made)
+    assert elsewhere.calibration.of_study(there.id) == store.calibration.of_study(study.id)
+    assert all(elsewhere.images.exists(image) for image, _ in made)
 
 
 @pytest.mark.parametrize(
@@ -404,11 +407,11 @@ def test_a_bundle_whose_repeat_is_of_another_board_is_refused(
     from sql import run_sql
 
     study = whole_study(floor)
-    bundle = floor.store.export_study(study.id, tmp_path / "bundle.sqlite")
+    bundle = floor.store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
     run_sql(bundle, change)
     with pytest.raises(StudyError, match="a repeat of another board"):
-        floor.store.import_study(bundle)
-    assert len(floor.store.studies()) == 1
+        floor.store.transfer.import_study(bundle)
+    assert len(floor.store.studies.all()) == 1
 
 
 # --- settings -----------------------------------------------------------------------------------
@@ -431,5 +434,5 @@ def test_a_setting_outside_its_range_is_refused(wrong: dict[str, int], sentence:
 
 def test_without_a_word_nothing_more_is_asked_of_anybody() -> None:
     plain = StudySettings(candidates=5)
-    assert (plain.repeats, plain.calibration, plain.ask_confidence) == (0, 0, False)
+    assert (plain.repeats, plain.calibration.of_study, plain.ask_confidence) == (0, 0, False)
     assert (plain.choice, plain.made_per_round) == ("random", 5)

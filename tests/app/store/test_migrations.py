@@ -28,7 +28,7 @@ print("ready", flush=True)
 start = float(sys.stdin.readline())
 for count in range(6):  # the same moment in every process, six times over
     time.sleep(max(0, start + 0.15 * count - time.time()))
-    assert Store({str(tmp_path)!r} + f"/{{count}}").studies() == ()
+    assert Store({str(tmp_path)!r} + f"/{{count}}").studies.all() == ()
 """
     started = [
         subprocess.Popen(
@@ -78,7 +78,7 @@ def test_an_older_database_is_copied_before_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
-    store.set_setting("kept", "yes")
+    store.platform_settings.set("kept", "yes")
     later = schema.Migrations("clpips")
     later._migrations = list(schema.migrations._migrations)
 
@@ -87,7 +87,7 @@ def test_an_older_database_is_copied_before_it_changes(
         db.execute("CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT")
 
     monkeypatch.setattr(schema, "migrations", later)
-    assert Store(tmp_path).get_setting("kept") == "yes"
+    assert Store(tmp_path).platform_settings.get("kept") == "yes"
     (copy,) = (tmp_path / "backups").iterdir()
     assert run_sql(copy, "SELECT value FROM setting") == [("yes",)]
     tables = "SELECT count(*) FROM sqlite_master WHERE name = 'extra'"
@@ -98,20 +98,23 @@ def test_an_older_database_is_copied_before_it_changes(
 def test_comparisons_that_were_one_result_are_kept_fit_by_fit(floor: Floor) -> None:
     store, study = floor.store, floor.study()
     first, second = (
-        store.add_fit(study.id, None, "pooled", "alex", f"weights/{name}", {}).id for name in "ab"
+        store.fits.add(study.id, None, "pooled", "alex", f"weights/{name}", {}).id for name in "ab"
     )
     results = [{str(first): {"n": 1}, str(second): {"n": 2}}, {str(second): {"n": 3}, "99": {}}]
     for fits in results:
-        store.enqueue("compare", {}, study_id=study.id)
-        job = store.claim("worker", ["compare"])
+        store.jobs.enqueue("compare", {}, study_id=study.id)
+        job = store.jobs.claim("worker", ["compare"])
         assert job is not None
-        store.finish_job(job.id, "worker", {"fits": fits, "study": {}})
+        store.jobs.finish(job.id, "worker", {"fits": fits, "study": {}})
     run_sql(
         store.path,
         "DROP TABLE comparison",
         "DELETE FROM _sqlite_migrations WHERE name = 'm003_comparisons_fit_by_fit'",
     )
-    assert Store(store.settings).comparisons([first, second]) == {first: {"n": 1}, second: {"n": 3}}
+    assert Store(store.settings).comparisons.of_fits([first, second]) == {
+        first: {"n": 1},
+        second: {"n": 3},
+    }
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -162,9 +165,9 @@ def test_a_database_of_the_first_version_goes_on_where_it_stood(tmp_path: Path) 
     assert [path.name[8:] for path in (tmp_path / "backups").iterdir()] == [
         "-before-m002_repeats_calibration_and_confidence.sqlite"
     ]
-    (study,) = store.studies()
-    ada, ben = store.participants(study.id)
-    rankings = store.study_rankings(study.id)
+    (study,) = store.studies.all()
+    ada, ben = store.participants.of_study(study.id)
+    rankings = store.rankings.of_study(study.id)
     assert [(each.participant, each.confidence) for each in rankings] == [
         ("Ada", None),
         ("Ada", None),
@@ -172,10 +175,10 @@ def test_a_database_of_the_first_version_goes_on_where_it_stood(tmp_path: Path) 
     ]
     flat = [pair for each in rankings for pair in zip(each.images, each.ranks, strict=True)]
     assert flat == [(row["image"][7:71], int(row["rank"])) for row in written]
-    kinds = {(each.round.kind, each.trial.target.kind) for each in store.ranked_rounds(study.id)}
+    kinds = {(each.round.kind, each.trial.target.kind) for each in store.rounds.ranked(study.id)}
     assert kinds == {("own", "own")}
     assert (study.settings.repeats, study.settings.made_per_round) == (0, 4)
-    assert store.standing(ada.id).completion_code == ada.completion_code is not None
+    assert store.progress.of_participant(ada.id).completion_code == ada.completion_code is not None
     floor = Floor(store)
     floor.rank(ben)
     assert floor.finish(ben).completion_code is not None
@@ -184,8 +187,8 @@ def test_a_database_of_the_first_version_goes_on_where_it_stood(tmp_path: Path) 
 def test_a_bundle_of_the_first_version_opens(tmp_path: Path) -> None:
     store = Store(tmp_path)
     study = open_bundle(store, FIRST_VERSION, Watch())
-    assert [each.participant for each in store.study_rankings(study.id)] == ["Ada", "Ada", "Ben"]
-    assert all(store.has_image(each.image) for each in store.targets(study.id))
+    assert [each.participant for each in store.rankings.of_study(study.id)] == ["Ada", "Ada", "Ben"]
+    assert all(store.images.exists(each.image) for each in store.studies.targets(study.id))
 
 
 def test_the_first_versions_tables_become_just_those_of_a_new_database(tmp_path: Path) -> None:

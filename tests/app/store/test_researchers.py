@@ -14,39 +14,41 @@ SOON = timedelta(minutes=5)
 
 
 def test_the_password_is_set_once(floor: Floor) -> None:
-    assert floor.store.password_hash() is None
-    floor.store.set_password_hash("first")
+    assert floor.store.researchers.password_hash() is None
+    floor.store.researchers.set_password_hash("first")
     with pytest.raises(StudyError, match="only once"):
-        floor.store.set_password_hash("second")
-    assert floor.store.password_hash() == "first"
+        floor.store.researchers.set_password_hash("second")
+    assert floor.store.researchers.password_hash() == "first"
 
 
 def test_replacing_the_password_ends_every_session(floor: Floor) -> None:
-    floor.store.set_password_hash("first")
-    floor.store.add_session("token", datetime.now(UTC) + SOON)
-    floor.store.set_password_hash("second", replace=True)
-    assert floor.store.password_hash() == "second"
-    assert not floor.store.session_valid("token")
+    floor.store.researchers.set_password_hash("first")
+    floor.store.researchers.add_session("token", datetime.now(UTC) + SOON)
+    floor.store.researchers.set_password_hash("second", replace=True)
+    assert floor.store.researchers.password_hash() == "second"
+    assert not floor.store.researchers.has_session("token")
 
 
 def test_a_session_is_valid_until_it_ends_or_is_ended(floor: Floor) -> None:
-    floor.store.add_session("token", datetime.now(UTC) + SOON)
-    floor.store.add_session("old", datetime.now(UTC) - SOON)
-    assert floor.store.session_valid("token")
-    assert not floor.store.session_valid("old") and not floor.store.session_valid("guess")
-    floor.store.delete_session("token")
-    assert not floor.store.session_valid("token")
+    floor.store.researchers.add_session("token", datetime.now(UTC) + SOON)
+    floor.store.researchers.add_session("old", datetime.now(UTC) - SOON)
+    assert floor.store.researchers.has_session("token")
+    assert not floor.store.researchers.has_session(
+        "old"
+    ) and not floor.store.researchers.has_session("guess")
+    floor.store.researchers.delete_session("token")
+    assert not floor.store.researchers.has_session("token")
 
 
 def test_failed_logins_are_counted_by_address(floor: Floor) -> None:
     for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
-        floor.store.add_login_failure(address)
-    assert floor.store.login_failures("10.0.0.1", 60) == 2
-    assert floor.store.login_failures("10.0.0.1", -1) == 0
+        floor.store.researchers.add_login_failure(address)
+    assert floor.store.researchers.count_login_failures("10.0.0.1", 60) == 2
+    assert floor.store.researchers.count_login_failures("10.0.0.1", -1) == 0
 
 
 def test_a_setting_comes_back(floor: Floor) -> None:
-    assert floor.store.get_setting("demo") is None
-    floor.store.set_setting("demo", "1")
-    floor.store.set_setting("demo", "2")
-    assert floor.store.get_setting("demo") == "2"
+    assert floor.store.platform_settings.get("demo") is None
+    floor.store.platform_settings.set("demo", "1")
+    floor.store.platform_settings.set("demo", "2")
+    assert floor.store.platform_settings.get("demo") == "2"

@@ -55,41 +55,41 @@ def lived_in_study(floor: Floor) -> Study:
     floor.send(ada, floor.submission(board, (2, 0, 1, 3), replaces=first.uuid))
     floor.send(ada, floor.submission(board, (3, 2, 1, 0)))
     floor.finish(ada)
-    floor.store.set_round_failed(floor.ask(ben).id, "no paint")
+    floor.store.rounds.fail(floor.ask(ben).id, "no paint")
     floor.rank(ben, (1, 3, 0, 2))
     floor.ask(ben)
-    pairs = floor.store.missing_difference_vectors(study.id, "alex")
-    floor.store.add_difference_vectors(
+    pairs = floor.store.vectors.missing(study.id, "alex")
+    floor.store.vectors.add(
         (target, image, "alex", "sum", np.arange(5) / 3, False) for target, image in pairs
     )
-    floor.store.add_fit(study.id, ada.id, "participant", "alex", "weights/old.st", REPORT)
+    floor.store.fits.add(study.id, ada.id, "participant", "alex", "weights/old.st", REPORT)
     return study
 
 
 def without_numbers(store: Store, study: Study) -> list[object]:
     """What a study says, leaving out the numbers that a copy must change."""
     told: list[object] = [study.title, study.settings, study.simulated]
-    told += [(each.position, each.name, each.image) for each in store.targets(study.id)]
-    told += store.study_rankings(study.id)
-    for person in store.participants(study.id):
+    told += [(each.position, each.name, each.image) for each in store.studies.targets(study.id)]
+    told += store.rankings.of_study(study.id)
+    for person in store.participants.of_study(study.id):
         told.append(replace(person, id=0, study_id=0))
-    for ranked in store.ranked_rounds(study.id):
+    for ranked in store.rounds.ranked(study.id):
         places = {each.id: each.position for each in ranked.round.candidates}
         told.append((ranked.round.number, ranked.round.prompt, ranked.round.seed))
         told += [(each.image, each.provenance) for each in ranked.round.candidates]
-        for ranking in store.ranking_history(ranked.round.id):
+        for ranking in store.rankings.history(ranked.round.id):
             order = tuple(places[each] for each in ranking.order)
             shown = tuple(places[each] for each in ranking.shown)
             told.append(replace(ranking, round_id=0, order=order, shown=shown))
-        for attempt in store.attempts(ranked.round.id):
+        for attempt in store.rankings.attempts(ranked.round.id):
             placed = [places[each] for each in attempt.payload["order"]]
             told.append((attempt.uuid, attempt.outcome, placed, attempt.at))
-    for fit in store.fits(study.id):
+    for fit in store.fits.of_study(study.id):
         told.append((fit.scope, fit.backbone, fit.report, fit.created_at))
     pairs = sorted(
-        {(r.target, image) for r in store.study_rankings(study.id) for image in r.images}
+        {(r.target, image) for r in store.rankings.of_study(study.id) for image in r.images}
     )
-    vectors = store.difference_vectors(pairs, "alex")
+    vectors = store.vectors.of_pairs(pairs, "alex")
     told.append([(pair, vectors[pair].tolist()) for pair in pairs])
     return told
 
@@ -98,7 +98,7 @@ def second_store(floor: Floor, folder: Path) -> Store:
     """Another machine's store, with the images there and numbers of its own in use."""
     store = Store(folder)
     for path in floor.store.settings.images.glob("*/*"):
-        store.add_image(path.read_bytes(), width=64, height=64)
+        store.images.add(path.read_bytes(), width=64, height=64)
     busy = type(floor)(store)
     busy.rank(busy.person(busy.study(targets=1)))
     return store
@@ -106,29 +106,33 @@ def second_store(floor: Floor, folder: Path) -> Store:
 
 def test_a_study_that_travels_says_the_same_elsewhere(floor: Floor, tmp_path: Path) -> None:
     study = lived_in_study(floor)
-    bundle = floor.store.export_study(study.id, tmp_path / "bundle.sqlite")
+    bundle = floor.store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
     other = second_store(floor, tmp_path / "elsewhere")
-    there = other.import_study(bundle, metric_paths={"weights/old.st": "weights/new.st"})
+    there = other.transfer.import_study(bundle, metric_paths={"weights/old.st": "weights/new.st"})
     assert without_numbers(other, there) == without_numbers(floor.store, study)
     assert there.join_code != study.join_code and not there.is_open
-    assert other.fits(there.id)[0].metric_path.name == "new.st"
-    assert other.study_rankings(1) != []  # what was there before is still there
+    assert other.fits.of_study(there.id)[0].metric_path.name == "new.st"
+    assert other.rankings.of_study(1) != []  # what was there before is still there
 
 
 def test_a_study_can_be_taken_in_beside_itself(floor: Floor, tmp_path: Path) -> None:
     study = lived_in_study(floor)
-    bundle = floor.store.export_study(study.id, tmp_path / "bundle.sqlite")
-    copies = [floor.store.import_study(bundle, title=study.title) for _ in range(2)]
+    bundle = floor.store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
+    copies = [floor.store.transfer.import_study(bundle, title=study.title) for _ in range(2)]
     told = without_numbers(floor.store, study)
     assert all(without_numbers(floor.store, copy) == told for copy in copies)
 
 
 def test_an_imported_participant_goes_on_with_a_new_link(floor: Floor, tmp_path: Path) -> None:
     study = lived_in_study(floor)
-    copy = floor.store.import_study(floor.store.export_study(study.id, tmp_path / "b.sqlite"))
-    ben = floor.store.participants(copy.id)[1]
-    assert floor.store.participant_by_token(floor.store.new_link(ben.id)) == ben
-    standing = floor.store.standing(ben.id)  # the round that was being made counts as cancelled
+    copy = floor.store.transfer.import_study(
+        floor.store.transfer.export_study(study.id, tmp_path / "b.sqlite")
+    )
+    ben = floor.store.participants.of_study(copy.id)[1]
+    assert floor.store.participants.by_token(floor.store.participants.renew_link(ben.id)) == ben
+    standing = floor.store.progress.of_participant(
+        ben.id
+    )  # the round that was being made counts as cancelled
     assert (standing.phase, len(standing.ranked_rounds)) == ("compose", 1)
     floor.rank(ben)
 
@@ -137,10 +141,10 @@ def test_a_bundle_holds_no_secret_and_no_other_study(floor: Floor, tmp_path: Pat
     study = lived_in_study(floor)
     other = floor.study(targets=1)
     floor.ask(floor.person(other), "a prompt of another study")
-    floor.store.set_password_hash("the hash of the password")
-    floor.store.set_setting("secret", "a secret setting")
+    floor.store.researchers.set_password_hash("the hash of the password")
+    floor.store.platform_settings.set("secret", "a secret setting")
     hashes = run_sql(floor.store.path, "SELECT token_hash FROM link")
-    bundle = floor.store.export_study(study.id, tmp_path / "bundle.sqlite")
+    bundle = floor.store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["bundle.sqlite"]
     stored = bundle.read_bytes()
     words = ["a prompt of another study", "the hash of the password", "a secret setting"]
@@ -152,7 +156,7 @@ def test_a_bundle_holds_no_secret_and_no_other_study(floor: Floor, tmp_path: Pat
 
 def test_a_backup_opens_and_holds_everything(floor: Floor, tmp_path: Path) -> None:
     study = lived_in_study(floor)
-    floor.store.backup(tmp_path / "restored" / "clpips.sqlite")
+    floor.store.transfer.backup(tmp_path / "restored" / "clpips.sqlite")
     restored = Store(tmp_path / "restored")
     assert without_numbers(restored, study) == without_numbers(floor.store, study)
 
@@ -192,22 +196,22 @@ def test_a_bundle_that_is_wrong_is_refused_and_changes_nothing(
     floor: Floor, tmp_path: Path, statement: str, sentence: str
 ) -> None:
     study = lived_in_study(floor)
-    bundle = floor.store.export_study(study.id, tmp_path / "bundle.sqlite")
+    bundle = floor.store.transfer.export_study(study.id, tmp_path / "bundle.sqlite")
     run_sql(bundle, statement)
     with pytest.raises(StudyError, match=sentence):
-        floor.store.import_study(bundle)
-    assert floor.store.studies() == (study,)
+        floor.store.transfer.import_study(bundle)
+    assert floor.store.studies.all() == (study,)
 
 
 def test_a_file_that_is_no_database_is_refused(floor: Floor, tmp_path: Path) -> None:
     (tmp_path / "bundle.sqlite").write_bytes(b"not a database, but long enough to be read" * 50)
     with pytest.raises(StudyError, match="damaged"):
-        floor.store.import_study(tmp_path / "bundle.sqlite")
+        floor.store.transfer.import_study(tmp_path / "bundle.sqlite")
 
 
 def test_a_bundle_whose_images_are_not_here_is_refused(floor: Floor, tmp_path: Path) -> None:
-    bundle = floor.store.export_study(lived_in_study(floor).id, tmp_path / "bundle.sqlite")
+    bundle = floor.store.transfer.export_study(lived_in_study(floor).id, tmp_path / "bundle.sqlite")
     empty = Store(tmp_path / "empty")
     with pytest.raises(StudyError, match="images must be added first"):
-        empty.import_study(bundle)
-    assert empty.studies() == ()
+        empty.transfer.import_study(bundle)
+    assert empty.studies.all() == ()

@@ -21,7 +21,7 @@ def test_every_permutation_of_four_is_stored_as_submitted(floor: Floor) -> None:
         submission = floor.submission(board, order)
         assert floor.send(person, submission).outcome == "saved"
         sent.append(tuple(board.candidates[place].image for place in order))
-    stored = floor.store.study_rankings(study.id)
+    stored = floor.store.rankings.of_study(study.id)
     assert [ranking.nearest_first() for ranking in stored] == sent
     assert all(ranking.ranks == (1, 2, 3, 4) for ranking in stored)
 
@@ -36,11 +36,11 @@ def test_five_quick_edits_leave_one_final_ranking_and_its_history(floor: Floor) 
         assert floor.send(person, submission).outcome == "saved"
         sent.append(submission)
         last = submission.uuid
-    history = floor.store.ranking_history(board.id)
+    history = floor.store.rankings.history(board.id)
     assert [each.revision for each in history] == [1, 2, 3, 4, 5, 6]
     assert [each.order for each in history] == [each.order for each in sent]
-    assert floor.store.round(board.id).ranking == history[-1]
-    assert len(floor.store.study_rankings(study.id)) == 1
+    assert floor.store.rounds.get(board.id).ranking == history[-1]
+    assert len(floor.store.rankings.of_study(study.id)) == 1
 
 
 def test_a_double_click_makes_one_ranking(floor: Floor) -> None:
@@ -50,7 +50,7 @@ def test_a_double_click_makes_one_ranking(floor: Floor) -> None:
     again = floor.send(person, submission)
     assert (saved.outcome, again.outcome) == ("saved", "duplicate")
     assert again.ranking == saved.ranking
-    assert len(floor.store.ranking_history(submission.round_id)) == 1
+    assert len(floor.store.rankings.history(submission.round_id)) == 1
 
 
 def test_the_same_ranking_from_a_second_tab_is_a_duplicate(floor: Floor) -> None:
@@ -58,7 +58,7 @@ def test_the_same_ranking_from_a_second_tab_is_a_duplicate(floor: Floor) -> None
     board = floor.board(person)
     saved = floor.send(person, floor.submission(board))
     assert floor.send(person, floor.submission(board)).outcome == "duplicate"
-    assert floor.store.round(board.id).ranking == saved.ranking
+    assert floor.store.rounds.get(board.id).ranking == saved.ranking
 
 
 def test_a_different_ranking_from_a_second_tab_is_a_conflict_and_the_first_stands(
@@ -70,7 +70,7 @@ def test_a_different_ranking_from_a_second_tab_is_a_conflict_and_the_first_stand
     other = floor.submission(board, (3, 2, 1, 0))
     told = floor.send(person, other)
     assert told.outcome == "conflict" and told.ranking == saved.ranking
-    kept = floor.store.attempts(board.id)
+    kept = floor.store.rankings.attempts(board.id)
     assert [attempt.outcome for attempt in kept] == ["saved", "conflict"]
     assert kept[1].payload["order"] == list(other.order)
 
@@ -92,10 +92,10 @@ def test_replaying_a_whole_outbox_changes_nothing(floor: Floor) -> None:
     edit = floor.submission(board, (1, 0, 2, 3), replaces=first.uuid)
     for submission in (first, edit):
         floor.send(person, submission)
-    before = floor.store.ranking_history(board.id)
+    before = floor.store.rankings.history(board.id)
     floor.board(person)  # the next round is open by now
     assert [floor.send(person, each).outcome for each in (first, edit)] == ["duplicate"] * 2
-    assert floor.store.ranking_history(board.id) == before
+    assert floor.store.rankings.history(board.id) == before
 
 
 def test_a_uuid_that_comes_back_with_another_order_is_not_called_saved(floor: Floor) -> None:
@@ -119,7 +119,7 @@ def test_ties_are_stored(floor: Floor) -> None:
     person = floor.person(study)
     tied = replace(floor.submission(floor.board(person)), ranks=(1, 2, 2, 4))
     floor.send(person, tied)
-    assert floor.store.study_rankings(study.id)[0].ranks == (1, 2, 2, 4)
+    assert floor.store.rankings.of_study(study.id)[0].ranks == (1, 2, 2, 4)
 
 
 def test_a_participant_cannot_submit_to_anothers_round(floor: Floor) -> None:
@@ -128,8 +128,8 @@ def test_a_participant_cannot_submit_to_anothers_round(floor: Floor) -> None:
     board = floor.board(ada)
     with pytest.raises(StudyError, match="the participant's own"):
         floor.send(ben, floor.submission(board))
-    assert floor.store.round(board.id).ranking is None
-    (attempt,) = floor.store.attempts(board.id)
+    assert floor.store.rounds.get(board.id).ranking is None
+    (attempt,) = floor.store.rankings.attempts(board.id)
     assert (attempt.outcome, attempt.participant_id) == ("refused", ben.id)
     assert "own" in attempt.message
 
@@ -174,7 +174,7 @@ def test_a_ranking_cannot_be_changed_after_its_target_was_finished(floor: Floor)
     floor.finish(person)
     with pytest.raises(StudyError, match="after its target was finished"):
         floor.send(person, floor.submission(board, (3, 2, 1, 0), replaces=first.uuid))
-    assert floor.store.round(board.id).ranking == first
+    assert floor.store.rounds.get(board.id).ranking == first
 
 
 @pytest.mark.parametrize("ranks", [(1, 1, 3, 4), (1, 1, 2, 3), (1, 1, 1, 1), (1, 2, 2, 4)])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from floor import Floor
 
-from app.study.multiple_testing import family, family_of
+from app.study.multiple_testing import family, newest_judged
 from app.study.records import Fit
 from clpips.stats.permutation import corrected
 
@@ -58,16 +58,17 @@ def test_one_test_alone_is_not_corrected() -> None:
 
 def test_only_newest_fits_that_can_be_judged_are_in_a_studys_family(floor: Floor) -> None:
     store, study = floor.store, floor.study()
-    people = [store.add_participant(study.id)[0].id for _ in range(3)]
+    people = [store.participants.create(study.id)[0].id for _ in range(3)]
 
     def kept(whose: int | None, report: dict[str, Any]) -> Fit:
-        return store.add_fit(study.id, whose, "participant", "alex", "weights/a", report)
+        return store.fits.add(study.id, whose, "participant", "alex", "weights/a", report)
 
     former = kept(people[0], held_out(0.001))
-    store.add_comparison(former.id, compared(0.001, 0.001))
+    store.comparisons.add(former.id, compared(0.001, 0.001))
     newest = [kept(people[0], held_out(0.01)), kept(people[1], held_out(0.02))]
     kept(people[2], held_out(0.001, "too early"))
     pooled = kept(None, held_out(0.03))
-    found = family_of(store, study.id)
+    judged = newest_judged(store.fits.of_study(study.id))
+    found = family(judged, store.comparisons.of_fits(one.id for one in judged))
     assert set(found.tables) == {*(one.id for one in newest), pooled.id}
     assert [found.personal(one)["p_corrected"] for one in newest] == pytest.approx([0.03, 0.04])

@@ -42,7 +42,9 @@ def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def signed_in(store: Store, cookies: dict[str, str]) -> None:
-    store.add_session("a-secret-of-the-researcher", datetime.now(UTC) + timedelta(hours=1))
+    store.researchers.add_session(
+        "a-secret-of-the-researcher", datetime.now(UTC) + timedelta(hours=1)
+    )
     cookies[RESEARCHER_COOKIE] = "a-secret-of-the-researcher"
 
 
@@ -75,18 +77,18 @@ def button(screen: AppTest, label: str) -> Any:
 def fitted(store: Store, *, targets: int = 5) -> tuple[Study, Fit]:
     study = ranked_study(store, people=1, targets=targets)
     add_vectors(store, study)
-    ada = store.participants(study.id)[0]
+    ada = store.participants.of_study(study.id)[0]
     running = job(store, "fit", study, scope="participant", participant_id=ada.id)
-    store.finish_job(running.id, "test", fit.run(store, running, Watch()))
-    return study, store.fits(study.id)[0]
+    store.jobs.finish(running.id, "test", fit.run(store, running, Watch()))
+    return study, store.fits.of_study(study.id)[0]
 
 
 def do_next(store: Store, kind: Any, work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """The worker's part of the job that a page asked for."""
-    running = store.claim("test", [kind])
+    running = store.jobs.claim("test", [kind])
     assert running is not None
     result = work(store, running, Watch())
-    store.finish_job(running.id, "test", result)
+    store.jobs.finish(running.id, "test", result)
     return result
 
 
@@ -119,18 +121,18 @@ def test_a_fit_shows_its_layers_at_once_and_offers_the_rest(store: Store) -> Non
     assert "What it weighs" in text
     assert "Comparisons that turned" not in text
     button(screen, "Explain this metric").click().run()
-    (asked,) = store.jobs(study.id, kinds=["explain"])
-    assert asked.payload == {"study_id": study.id, "fit_id": store.fits(study.id)[0].id}
+    (asked,) = store.jobs.latest(study.id, kinds=["explain"])
+    assert asked.payload == {"study_id": study.id, "fit_id": store.fits.of_study(study.id)[0].id}
     assert "Explain this metric" not in [each.label for each in screen.button]
     button(screen, "Cancel").click().run()
-    assert store.job(asked.id).state == "cancelled"
+    assert store.jobs.get(asked.id).state == "cancelled"
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_an_explanation_that_failed_says_why(store: Store) -> None:
     study, own = fitted(store)
     asked = job(store, "explain", study, fit_id=own.id)
-    store.fail_job(asked.id, "test", "the weights could not be had")
+    store.jobs.fail(asked.id, "test", "the weights could not be had")
     assert "The explanation failed: the weights could not be had" in text_of(opened(study))
 
 
@@ -168,7 +170,7 @@ def test_any_ranked_board_can_be_asked_for_and_is_shown(store: Store) -> None:
     tab.ask(store, study, own, None)
     do_next(store, "explain", explain.run)
     screen = opened(study)
-    chosen = store.ranked_rounds(study.id)[2]
+    chosen = store.rounds.ranked(study.id)[2]
     screen.selectbox(key="why-board").select(chosen.round.id).run()
     button(screen, "Show heat-maps").click().run()
     found = do_next(store, "explain", explain.run)
@@ -179,9 +181,9 @@ def test_any_ranked_board_can_be_asked_for_and_is_shown(store: Store) -> None:
         for key in ("stock", "personal"):
             assert f'src="/img/{one[key]["map"]}.png"' in text
     assert "Stock 1 " not in text  # its distance has two decimals, its place none
-    n_jobs = len(store.jobs(study.id, kinds=["explain"]))
+    n_jobs = len(store.jobs.latest(study.id, kinds=["explain"]))
     button(screen, "Show heat-maps").click().run()
-    assert len(store.jobs(study.id, kinds=["explain"])) == n_jobs
+    assert len(store.jobs.latest(study.id, kinds=["explain"])) == n_jobs
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -190,7 +192,7 @@ def test_a_newer_fit_is_explained_anew(store: Store) -> None:
     tab.ask(store, study, own, None)
     do_next(store, "explain", explain.run)
     running = job(store, "fit", study, scope="participant", participant_id=own.participant_id)
-    store.finish_job(running.id, "test", fit.run(store, running, Watch()))
+    store.jobs.finish(running.id, "test", fit.run(store, running, Watch()))
     screen = opened(study)
     assert "Comparisons that turned" not in text_of(screen)
     assert button(screen, "Explain this metric")
@@ -299,7 +301,7 @@ def test_the_self_test_is_asked_for_once_and_its_result_is_shown(
     monkeypatch.setattr("clpips.selftest.checks.all_checks", lambda: checks)
     screen = AppTest.from_function(selftest, default_timeout=30).run()
     button(screen, "Run the self-test").click().run()
-    assert len(store.jobs(kinds=["selftest"])) == 1
+    assert len(store.jobs.latest(kinds=["selftest"])) == 1
     do_next(store, "selftest", work.run)
     screen.run()
     text = text_of(screen)
@@ -309,7 +311,7 @@ def test_the_self_test_is_asked_for_once_and_its_result_is_shown(
     assert "Kendall’s &lt;W&gt;" in text
     assert "not installed; only needed for games" in text
     button(screen, "Run it again").click().run()
-    assert len(store.jobs(kinds=["selftest"])) == 2
+    assert len(store.jobs.latest(kinds=["selftest"])) == 2
 
 
 def test_a_value_reads_as_people_write_it() -> None:

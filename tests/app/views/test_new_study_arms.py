@@ -70,7 +70,7 @@ def several(count: int = 2) -> AppTest:
 
 
 def only(store: Store) -> Study:
-    (study,) = store.studies()
+    (study,) = store.studies.all()
     return study
 
 
@@ -165,7 +165,7 @@ def test_ways_that_break_a_rule_are_said_in_one_sentence(
         kind(key=key).set_value(value)
     send(screen.run())
     assert [each.value for each in screen.error] == [sentence]
-    assert store.studies() == ()
+    assert store.studies.all() == ()
 
 
 def test_pools_of_ways_are_checked_and_kept(store: Store) -> None:
@@ -177,7 +177,7 @@ def test_pools_of_ways_are_checked_and_kept(store: Store) -> None:
     assert all(arm.maker.startswith("pool:pools/") for arm in study.settings.arms)
     assert len(list((store.settings.data_dir / "pools").iterdir())) == 2
     assert not study.settings.writes_prompts
-    assert store.study(study.id).settings == study.settings
+    assert store.studies.get(study.id).settings == study.settings
 
 
 def test_prompts_are_written_unless_every_way_is_a_pool_without_them(store: Store) -> None:

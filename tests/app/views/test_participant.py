@@ -9,7 +9,7 @@ from floor import Floor
 from streamlit.testing.v1 import AppTest
 
 from app.session import outbox_name
-from app.store.prompts import plain_prompt
+from app.study.prompts import plain_prompt
 from app.study.types import Participant
 from app.views.participant.progress import segments
 from app.views.participant.prompt_form import words_not_understood
@@ -68,9 +68,9 @@ def labels(page: AppTest) -> list[str]:
 @pytest.fixture
 def person(floor: Floor) -> Participant:
     study = floor.study(targets=2, min_rounds=1, max_rounds=2)
-    person, _ = floor.store.add_participant(study.id, token=TOKEN)
-    floor.store.consent(person.id)
-    return floor.store.start(person.id)
+    person, _ = floor.store.participants.create(study.id, token=TOKEN)
+    floor.store.participants.consent(person.id)
+    return floor.store.participants.start(person.id)
 
 
 # --- getting in -------------------------------------------------------------------------------
@@ -79,18 +79,18 @@ def person(floor: Floor) -> Participant:
 def test_the_first_page_lists_open_studies_and_no_simulated_or_closed_ones(floor: Floor) -> None:
     assert "No study is open" in text_of(visit())
     study = floor.study()
-    floor.store.add_study("Robots", study.settings, [("one", floor.image(5))], simulated=True)
+    floor.store.studies.create("Robots", study.settings, [("one", floor.image(5))], simulated=True)
     shown = text_of(visit())
     assert f"/?join={study.join_code}" in shown
     assert "Robots" not in shown
-    floor.store.set_study_open(study.id, False)
+    floor.store.studies.set_open(study.id, False)
     assert study.join_code not in text_of(visit())
 
 
 def test_a_title_cannot_bring_its_own_html(floor: Floor) -> None:
     study = floor.study()
     image = floor.image(1)
-    floor.store.add_study("<img src=x onerror=alert(1)>", study.settings, [("t", image)])
+    floor.store.studies.create("<img src=x onerror=alert(1)>", study.settings, [("t", image)])
     assert "<img src=x" not in text_of(visit())
 
 
@@ -99,21 +99,21 @@ def test_opening_a_join_link_uses_nothing_up(floor: Floor) -> None:
     page = visit(join=study.join_code)
     page.run()
     assert labels(page) == ["Join this study"]
-    assert floor.store.participants(study.id) == ()
+    assert floor.store.participants.of_study(study.id) == ()
 
 
 def test_joining_leads_to_consent_instructions_and_the_first_target(floor: Floor) -> None:
     study = floor.study()
     page = press(visit(join=study.join_code), "Join this study")
-    (person,) = floor.store.participants(study.id)
+    (person,) = floor.store.participants.of_study(study.id)
     token = str(page.query_params["p"])
-    found = floor.store.participant_by_token(token)
+    found = floor.store.participants.by_token(token)
     assert found is not None
     assert found.id == person.id
     assert "join" not in page.query_params
     assert study.settings.consent[:40] in text_of(page)
     press(page, "I agree, continue")
-    assert floor.store.participant(person.id).consented_at is not None
+    assert floor.store.participants.get(person.id).consented_at is not None
     press(page, "Begin")
     assert "Target 1 of 2 · Round 1" in text_of(page)
     assert "Generate" in labels(page)
@@ -124,17 +124,17 @@ def test_a_double_click_on_join_makes_one_participant(floor: Floor) -> None:
     page = visit(join=study.join_code)
     request = page.session_state[f"join-{study.id}"]
     press(page, "Join this study")
-    floor.store.join(study.id, request)
-    assert len(floor.store.participants(study.id)) == 1
+    floor.store.participants.join(study.id, request)
+    assert len(floor.store.participants.of_study(study.id)) == 1
 
 
 def test_a_closed_study_says_so_and_takes_nobody(floor: Floor) -> None:
     study = floor.study()
     page = visit(join=study.join_code)
-    floor.store.set_study_open(study.id, False)
+    floor.store.studies.set_open(study.id, False)
     assert "is not taking new participants" in text_of(press(page, "Join this study"))
     assert "This study is closed" in text_of(visit(join=study.join_code))
-    assert floor.store.participants(study.id) == ()
+    assert floor.store.participants.of_study(study.id) == ()
 
 
 @pytest.mark.parametrize("query", [{"p": "nobody"}, {"p": "x" * 4000}, {"join": "NOWHERE"}])
@@ -145,7 +145,7 @@ def test_an_unknown_link_is_a_clear_page(floor: Floor, query: dict[str, str]) ->
 
 
 def test_a_replaced_link_stops_working(floor: Floor, person: Participant) -> None:
-    newer = floor.store.new_link(person.id)
+    newer = floor.store.participants.renew_link(person.id)
     assert "This link does not work" in text_of(visit(p=TOKEN))
     assert "Generate" in labels(visit(p=newer))
 
@@ -157,7 +157,7 @@ def test_generate_asks_for_one_round_with_the_words(floor: Floor, person: Partic
     page = visit(p=TOKEN)
     page.text_area[0].set_value("a red ball on a beach")
     press(page, "Generate")
-    standing = floor.store.standing(person.id)
+    standing = floor.store.progress.of_participant(person.id)
     assert [each.prompt for each in standing.rounds] == ["a red ball on a beach"]
     assert standing.phase == "generating"
     assert "Generate" not in labels(page)
@@ -172,7 +172,7 @@ def test_an_empty_prompt_is_one_sentence_and_asks_for_nothing(
     assert [each.value for each in page.warning] == [
         "Please describe the target in a few words first."
     ]
-    assert floor.store.standing(person.id).rounds == ()
+    assert floor.store.progress.of_participant(person.id).rounds == ()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_impossible_prompt_is_one_sentence_and_the_text_is_kept(
     press(page, "Generate")
     assert problem in page.warning[0].value
     assert page.text_area[0].value == words
-    assert floor.store.standing(person.id).rounds == ()
+    assert floor.store.progress.of_participant(person.id).rounds == ()
 
 
 def test_characters_that_work_unseen_are_left_out_of_a_prompt() -> None:
@@ -203,13 +203,15 @@ def test_two_tabs_that_generate_at_once_make_one_round(floor: Floor, person: Par
     for page, words in ((one, "a red ball"), (two, "a blue ball")):
         page.text_area[0].set_value(words)
         press(page, "Generate")
-    assert [each.prompt for each in floor.store.standing(person.id).rounds] == ["a red ball"]
+    assert [each.prompt for each in floor.store.progress.of_participant(person.id).rounds] == [
+        "a red ball"
+    ]
     told = "This round was already started in another tab. Your words are kept for the next one."
     assert told in text_of(two)
     assert told not in text_of(one)
-    asked = floor.store.standing(person.id).rounds[0]
+    asked = floor.store.progress.of_participant(person.id).rounds[0]
     floor.make(asked)
-    floor.send(person, floor.submission(floor.store.round(asked.id)))
+    floor.send(person, floor.submission(floor.store.rounds.get(asked.id)))
     two.run()
     assert press(two, "Next round").text_area[0].value == "a blue ball"
 
@@ -226,11 +228,11 @@ def test_a_new_link_keeps_the_outbox_and_another_person_has_another(
     floor: Floor, person: Participant
 ) -> None:
     before = outbox_name(person)
-    token = floor.store.new_link(person.id)
-    again = floor.store.participant_by_token(token)
+    token = floor.store.participants.renew_link(person.id)
+    again = floor.store.participants.by_token(token)
     assert again is not None
     assert outbox_name(again) == before
-    other, _ = floor.store.add_participant(person.study_id)
+    other, _ = floor.store.participants.create(person.study_id)
     assert outbox_name(other) != before
 
 
@@ -248,15 +250,15 @@ def test_after_a_setback_the_words_are_still_there(
 ) -> None:
     asked = floor.ask(person, "a small red boat")
     if ending == "failed":
-        floor.store.set_round_failed(asked.id, "the disk is full")
+        floor.store.rounds.fail(asked.id, "the disk is full")
     else:
-        floor.store.cancel_round(person.id, asked.id)
+        floor.store.rounds.cancel(person.id, asked.id)
     page = visit(p=TOKEN)
     assert page.text_area[0].value == "a small red boat"
     assert "still here" in text_of(page)
     assert ("the disk is full" in text_of(page)) == (ending == "failed")
     press(page, action)
-    assert floor.store.standing(person.id).phase == "generating"
+    assert floor.store.progress.of_participant(person.id).phase == "generating"
 
 
 def test_the_next_round_carries_the_words_over_and_shows_the_nearest(
@@ -267,7 +269,7 @@ def test_the_next_round_carries_the_words_over_and_shows_the_nearest(
     assert {"Next round", "I am done with this target"} <= set(labels(page))
     press(page, "Next round")
     assert page.text_area[0].value == "a red ball"
-    first = floor.store.round(ranked.round_id).candidates[2]
+    first = floor.store.rounds.get(ranked.round_id).candidates[2]
     assert text_of(page).count(f"/img/{first.image}.png") == 2
     assert "Round 2" in text_of(page)
     press(page, "Back to the ranking")
@@ -276,9 +278,9 @@ def test_the_next_round_carries_the_words_over_and_shows_the_nearest(
 
 def test_a_target_cannot_be_left_before_the_minimum(floor: Floor) -> None:
     study = floor.study(min_rounds=2, max_rounds=3)
-    person, token = floor.store.add_participant(study.id)
-    floor.store.consent(person.id)
-    floor.store.start(person.id)
+    person, token = floor.store.participants.create(study.id)
+    floor.store.participants.consent(person.id)
+    floor.store.participants.start(person.id)
     floor.rank(person)
     page = visit(p=token)
     done = next(each for each in page.button if each.label == "I am done with this target")
@@ -320,8 +322,8 @@ def test_words_not_understood_are_named_once(floor: Floor, person: Participant) 
         )
         for i in range(4)
     ]
-    floor.store.add_candidates(asked.id, made)
-    board = floor.store.round(asked.id)
+    floor.store.rounds.add_candidates(asked.id, made)
+    board = floor.store.rounds.get(asked.id)
     assert words_not_understood(board) == ("zorb",)
     floor.send(person, floor.submission(board))
     page = press(visit(p=TOKEN), "Next round")
@@ -334,15 +336,15 @@ def test_words_not_understood_are_named_once(floor: Floor, person: Participant) 
 def test_the_progress_fills_with_each_ranking_and_is_full_only_when_a_target_is_left(
     floor: Floor, person: Participant
 ) -> None:
-    seen = [segments(floor.store.standing(person.id))]
+    seen = [segments(floor.store.progress.of_participant(person.id))]
     floor.rank(person)
-    seen.append(segments(floor.store.standing(person.id)))
-    assert "1 more round" in _what_remains(floor.store.standing(person.id))
+    seen.append(segments(floor.store.progress.of_participant(person.id)))
+    assert "1 more round" in _what_remains(floor.store.progress.of_participant(person.id))
     floor.rank(person)
-    seen.append(segments(floor.store.standing(person.id)))
-    assert "the last round" in _what_remains(floor.store.standing(person.id))
+    seen.append(segments(floor.store.progress.of_participant(person.id)))
+    assert "the last round" in _what_remains(floor.store.progress.of_participant(person.id))
     floor.finish(person)
-    seen.append(segments(floor.store.standing(person.id)))
+    seen.append(segments(floor.store.progress.of_participant(person.id)))
     assert seen[0] == [0, 0]
     assert 0 < seen[1][0] <= seen[2][0] < 1
     assert seen[3] == [1, 0]
@@ -357,7 +359,7 @@ def test_the_code_is_shown_only_when_the_browser_has_nothing_left_to_send(
     for _ in range(2):
         floor.rank(person)
         floor.finish(person)
-    code = floor.store.participant(person.id).completion_code
+    code = floor.store.participants.get(person.id).completion_code
     assert code is not None
     page = visit(p=TOKEN)
     assert "Checking that everything is saved" in text_of(page)
@@ -376,9 +378,9 @@ def test_the_code_is_shown_only_when_the_browser_has_nothing_left_to_send(
 def near_the_end(floor: Floor) -> Participant:
     """Somebody who has ranked all but the last target of a study with two repeats."""
     study = floor.study(targets=3, min_rounds=1, max_rounds=2, repeats=2)
-    person, _ = floor.store.add_participant(study.id, token=TOKEN)
-    floor.store.consent(person.id)
-    floor.store.start(person.id)
+    person, _ = floor.store.participants.create(study.id, token=TOKEN)
+    floor.store.participants.consent(person.id)
+    floor.store.participants.start(person.id)
     for _ in range(2):
         floor.rank(person)
         floor.finish(person)
@@ -388,8 +390,8 @@ def near_the_end(floor: Floor) -> Participant:
 def test_the_instructions_say_what_comes_after_the_targets(floor: Floor) -> None:
     for count, words in ((0, ""), (1, "there is 1 more set"), (2, "there are up to 2 more sets")):
         study = floor.study(repeats=count)
-        person, token = floor.store.add_participant(study.id)
-        floor.store.consent(person.id)
+        person, token = floor.store.participants.create(study.id)
+        floor.store.participants.consent(person.id)
         shown = text_of(visit(p=token))
         assert words in shown
         assert ("After the last target" in shown) == (count > 0)
@@ -405,7 +407,7 @@ def test_after_the_last_target_come_boards_with_nothing_to_write(
     for place, onward in ((1, "Next set"), (2, "Finish the study")):
         assert f"Last part · Set {place} of 2" in text_of(page)
         assert labels(page) == [] and not page.text_area
-        board = floor.store.standing(near_the_end.id).round
+        board = floor.store.progress.of_participant(near_the_end.id).round
         assert board is not None
         again = visit(p=TOKEN)  # the tab was closed meanwhile
         assert f"Last part · Set {place} of 2" in text_of(again)
@@ -414,7 +416,7 @@ def test_after_the_last_target_come_boards_with_nothing_to_write(
         assert ("1 more set to rank" in text_of(page)) == (place == 1)
         press(page, onward)
     assert "Thank you" in text_of(page)
-    assert floor.store.participant(near_the_end.id).completion_code is not None
+    assert floor.store.participants.get(near_the_end.id).completion_code is not None
 
 
 def test_a_repeat_is_not_announced_and_shows_no_words_of_before(
@@ -436,16 +438,16 @@ def test_only_who_is_shown_a_metric_reads_what_it_says(floor: Floor) -> None:
     for arm in ("none", "stock", "personal"):
         study = floor.study(targets=1, min_rounds=1, max_rounds=3, guidance=(arm,))
         token = f"{TOKEN}-{arm}"
-        person, _ = floor.store.add_participant(study.id, token=token)
-        floor.store.consent(person.id)
-        floor.store.start(person.id)
+        person, _ = floor.store.participants.create(study.id, token=token)
+        floor.store.participants.consent(person.id)
+        floor.store.participants.start(person.id)
         for _ in range(2):
             floor.rank(person)
-        rounds = floor.store.standing(person.id).rounds
+        rounds = floor.store.progress.of_participant(person.id).rounds
         images = [each.image for one in rounds for each in one.candidates]
         away = {image: 0.9 - 0.1 * place for place, image in enumerate(images)}
         away[images[0]] = 0.01  # the nearest of all is from the first round
-        floor.store.add_guide(rounds[-1].id, arm if arm != "none" else "stock", 0, away)
+        floor.store.guidance.add(rounds[-1].id, arm if arm != "none" else "stock", 0, away)
         told[arm] = words_of(press(visit(p=token), "Next round"))
     assert "measure" not in told["none"]
     for arm in ("stock", "personal"):
@@ -464,9 +466,9 @@ def test_who_waits_for_the_measure_is_told_so_and_not_for_ever(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = floor.study(targets=1, min_rounds=1, max_rounds=3, guidance=("stock",))
-    person, _ = floor.store.add_participant(study.id, token=TOKEN)
-    floor.store.consent(person.id)
-    floor.store.start(person.id)
+    person, _ = floor.store.participants.create(study.id, token=TOKEN)
+    floor.store.participants.consent(person.id)
+    floor.store.participants.start(person.id)
     floor.rank(person)
     waiting = "is comparing your images with the target"
     assert waiting in text_of(press(visit(p=TOKEN), "Next round"))

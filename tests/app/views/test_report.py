@@ -61,10 +61,10 @@ def fitted(store: Store, *, targets: int = 6, people: int = 1) -> tuple[Study, l
     study = ranked_study(store, people=people, targets=targets)
     add_vectors(store, study)
     running = job(store, "fit", study, scope="each", participant_id=None)
-    store.finish_job(running.id, "test", fit_job.run(store, running, Watch()))
-    for asked in store.jobs(study.id, kinds=["compare"]):  # these tests say what it gives
-        store.cancel_job(asked.id)
-    return study, list(reversed(store.fits(study.id)))
+    store.jobs.finish(running.id, "test", fit_job.run(store, running, Watch()))
+    for asked in store.jobs.latest(study.id, kinds=["compare"]):  # these tests say what it gives
+        store.jobs.cancel(asked.id)
+    return study, list(reversed(store.fits.of_study(study.id)))
 
 
 def with_result(
@@ -133,7 +133,7 @@ def test_a_fit_on_one_target_asks_for_others(store: Store) -> None:
     rank_once(store, somebody)
     add_vectors(store, study)
     running = job(store, "fit", study, scope="each", participant_id=None)
-    store.finish_job(running.id, "test", fit_job.run(store, running, Watch()))
+    store.jobs.finish(running.id, "test", fit_job.run(store, running, Watch()))
     assert "1 ranking of 1 target: too few" in text_of(opened(study))
 
 
@@ -142,7 +142,7 @@ def test_who_was_left_out_is_named(store: Store) -> None:
     person(store, study, "Newcomer")
     add_vectors(store, study)
     running = job(store, "fit", study, scope="each", participant_id=None)
-    store.finish_job(running.id, "test", fit_job.run(store, running, Watch()))
+    store.jobs.finish(running.id, "test", fit_job.run(store, running, Watch()))
     text = text_of(opened(study, "Each participant"))
     assert "Not fitted: Newcomer. There is no ranking yet." in text
     assert "1 participant not fitted yet." in text
@@ -181,7 +181,7 @@ def test_a_fit_of_an_earlier_version_still_draws(store: Store) -> None:
         kept = ("spearman", "kendall", "pairwise_accuracy", "icc", "n_rankings", "spearman_ci")
         kept += ("pooled", "n_left_out", "left_out", "per_ranking")
         held_out[side] = {key: held_out[side][key] for key in kept}
-    store.add_fit(study.id, fit.participant_id, "participant", "alex", fit.metric_path, report)
+    store.fits.add(study.id, fit.participant_id, "participant", "alex", fit.metric_path, report)
     screen = opened(study)
     text = text_of(screen)
     assert formatting.signed(held_out["gain"]) in text
@@ -224,19 +224,19 @@ def test_without_a_comparison_one_line_and_a_button_ask_for_it_once(store: Store
     screen = opened(study)
     assert "have not been computed for these fits yet" in text_of(screen)
     screen.button(key="compare").click().run()
-    asked = store.jobs(study.id, kinds=["compare"])[0]
+    asked = store.jobs.latest(study.id, kinds=["compare"])[0]
     assert dict(asked.payload) == {"study_id": study.id, "fit_ids": [fit.id for fit in fits]}
     assert "compare" not in [each.key for each in screen.button]
     next(each for each in screen.button if each.label == "Cancel").click().run()
-    assert store.job(asked.id).state == "cancelled"
+    assert store.jobs.get(asked.id).state == "cancelled"
     assert "The comparison was cancelled" in text_of(opened(study))
 
 
 def test_a_comparison_that_failed_says_why_and_can_be_asked_for_again(store: Store) -> None:
     study, fits = fitted(store)
     asked = compared.asked(store, study, fits)
-    assert store.claim("test", ["compare"])
-    store.fail_job(asked, "test", "the disk is full")
+    assert store.jobs.claim("test", ["compare"])
+    store.jobs.fail(asked, "test", "the disk is full")
     screen = opened(study)
     assert "The comparison failed: the disk is full" in text_of(screen)
     assert screen.button(key="compare")
@@ -248,8 +248,8 @@ def test_a_result_stays_while_a_newer_one_is_on_its_way_and_after_it_failed(stor
     screen = opened(study)
     assert "How much there is to reach" in text_of(screen)
     assert "Cancel" in [each.label for each in screen.button]
-    assert store.claim("test", ["compare"])
-    store.fail_job(asked, "test", "the disk is full")
+    assert store.jobs.claim("test", ["compare"])
+    store.jobs.fail(asked, "test", "the disk is full")
     text = text_of(opened(study))
     assert "How much there is to reach" in text and "the disk is full" not in text
 
@@ -353,7 +353,7 @@ def test_everybodys_p_is_corrected_over_what_is_known_of_the_newest_fits_now(
     for p in corrected(raw):
         assert f">{formatting.p_value(p)}<" in text
     assert opened(study, "Each participant").button(key="compare")
-    store.add_comparison(fits[0].id, compared.of_fit(fits[0], "Ada 1"))  # the other is on its way
+    store.comparisons.add(fits[0].id, compared.of_fit(fits[0], "Ada 1"))  # the other is on its way
     rows = [row["p"] for row in compared.table(fits[0])]
     text = text_of(opened(study, "Each participant"))
     for place in (2, -1):
@@ -363,7 +363,7 @@ def test_everybodys_p_is_corrected_over_what_is_known_of_the_newest_fits_now(
 def test_a_part_shows_while_the_rest_of_its_comparison_is_on_its_way(store: Store) -> None:
     study, fits = fitted(store, people=2)
     compared.asked(store, study, fits)
-    store.add_comparison(fits[0].id, compared.of_fit(fits[0], "Ada 1"))
+    store.comparisons.add(fits[0].id, compared.of_fit(fits[0], "Ada 1"))
     first, second = (text_of(opened(study, f"Ada {number}")) for number in (1, 2))
     assert "How much there is to reach" in first and "wide features</span>" in first
     assert "How much there is to reach" not in second
@@ -382,7 +382,7 @@ def test_a_report_beside_an_open_fit_is_marked_as_of_the_former_one(
         payload["participant_id"] = fits[0].participant_id
     text = text_of(opened(study))
     assert "former fit" not in text and ">Former fit<" not in text
-    asked = store.enqueue("fit", payload, study_id=study.id)
+    asked = store.jobs.enqueue("fit", payload, study_id=study.id)
     screen = opened(study)
     text = text_of(screen)
     assert f"of the former fit, of {formatting.moment(fits[0].created_at)}" in text
@@ -392,23 +392,23 @@ def test_a_report_beside_an_open_fit_is_marked_as_of_the_former_one(
     assert (">Former fit<" in other) == (scope == "each")
     everybody = text_of(opened(study, "Each participant"))
     assert "New fits are under way. Everything below is of the former fits" in everybody
-    running = store.claim("test", ["fit"])
+    running = store.jobs.claim("test", ["fit"])
     assert running is not None and running.id == asked.id
-    new = store.add_fit(
+    new = store.fits.add(
         study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
         fits[0].report, running.id,
     )  # fmt: skip
     assert ">Former fit<" not in text_of(opened(study))
     half = text_of(opened(study, "Each participant"))
     assert "1 of 2 rows below is of the former fit until" in half
-    store.finish_job(running.id, "test", {"fits": [new.id]})
+    store.jobs.finish(running.id, "test", {"fits": [new.id]})
     assert "under way" not in text_of(opened(study, "Each participant"))
 
 
 def test_before_the_first_report_an_open_fit_is_what_is_waited_for(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
     ask = {"study_id": study.id, "scope": "each", "participant_id": None}
-    store.enqueue("fit", ask, study_id=study.id)
+    store.jobs.enqueue("fit", ask, study_id=study.id)
     text = text_of(opened(study))
     assert "The report appears here once the fit has ended." in text
     assert "Press **Fit personal metric**" not in text
@@ -418,7 +418,7 @@ def test_the_studys_part_says_so_when_newer_fits_are_not_in_it(store: Store) -> 
     study, fits = with_result(store)
     former = "This is of former fits"
     assert former not in text_of(opened(study, "Each participant"))
-    store.add_fit(
+    store.fits.add(
         study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
         fits[0].report,
     )  # fmt: skip

@@ -42,10 +42,10 @@ def page_of(study: Study, tab: str) -> str:
 
 def rank(store: Store, somebody: Participant, by: list[str], *, finish: bool = True) -> None:
     """One round with an image by each named arm, ranked in this order; then its target is left."""
-    trial = store.standing(somebody.id).trial
+    trial = store.progress.of_participant(somebody.id).trial
     assert trial is not None
     click = f"c{next(_clicks)}"
-    asked = store.request_round(somebody.id, trial.id, "a hat", request_id=click, queued=False)
+    asked = store.rounds.request(somebody.id, trial.id, "a hat", request_id=click, queued=False)
     made = [
         (
             picture(store, next(_pictures)),
@@ -53,14 +53,16 @@ def rank(store: Store, somebody: Participant, by: list[str], *, finish: bool = T
         )
         for place, arm in enumerate(by)
     ]
-    store.add_candidates(asked.id, made)
-    images = {each.image: each.id for each in store.round(asked.id).candidates}
+    store.rounds.add_candidates(asked.id, made)
+    images = {each.image: each.id for each in store.rounds.get(asked.id).candidates}
     order = tuple(images[sha] for sha, _ in made)
-    shown = tuple(each.id for each in store.round(asked.id).candidates)
+    shown = tuple(each.id for each in store.rounds.get(asked.id).candidates)
     ranks = tuple(range(1, len(order) + 1))
-    store.submit(somebody.id, Submission(f"uuid-of-{asked.id}", asked.id, order, ranks, shown))
+    store.rankings.submit(
+        somebody.id, Submission(f"uuid-of-{asked.id}", asked.id, order, ranks, shown)
+    )
     if finish:
-        store.finish_trial(somebody.id, trial.id)
+        store.trials.finish(somebody.id, trial.id)
 
 
 def board(who: str, *images: tuple[str, int | None]) -> ArmBoard:
@@ -79,7 +81,7 @@ def test_each_way_has_its_rounds_images_and_seconds(store: Store) -> None:
     ada = person(store, study, "Ada")
     rank(store, ada, ["plain"] * 4)
     rank(store, ada, ["small model"] * 3)
-    boards = store.arm_boards(study.id)
+    boards = store.arms.boards(study.id)
     assert maker_rows(["plain", "small model"], boards, mixed=False) == [
         ("plain", "1", "4", "3.0"),
         ("small model", "1", "3", "2.5"),
@@ -91,7 +93,7 @@ def test_each_way_has_its_rounds_images_and_seconds(store: Store) -> None:
 
 def test_a_way_without_images_has_dashes(store: Store) -> None:
     assert maker_rows(["plain"], (), mixed=True) == [("plain", "0", "0", "–", "–")]
-    assert store.arm_boards(arms_study(store).id) == ()
+    assert store.arms.boards(arms_study(store).id) == ()
 
 
 def test_mixed_boards_say_how_often_a_way_is_nearer() -> None:
@@ -119,7 +121,7 @@ def test_the_progress_tab_shows_the_interval_over_people(store: Store) -> None:
         for _ in range(2):
             rank(store, somebody, ["plain", "small model", "plain", "small model"])
     text = page_of(study, "Progress")
-    found = beats("plain", store.arm_boards(study.id))
+    found = beats("plain", store.arms.boards(study.id))
     low, high = clustered_share(found.points, found.people).interval
     assert f'75 %<span class="cl-ci">{100 * low:.0f} to {100 * high:.0f}' in text
     assert "takes everything of one person together" in text
@@ -135,9 +137,9 @@ def test_repeats_do_not_count_as_rounds_of_a_way(store: Store) -> None:
     ada = person(store, study, "Ada")
     rank(store, ada, ["plain"] * 4)
     rank(store, ada, ["plain"] * 4)
-    again = store.standing(ada.id).round
+    again = store.progress.of_participant(ada.id).round
     assert again is not None and again.kind == "repeat"
-    assert len(store.arm_boards(study.id)) == 2
+    assert len(store.arms.boards(study.id)) == 2
 
 
 # --- metrics shown between rounds ---------------------------------------------------------------
@@ -146,13 +148,13 @@ def test_repeats_do_not_count_as_rounds_of_a_way(store: Store) -> None:
 def test_people_are_counted_by_the_metric_they_are_shown(store: Store) -> None:
     study = empty_study(store, guidance=("stock",))
     ada, ben = person(store, study, "Ada"), person(store, study, "Ben")
-    store.add_participant(study.id, label="Not yet begun")
+    store.participants.create(study.id, label="Not yet begun")
     for somebody, rounds in ((ada, (2, 1)), (ben, (1,))):
         for count in rounds:
             for number in range(count):
                 rank(store, somebody, ["plain"] * 2, finish=number == count - 1)
     rank(store, ben, ["plain"] * 2, finish=False)  # on a target that is not finished
-    assert store.guidance_counts(study.id) == (GuidanceCount("stock", 2, 1, 3, 4),)
+    assert store.arms.guidance_counts(study.id) == (GuidanceCount("stock", 2, 1, 3, 4),)
 
 
 def test_a_metric_that_nobody_has_yet_is_shown_with_none() -> None:
@@ -219,7 +221,7 @@ def test_the_list_of_participants_says_what_each_is_shown(store: Store) -> None:
     compared = empty_study(store, guidance=("stock", "personal"))
     for _ in range(2):
         person(store, compared)
-    store.add_participant(compared.id)  # has not begun, so nothing is drawn for them yet
+    store.participants.create(compared.id)  # has not begun, so nothing is drawn for them yet
     text = page_of(compared, "Progress").split("Metrics shown between rounds")[0]
     assert "Shown between rounds" in text
     assert text.count("Stock LPIPS") == text.count("Their personal metric") == 1

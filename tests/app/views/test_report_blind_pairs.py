@@ -39,11 +39,13 @@ def test_the_result_is_there_without_any_fit(store: Store) -> None:
     wins = ["personal", "personal", "personal"]
     study = judged_study(store, {f"Ada {n}": wins for n in range(6)}, targets=2)
     text = report(study)
-    assert store.fits(study.id) == ()
+    assert store.fits.of_study(study.id) == ()
     assert TITLE in text
     assert "Personal re-ranking beats stock" in text
     assert "was picked in 100 % of the pairs (95\u00a0% interval 54 to 100\u00a0%)" in text
-    assert found_in(store.duels(study.id)).interval == pytest.approx((0.025 ** (1 / 6), 1))
+    assert found_in(store.blind_pairs.of_study(study.id)).interval == pytest.approx(
+        (0.025 ** (1 / 6), 1)
+    )
     assert "n = 18 answered pairs of 6 people, 0 ties." in text
     assert "all answers of one person together" in text
 
@@ -75,7 +77,7 @@ def test_pairs_without_an_answer_are_told_by_their_reason(store: Store) -> None:
         store,
         {"Ada": ["alike", "personal", "no paint", "alike", "no paint"], "Ben": ["stock"]},
     )
-    told = lost(store.duels(study.id))
+    told = lost(store.blind_pairs.of_study(study.id))
     assert (
         "2 pairs could not be shown because both metrics put the images in the same order" in told
     )
@@ -88,7 +90,7 @@ def test_the_table_has_a_row_for_everybody(store: Store) -> None:
     study = judged_study(
         store, {"<b>Ada": ["personal", "stock", "tie", "alike"], "Ben": ["alike"] * 4}
     )
-    assert blind_pairs.rows(store.duels(study.id), ()) == [
+    assert blind_pairs.rows(store.blind_pairs.of_study(study.id), ()) == [
         ("&lt;b&gt;Ada", "1", "1", "1", "50 %"),
         ("Ben", "0", "0", "0", "–"),
     ]
@@ -97,12 +99,12 @@ def test_the_table_has_a_row_for_everybody(store: Store) -> None:
 
 def test_simulated_people_are_labelled_and_count_only_among_themselves(store: Store) -> None:
     study = judged_study(store, {"Ada": ["stock"] * 2}, targets=1)
-    robot, _ = store.add_participant(study.id, label="Robot", simulated=True)
-    store.consent(robot.id)
-    store.start(robot.id)
+    robot, _ = store.participants.create(study.id, label="Robot", simulated=True)
+    store.participants.consent(robot.id)
+    store.participants.start(robot.id)
     rank_once(store, robot)
     judge(store, robot, "personal")
-    duels = store.duels(study.id)
+    duels = store.blind_pairs.of_study(study.id)
     assert {each.participant for each in counting(duels, {"Robot"})} == {"Ada"}
     assert counting(duels, {"Robot", "Ada"}) == duels
     text = report(study)
@@ -113,13 +115,15 @@ def test_simulated_people_are_labelled_and_count_only_among_themselves(store: St
 
 def test_the_file_has_a_row_for_every_pair(store: Store) -> None:
     study = judged_study(store, {"Ada": ["personal", "alike", "tie"]})
-    found = list(csv.DictReader(io.StringIO(duels_csv(store, store.duels(study.id)))))
+    found = list(
+        csv.DictReader(io.StringIO(duels_csv(store, store.blind_pairs.of_study(study.id))))
+    )
     assert [(row["winner"], row["state"], row["place"]) for row in found] == [
         ("personal", "ranked", "2"),
         ("", "failed", ""),
         ("tie", "ranked", "2"),
     ]
-    assert all(store.image_path(row["target"][7:-4]).is_file() for row in found)
+    assert all(store.images.path(row["target"][7:-4]).is_file() for row in found)
     assert found[0]["personal"].startswith("images/") and found[0]["personal"] != found[0]["stock"]
     assert found[1]["personal"] == ""
     assert "One row per pair" in report(study, "Export")

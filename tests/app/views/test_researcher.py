@@ -52,7 +52,7 @@ def cookies(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture
 def signed_in(store: Store, cookies: dict[str, str]) -> None:
     token = "a-secret-of-the-researcher"
-    store.add_session(token, datetime.now(UTC) + timedelta(hours=1))
+    store.researchers.add_session(token, datetime.now(UTC) + timedelta(hours=1))
     cookies[RESEARCHER_COOKIE] = token
 
 
@@ -84,7 +84,7 @@ def text_of(screen: AppTest) -> str:
 def fitted(store: Store, study: Study, scope: str, participant_id: int | None = None) -> None:
     running = job(store, "fit", study, scope=scope, participant_id=participant_id)
     result = fit.run(store, running, Watch())
-    store.finish_job(running.id, "test", result)
+    store.jobs.finish(running.id, "test", result)
 
 
 # --- who may look -------------------------------------------------------------------------------
@@ -164,9 +164,11 @@ def test_a_part_that_draws_itself_again_stops_when_the_session_ends(
     cookies[RESEARCHER_COOKIE] = "a-secret-of-the-researcher"
     with pytest.raises(InterruptedError):
         part(1)
-    store.add_session(cookies[RESEARCHER_COOKIE], datetime.now(UTC) + timedelta(hours=1))
+    store.researchers.add_session(
+        cookies[RESEARCHER_COOKIE], datetime.now(UTC) + timedelta(hours=1)
+    )
     part(2)
-    store.delete_session(cookies[RESEARCHER_COOKIE])
+    store.researchers.delete_session(cookies[RESEARCHER_COOKIE])
     with pytest.raises(InterruptedError):
         part(3)
     assert drawn == [2]
@@ -187,15 +189,15 @@ def test_the_export_tab_says_how_to_use_the_csv_file(store: Store) -> None:
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_simulated_study_says_so(store: Store) -> None:
-    sha = store.targets(empty_study(store).id)[0].image
-    store.add_study("Robots", empty_study(store).settings, [("a", sha)], simulated=True)
+    sha = store.studies.targets(empty_study(store).id)[0].image
+    store.studies.create("Robots", empty_study(store).settings, [("a", sha)], simulated=True)
     text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
     assert text.count(">Simulated<") == 1
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_running_worker_is_said_to_run(store: Store) -> None:
-    store.worker_seen("one")
+    store.workers.mark_alive("one")
     text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
     assert "Worker: running" in text
 
@@ -214,7 +216,7 @@ def test_a_new_study_keeps_the_good_pictures_and_names_the_bad_ones(store: Store
     study, refused = form.make_study(
         store, answers(("hat.png", png()), ("notes.png", b"words"), candidates=3)
     )
-    assert [target.name for target in store.targets(study.id)] == ["hat"]
+    assert [target.name for target in store.studies.targets(study.id)] == ["hat"]
     assert study.settings.candidates == 3
     assert refused == (
         "notes.png: a target must be a PNG, JPEG or WebP picture, got a file that is not one",
@@ -235,7 +237,7 @@ def test_a_new_study_that_breaks_a_rule_is_not_made(
 ) -> None:
     with pytest.raises(StudyError, match=sentence):
         form.make_study(store, wrong)
-    assert store.studies() == ()
+    assert store.studies.all() == ()
 
 
 # --- progress and links -------------------------------------------------------------------------
@@ -257,7 +259,7 @@ def test_closing_a_study_keeps_newcomers_out(store: Store) -> None:
     study = empty_study(store)
     screen = opened(study)
     next(each for each in screen.button if each.label == "Close the study").click().run()
-    assert not store.study(study.id).is_open
+    assert not store.studies.get(study.id).is_open
     assert "**closed** to new participants" in text_of(screen)
 
 
@@ -267,10 +269,10 @@ def test_personal_links_are_shown_once_and_open_the_study(store: Store) -> None:
     screen = opened(study)
     screen.number_input[0].set_value(3)
     next(each for each in screen.button if each.label == "Create personal links").click().run()
-    assert len(store.participants(study.id)) == 3
+    assert len(store.participants.of_study(study.id)) == 3
     shown = next(each.value for each in screen.code if "?p=" in each.value)
     tokens = [line.split("?p=")[1] for line in shown.splitlines()]
-    found = [store.participant_by_token(token) for token in tokens]
+    found = [store.participants.by_token(token) for token in tokens]
     assert [each.label for each in found if each] == ["P001", "P002", "P003"]
     next(each for each in screen.button if each.label == "I have saved them").click().run()
     assert "?p=" not in text_of(screen)
@@ -287,7 +289,7 @@ def test_links_become_a_csv_file() -> None:
 def test_every_ranking_is_shown_nearest_first_with_its_images(store: Store) -> None:
     study = ranked_study(store, people=1, targets=2)
     text = text_of(opened(study, "Rankings"))
-    for ranked in store.ranked_rounds(study.id):
+    for ranked in store.rounds.ranked(study.id):
         assert ranked.round.ranking is not None
         images = {each.id: each.image for each in ranked.round.candidates}
         shas = [ranked.trial.target.image, *(images[id_] for id_ in ranked.round.ranking.order)]
@@ -310,7 +312,7 @@ def test_the_address_chooses_whose_rankings_of_which_target_are_shown(store: Sto
 
 
 def test_targets_of_one_name_are_told_apart_and_of_one_picture_counted_once(store: Store) -> None:
-    (ranked,) = store.ranked_rounds(ranked_study(store, people=1, targets=1).id)
+    (ranked,) = store.rounds.ranked(ranked_study(store, people=1, targets=1).id)
 
     def of(name: str, image: str, position: int, kind: Any = "own") -> RankedRound:
         target = replace(ranked.trial.target, name=name, image=image, position=position, kind=kind)
@@ -327,7 +329,7 @@ def _alt(place: int) -> str:
 
 def test_a_prompt_is_shown_as_it_was_written_and_never_as_html(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
-    (ranked,) = store.ranked_rounds(study.id)
+    (ranked,) = store.rounds.ranked(study.id)
     nasty = ranked._replace(round=replace(ranked.round, prompt="<img src=x onerror=alert(1)>"))
     card = rankings_tab.ranking_card(nasty, (), ())
     assert "&lt;img src=x onerror=alert(1)&gt;" in card
@@ -336,22 +338,22 @@ def test_a_prompt_is_shown_as_it_was_written_and_never_as_html(store: Store) -> 
 
 def test_an_attempt_that_met_a_standing_ranking_is_told_on_its_card(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
-    (ranked,) = store.ranked_rounds(study.id)
+    (ranked,) = store.rounds.ranked(study.id)
     stands = ranked.round.ranking
     assert stands is not None
     other = Submission(
         "another-tab", ranked.round.id, stands.order[::-1], stands.ranks, stands.shown
     )
-    assert store.submit(ranked.participant.id, other).outcome == "conflict"
-    attempts = store.attempts(ranked.round.id)
-    card = rankings_tab.ranking_card(ranked, store.ranking_history(ranked.round.id), attempts)
+    assert store.rankings.submit(ranked.participant.id, other).outcome == "conflict"
+    attempts = store.rankings.attempts(ranked.round.id)
+    card = rankings_tab.ranking_card(ranked, store.rankings.history(ranked.round.id), attempts)
     assert "1 further attempt" in card
     assert "the first one counts" in card
 
 
 def test_repeats_and_shared_boards_bear_a_badge(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
-    (ranked,) = store.ranked_rounds(study.id)
+    (ranked,) = store.rounds.ranked(study.id)
     assert ranked.round.ranking is not None
     own = rankings_tab.ranking_card(ranked, (), ())
     assert "Repeat" not in own and "Shared board" not in own and "Confidence" not in own
@@ -404,20 +406,20 @@ def test_pressing_fit_asks_the_worker_once_and_shows_that_it_waits(store: Store)
     screen = opened(study, "Fit & report")
     fit_button = next(each for each in screen.button if each.label == "Fit personal metric")
     fit_button.click().run()
-    (asked,) = store.jobs(study.id, kinds=["fit"])
+    (asked,) = store.jobs.latest(study.id, kinds=["fit"])
     assert asked.payload == {"study_id": study.id, "scope": "each", "participant_id": None}
     again = next(each for each in screen.button if each.label == "Fit personal metric")
     again.click().run()
-    assert len(store.jobs(study.id, kinds=["fit"])) == 1
+    assert len(store.jobs.latest(study.id, kinds=["fit"])) == 1
     next(each for each in screen.button if each.label == "Cancel").click().run()
-    assert store.job(asked.id).state == "cancelled"
+    assert store.jobs.get(asked.id).state == "cancelled"
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_failed_fit_says_why(store: Store) -> None:
     study = ranked_study(store)
     asked = job(store, "fit", study, scope="each", participant_id=None)
-    store.fail_job(asked.id, "test", "the weights could not be had")
+    store.jobs.fail(asked.id, "test", "the weights could not be had")
     assert "The fit failed: the weights could not be had" in text_of(opened(study, "Fit & report"))
 
 
@@ -432,7 +434,7 @@ def test_rankings_that_arrive_after_a_fit_are_counted(store: Store) -> None:
     assert "since this fit" not in text_of(opened(study, "Fit & report"))
     rank_once(store, somebody)
     assert "1 new ranking since this fit" in text_of(opened(study, "Fit & report"))
-    assert metric_picker.newer_rankings(store, store.fits(study.id)[0]) == 1
+    assert metric_picker.newer_rankings(store, store.fits.of_study(study.id)[0]) == 1
 
 
 @pytest.mark.usefixtures("signed_in")
@@ -458,14 +460,14 @@ def test_an_empty_study_says_on_each_tab_what_to_do_next(
 @pytest.mark.usefixtures("signed_in")
 def test_the_weights_tab_shows_true_weights_only_of_simulated_participants(store: Store) -> None:
     study = ranked_study(store, people=1, targets=2)
-    robot, _ = store.add_participant(
+    robot, _ = store.participants.create(
         study.id,
         label="Robot",
         simulated=True,
         true_weights={"backbone": "alex", "layers": [0.6, 0.1, 0.1, 0.1, 0.1]},
     )
-    store.consent(robot.id)
-    store.start(robot.id)
+    store.participants.consent(robot.id)
+    store.participants.start(robot.id)
     rank_once(store, robot)
     add_vectors(store, study)
     fitted(store, study, "each")
@@ -481,7 +483,7 @@ def test_an_export_is_asked_for_then_offered_as_a_link(store: Store) -> None:
     study = ranked_study(store)
     screen = opened(study, "Export")
     next(each for each in screen.button if each.label == "Rankings (.csv)").click().run()
-    asked = store.claim("test", ["export"])
+    asked = store.jobs.claim("test", ["export"])
     assert asked is not None
     assert asked.payload == {
         "study_id": study.id,
@@ -490,8 +492,8 @@ def test_an_export_is_asked_for_then_offered_as_a_link(store: Store) -> None:
         "participant_id": None,
     }
     path = store.settings.exports / "x.csv"
-    made = store.add_export(study.id, "x.csv", path, "text/csv", 1234, "0" * 64)
-    store.finish_job(asked.id, "test", {"export_id": made.id, "name": "x.csv"})
+    made = store.exports.add(study.id, "x.csv", path, "text/csv", 1234, "0" * 64)
+    store.jobs.finish(asked.id, "test", {"export_id": made.id, "name": "x.csv"})
     text = text_of(opened(study, "Export"))
     assert f'href="/download/{made.id}/x.csv"' in text
     assert "x.csv · 1 KB, just now" in text
@@ -511,9 +513,9 @@ def test_archiving_takes_a_study_out_of_the_list_and_back(store: Store) -> None:
     study = empty_study(store)
     screen = opened(study, "Settings")
     next(each for each in screen.button if each.label == "Archive").click().run()
-    assert store.studies() == ()
+    assert store.studies.all() == ()
     next(each for each in screen.button if each.label == "Restore").click().run()
-    assert [each.id for each in store.studies()] == [study.id]
+    assert [each.id for each in store.studies.all()] == [study.id]
 
 
 # --- the store's counts, and small words --------------------------------------------------------
@@ -523,13 +525,13 @@ def test_tallies_count_what_the_progress_counts(store: Store) -> None:
     study = ranked_study(store, people=2, targets=2)
     rank_once(store, person(store, study))
     empty = empty_study(store)
-    progress = store.progress(study.id)
-    tally = store.tallies()[study.id]
+    progress = store.progress.of_study(study.id)
+    tally = store.progress.tallies()[study.id]
     assert tally.participants == len(progress)
     assert tally.rankings == sum(each.rankings for each in progress) == 5
     assert (tally.done_trials, tally.trials) == (5, 6)
     assert tally.completed == 2
-    nothing = store.tallies()[empty.id]
+    nothing = store.progress.tallies()[empty.id]
     assert (nothing.participants, nothing.rankings, nothing.last_activity) == (0, 0, "")
 
 

@@ -10,14 +10,14 @@ from app.worker import LOOPS
 
 
 def asked(floor: Floor, kind: JobKind, study: Study | None = None) -> Job:
-    return floor.store.enqueue(kind, {}, study_id=None if study is None else study.id)
+    return floor.store.jobs.enqueue(kind, {}, study_id=None if study is None else study.id)
 
 
 def running(floor: Floor, kind: JobKind, study: Study, progress: float) -> Job:
     asked(floor, kind, study)
-    job = floor.store.claim("worker", [kind])
+    job = floor.store.jobs.claim("worker", [kind])
     assert job is not None
-    floor.store.heartbeat(job.id, "worker", progress=progress)
+    floor.store.jobs.heartbeat(job.id, "worker", progress=progress)
     return job
 
 
@@ -27,7 +27,7 @@ def test_kinds_wait_for_each_other_as_the_worker_takes_them() -> None:
 
 def test_a_comparison_waits_behind_the_simulated_study_and_a_fit_does_not(floor: Floor) -> None:
     study = floor.study()
-    floor.store.worker_seen("worker")
+    floor.store.workers.mark_alive("worker")
     running(floor, "simulate", study, 0.4)
     waiting = asked(floor, "compare", study)
     assert waits_for(floor.store, waiting) == "Waiting behind: simulated study (40\u00a0%)."
@@ -37,7 +37,7 @@ def test_a_comparison_waits_behind_the_simulated_study_and_a_fit_does_not(floor:
 
 def test_what_runs_comes_first_then_what_is_more_urgent_or_older(floor: Floor) -> None:
     study, other = floor.study(), floor.study()
-    floor.store.worker_seen("worker")
+    floor.store.workers.mark_alive("worker")
     running(floor, "export", other, 0.07)
     asked(floor, "fit", other)
     waiting = asked(floor, "fit", study)

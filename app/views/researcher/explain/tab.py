@@ -29,8 +29,8 @@ from app.views.researcher.report.sentences import is_early, verdict
 def draw(store: Store, study: Study) -> None:
     """The choice of a metric, then its explanation, as far as there is one."""
     show(Html(f"<style>{figures.STYLES}</style>"))
-    people = store.participants(study.id)
-    fits = store.fits(study.id)
+    people = store.participants.of_study(study.id)
+    fits = store.fits.of_study(study.id)
     fit = choose_metric(fits, people, key="whose-weights")
     if fit is None:
         st.info("Nothing has been fitted yet. Press *Fit personal metric* on the Fit & report tab.")
@@ -69,7 +69,7 @@ def ask(store: Store, study: Study, fit: Fit, round_id: int | None) -> Job:
     if round_id is not None:
         payload["round_id"] = round_id
     key = f"explain:{fit.id}:{round_id}"
-    return store.enqueue("explain", payload, study_id=study.id, key=key)
+    return store.jobs.enqueue("explain", payload, study_id=study.id, key=key)
 
 
 def _ask(store: Store, study: Study, fit: Fit, job: Job | None) -> None:
@@ -211,7 +211,7 @@ def boards_of(store: Store, fit: Fit) -> Sequence[RankedRound]:
     until = str(fit.report.get("history", "")).removeprefix(USED_UP_TO)
     return [
         one
-        for one in store.ranked_rounds(fit.study_id, participant_id=fit.participant_id)
+        for one in store.rounds.ranked(fit.study_id, participant_id=fit.participant_id)
         if one.round.ranking is not None
         and (not until or one.round.ranking.submitted_at <= until)
         and len({candidate.image for candidate in one.round.candidates}) > 1

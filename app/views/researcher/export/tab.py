@@ -99,10 +99,10 @@ CSV_HELP = (
 
 def draw(store: Store, study: Study) -> None:
     """A metric's files, rankings, texts for a paper, the whole study, and earlier exports."""
-    recent = store.jobs(study.id, kinds=["export"], limit=50)
+    recent = store.jobs.latest(study.id, kinds=["export"], limit=50)
     show(heading("A metric"))
-    fits = store.fits(study.id)
-    fit = choose_metric(fits, store.participants(study.id), key="whose-export")
+    fits = store.fits.of_study(study.id)
+    fit = choose_metric(fits, store.participants.of_study(study.id), key="whose-export")
     if fit is None:
         st.info("Nothing has been fitted yet. Press *Fit personal metric* on the Fit & report tab.")
     else:
@@ -120,7 +120,7 @@ def draw(store: Store, study: Study) -> None:
     if any(one.participant_id is not None for one in fits):
         _group(store, study, "For a paper", PAPER, recent, PAPER_HELP)
     _group(store, study, "The whole study", STUDY, recent)
-    _earlier(store.exports(study.id))
+    _earlier(store.exports.of_study(study.id))
 
 
 def _group(
@@ -150,7 +150,9 @@ def payload(study: Study, what: What, fit: Fit | None) -> dict[str, Any]:
 
 def lpips_lines(store: Store, fit: Fit) -> None:
     """The three lines that use the lpips file, with the newest one's name."""
-    made = [export.name for export in store.exports(fit.study_id) if export.fit_id == fit.id]
+    made = [
+        export.name for export in store.exports.of_study(fit.study_id) if export.fit_id == fit.id
+    ]
     name = next((each for each in made if each.endswith(".pth")), "metric.pth")
     st.code(
         "import lpips\n"
@@ -168,7 +170,7 @@ def _offer(
     left, right = st.columns([2, 3], vertical_alignment="center")
     if left.button(offer.button, width="stretch", disabled=job_status.is_open(job)):
         key = f"export:{study.id}:{offer.what}:{wanted['fit_id']}"
-        job = store.enqueue("export", wanted, study_id=study.id, key=key)
+        job = store.jobs.enqueue("export", wanted, study_id=study.id, key=key)
     with right:
         if job is not None and job_status.is_open(job):
             job_status.follow(job, doing="Writing the file")
@@ -180,7 +182,7 @@ def _offer(
 
 
 def _ready(store: Store, job: Job) -> None:
-    export = store.export(int(job.result["export_id"]))
+    export = store.exports.get(int(job.result["export_id"]))
     show(
         Html("<p class='cl-file'>"),
         download(export, button=True),

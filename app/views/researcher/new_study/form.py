@@ -71,9 +71,9 @@ def made_notice(store: Store) -> None:
     study_id, refused = st.session_state.pop(MADE, (None, ()))
     if study_id is None:
         return
-    study = store.study(study_id)
+    study = store.studies.get(study_id)
     with st.container(border=True):
-        st.success(f"The study is ready: {plural(len(store.targets(study_id)), 'target')}.")
+        st.success(f"The study is ready: {plural(len(store.studies.targets(study_id)), 'target')}.")
         show(link(f"Open {study.title}", study_address(study_id), button=True))
     for sentence in refused:
         st.warning(sentence)
@@ -97,7 +97,7 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     refused: list[str] = []
     for sample in answers.samples:
         data = sample.path.read_bytes()
-        sha = store.add_image(data, width=SIDE, height=SIDE)
+        sha = store.images.add(data, width=SIDE, height=SIDE)
         targets.append((sample.name, sha))
     for filename, data in answers.uploads:
         try:
@@ -105,12 +105,12 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
         except ImageError as error:
             refused.append(str(error))
             continue
-        sha = store.add_image(picture.data, width=picture.width, height=picture.height)
+        sha = store.images.add(picture.data, width=picture.width, height=picture.height)
         targets.append((picture.name, sha))
     if not targets:
         rule = "a study must have at least one target"
         raise StudyError(". ".join([f"{rule}: choose samples or upload images", *refused]))
-    return store.add_study(answers.title, settings, targets), tuple(refused)
+    return store.studies.create(answers.title, settings, targets), tuple(refused)
 
 
 def _making(store: Store, answers: Answers) -> dict[str, Any]:

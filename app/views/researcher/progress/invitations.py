@@ -50,14 +50,14 @@ def _invite(store: Store, study: Study) -> None:
         count = st.number_input("New participants", 1, MOST_AT_ONCE, 5)
         sent = st.form_submit_button("Create personal links")
     if sent:
-        made = [store.add_participant(study.id) for _ in range(int(count))]
+        made = [store.participants.create(study.id) for _ in range(int(count))]
         links = [(person.label, session.personal_link(token)) for person, token in made]
         st.session_state[SHOWN] = (study.id, links)
         st.rerun()
 
 
 def _replace(store: Store, study: Study) -> None:
-    people = {person.label: person for person in store.participants(study.id)}
+    people = {person.label: person for person in store.participants.of_study(study.id)}
     if not people:
         return
     with st.form("replace-link", border=False):
@@ -70,7 +70,7 @@ def _replace(store: Store, study: Study) -> None:
     if not sent or label is None:
         return
     try:
-        token = store.new_link(people[label].id)
+        token = store.participants.renew_link(people[label].id)
     except StudyError as error:
         st.error(session.sentence(error))
         return

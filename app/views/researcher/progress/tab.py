@@ -59,23 +59,27 @@ def draw(store: Store, study: Study) -> None:
 def live(study_id: int) -> None:
     """Totals and one row per participant, drawn again every two seconds."""
     store = open_store()
-    people = store.progress(study_id)
+    people = store.progress.of_study(study_id)
     if not people:
-        if not store.study(study_id).simulated:
+        if not store.studies.get(study_id).simulated:
             st.info("Nobody has joined yet. Share the join link below, or create personal links.")
         return
-    show(totals(people), waiting(store.waits(study_id)), spent(store.costs(study_id)))
+    show(
+        totals(people),
+        waiting(store.studies.waiting_times(study_id)),
+        spent(store.studies.costs(study_id)),
+    )
     columns: tuple[Column, ...] = COLUMNS
     has_last_part = any(person.boards for person in people)
     if has_last_part:
         columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
     rows = [_row(person, has_last_part=has_last_part) for person in people]
-    if len(store.study(study_id).settings.guidance) > 1:
+    if len(store.studies.get(study_id).settings.guidance) > 1:
         columns = (*columns, Column("Shown between rounds"))
         told = [_guidance(person.participant) for person in people]
         rows = [(*row, words) for row, words in zip(rows, told, strict=True)]
     show(table(columns, rows))
-    moments = store.ranking_moments(study_id)
+    moments = store.rankings.submission_times(study_id)
     if base.is_worth_a_line(moments):
         st.space("small")
         st.altair_chart(
@@ -133,14 +137,14 @@ def joining(store: Store, study: Study) -> None:
         left.markdown("The study is **open**: anybody with this link may join.")
         join_link(study)
         if right.button("Close the study", width="stretch"):
-            store.set_study_open(study.id, False)
+            store.studies.set_open(study.id, False)
             st.rerun()
         return
     left.markdown(
         "The study is **closed** to new participants. Those who have joined can continue."
     )
     if right.button("Open the study", width="stretch"):
-        store.set_study_open(study.id, True)
+        store.studies.set_open(study.id, True)
         st.rerun()
 
 

@@ -26,7 +26,7 @@ def draw(store: Store, study: Study, board: Round) -> None:
         st.caption(sentence(job.result["images"]))
     if st.button("Regenerate and compare", key=f"regenerate-{board.id}", type="tertiary"):
         payload = {"round_id": board.id}
-        store.enqueue("regenerate", payload, study_id=study.id, key=f"regenerate:{board.id}")
+        store.jobs.enqueue("regenerate", payload, study_id=study.id, key=f"regenerate:{board.id}")
         st.rerun()
 
 

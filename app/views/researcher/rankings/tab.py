@@ -26,7 +26,7 @@ OUTCOMES = {
 
 def draw(store: Store, study: Study) -> None:
     """Filters, then one page of rankings."""
-    found = store.ranked_rounds(study.id)
+    found = store.rounds.ranked(study.id)
     if not found:
         st.info("No ranking has been submitted yet. Each one appears here as soon as it is stored.")
         return
@@ -34,8 +34,8 @@ def draw(store: Store, study: Study) -> None:
     pages = max(1, -(-len(chosen) // PER_PAGE))
     page = _page_number(len(chosen), pages)
     for ranked in page_of(chosen, page):
-        history = store.ranking_history(ranked.round.id)
-        show(ranking_card(ranked, history, store.attempts(ranked.round.id)))
+        history = store.rankings.history(ranked.round.id)
+        show(ranking_card(ranked, history, store.rankings.attempts(ranked.round.id)))
         regenerate.draw(store, study, ranked.round)
 
 

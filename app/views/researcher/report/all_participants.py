@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.charts import base
 from app.store import Store
-from app.study.multiple_testing import family_of
+from app.study.multiple_testing import family, newest_judged
 from app.study.records import Fit
 from app.study.types import Participant, Study
 from app.views.researcher.formatting import (
@@ -68,13 +68,15 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
         study: the study.
         coming: the jobs that are about to bring newer fits.
     """
-    people = store.participants(study.id)
-    fits = newest(store.fits(study.id))
+    people = store.participants.of_study(study.id)
+    every_fit = store.fits.of_study(study.id)
+    fits = newest(every_fit)
     own = [(person, fits[person.id]) for person in people if person.id in fits]
     told = [fit for _, fit in own if not is_early(fit)]
-    family = family_of(store, study.id)
+    judged = newest_judged(every_fit)
+    tests = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
     lines = [
-        Line(person, fit, newer_rankings(store, fit), family.personal(fit)) for person, fit in own
+        Line(person, fit, newer_rankings(store, fit), tests.personal(fit)) for person, fit in own
     ]
     if not lines:
         st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")

@@ -51,7 +51,7 @@ def draw(store: Store, study: Study) -> None:
     settings = study.settings
     if settings.arms:
         show(heading("Ways of making images"), *_labels(study))
-        boards = store.arm_boards(study.id)
+        boards = store.arms.boards(study.id)
         names = [arm.name for arm in settings.arms]
         columns = (*MAKERS, NEARER) if settings.mixes_arms else MAKERS
         show(table(columns, maker_rows(names, boards, mixed=settings.mixes_arms)))
@@ -59,7 +59,7 @@ def draw(store: Store, study: Study) -> None:
             st.caption(NEARER_HELP)
     if len(settings.guidance) > 1:
         show(heading("Metrics shown between rounds"), *_labels(study))
-        show(table(SHOWN, guidance_rows(settings.guidance, store.guidance_counts(study.id))))
+        show(table(SHOWN, guidance_rows(settings.guidance, store.arms.guidance_counts(study.id))))
         st.caption(ROUNDS_HELP)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from app.store import Store
-from app.store.blind_pairs import ALIKE
+from app.study.blind_pairs import ALIKE
 from app.study.records import Duel
 from app.study.types import Study
 from app.views.researcher.formatting import MISSING, NARROW, percent, plural
@@ -44,8 +44,8 @@ def draw(store: Store, study: Study) -> None:
     """The section of a study with blind pairs; nothing for others."""
     if not study.settings.duels:
         return
-    duels = store.duels(study.id)
-    simulated = {each.label for each in store.participants(study.id) if each.simulated}
+    duels = store.blind_pairs.of_study(study.id)
+    simulated = {each.label for each in store.participants.of_study(study.id) if each.simulated}
     show(heading(TITLE))
     if not duels:
         pairs = plural(study.settings.duels, "pair")
@@ -67,7 +67,7 @@ def draw(store: Store, study: Study) -> None:
 
 def offer(store: Store, study: Study) -> None:
     """The pairs as a file to take away, where a study has any."""
-    duels = store.duels(study.id) if study.settings.duels else ()
+    duels = store.blind_pairs.of_study(study.id) if study.settings.duels else ()
     if not duels:
         return
     left, right = st.columns([2, 3], vertical_alignment="center")
@@ -158,7 +158,7 @@ def duels_csv(store: Store, duels: Sequence[Duel]) -> str:
     """Every pair as CSV, failed ones too; images are named as they lie in a study bundle."""
 
     def name_of(sha: str) -> str:
-        return f"images/{store.image_path(sha).name}" if sha else ""
+        return f"images/{store.images.path(sha).name}" if sha else ""
 
     buffer = io.StringIO()
     writer = csv.writer(buffer)

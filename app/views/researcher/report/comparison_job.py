@@ -21,12 +21,12 @@ RECENT = 50
 
 def parts_of(store: Store, fits: Sequence[Fit]) -> dict[int, Found]:
     """What is known so far of each fit that was compared, by the fit's id."""
-    return dict(store.comparisons(fit.id for fit in fits))
+    return dict(store.comparisons.of_fits(fit.id for fit in fits))
 
 
 def study_of(store: Store, study: Study) -> Found:
     """What the newest comparison says of the whole study; empty before the first."""
-    found = store.jobs(study.id, kinds=["compare"], limit=RECENT)
+    found = store.jobs.latest(study.id, kinds=["compare"], limit=RECENT)
     done = next((job for job in found if job.state == "done"), None)
     return {} if done is None else done.result.get("study") or {}
 
@@ -39,7 +39,7 @@ def is_former(store: Store, study: Study, told: Found) -> bool:
         study: the study.
         told: its part of a comparison; one that does not name its fits is taken as it is.
     """
-    newest_ids = {fit.id for fit in newest(store.fits(study.id)).values()}
+    newest_ids = {fit.id for fit in newest(store.fits.of_study(study.id)).values()}
     return "fits" in told and set(told["fits"]) != newest_ids
 
 
@@ -75,6 +75,6 @@ def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
 
 def ask(store: Store, study: Study) -> Job:
     """Compare everybody's newest fits; while one is open, asking again gives the same job."""
-    fit_ids = sorted(fit.id for fit in newest(store.fits(study.id)).values())
+    fit_ids = sorted(fit.id for fit in newest(store.fits.of_study(study.id)).values())
     payload = {"study_id": study.id, "fit_ids": fit_ids}
-    return store.enqueue("compare", payload, study_id=study.id, key=f"compare:{study.id}")
+    return store.jobs.enqueue("compare", payload, study_id=study.id, key=f"compare:{study.id}")

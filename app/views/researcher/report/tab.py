@@ -21,7 +21,7 @@ def draw(store: Store, study: Study) -> None:
     if whose is None:
         st.info("Nobody has joined yet, so there is nothing to fit. Share the join link first.")
         return
-    n = len(store.ranking_moments(study.id, participant_id=whose.participant_id))
+    n = len(store.rankings.submission_times(study.id, participant_id=whose.participant_id))
     job = job_status.newest_job(store, study.id, "fit", matches=whose.asked_by)
     if whose.scope == "participant" and not job_status.is_open(
         job
@@ -48,7 +48,7 @@ def draw(store: Store, study: Study) -> None:
 
 def ask(store: Store, study: Study, whose: Whose) -> Job:
     """Ask the worker for the fit; while it is open, asking again gives the same job."""
-    return store.enqueue(
+    return store.jobs.enqueue(
         "fit",
         whose.payload(study),
         study_id=study.id,
@@ -68,7 +68,7 @@ def skipped(job: Job | None) -> None:
 
 def _on_its_way(store: Store, study: Study, whose: Whose) -> list[Job]:
     """Open jobs that will bring a new fit to this page, newest first."""
-    found = store.jobs(study.id, kinds=["fit"], limit=50)
+    found = store.jobs.latest(study.id, kinds=["fit"], limit=50)
     return [job for job in found if job_status.is_open(job) and whose.concerned_by(job)]
 
 
@@ -77,7 +77,9 @@ def _report(store: Store, study: Study, whose: Whose, n: int) -> None:
     if whose.scope == "each":
         all_participants.draw(store, study, coming)
         return
-    fits = [fit for fit in store.fits(study.id) if fit.participant_id == whose.participant_id]
+    fits = [
+        fit for fit in store.fits.of_study(study.id) if fit.participant_id == whose.participant_id
+    ]
     if fits:
         label = None if whose.participant is None else whose.participant.label
         page.draw(store, study, fits, label, coming)

@@ -40,9 +40,9 @@ def draw(store: Store, study: Study) -> None:
     show(table((Column("Setting", head=True), Column("Value")), facts))
     if settings.arms:
         show(heading(f"Study arms ({len(settings.arms)})"), arms_table(settings.arms))
-    targets = store.targets(study.id)
+    targets = store.studies.targets(study.id)
     show(heading(f"Targets ({len(targets)})"), target_gallery(targets))
-    boards = store.calibration(study.id)
+    boards = store.calibration.of_study(study.id)
     if boards:
         show(heading(f"Shared boards ({len(boards)})"), *(_shared_board(each) for each in boards))
     show(heading("Consent text"))
@@ -82,7 +82,7 @@ def _shared_board(board: CalibrationBoard) -> Html:
 
 def _shared(store: Store, study: Study) -> str:
     wanted = study.settings.calibration
-    ready = "" if not wanted or store.calibration(study.id) else ", not generated yet"
+    ready = "" if not wanted or store.calibration.of_study(study.id) else ", not generated yet"
     return _count(wanted, "board") + ready
 
 
@@ -91,7 +91,7 @@ def _count(count: int, word: str) -> str:
 
 
 def _archive(store: Store, study: Study) -> None:
-    current = {each.id for each in store.studies()}
+    current = {each.id for each in store.studies.all()}
     is_archived = study.id not in current
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left:
@@ -104,5 +104,5 @@ def _archive(store: Store, study: Study) -> None:
         show(quiet(words))
     name = "Restore" if is_archived else "Archive"
     if right.button(name, width="stretch"):
-        store.set_study_archived(study.id, not is_archived)
+        store.studies.set_archived(study.id, not is_archived)
         st.rerun()

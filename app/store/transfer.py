@@ -1,4 +1,4 @@
-"""Copies of the database: whole, and one study's alone, to be opened somewhere else."""
+"""Copies of the database: the whole, or one study to be opened in another database."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseError, Door, connect, first, rows
+from app.store.database import DatabaseAccess, DatabaseError, connect, first, rows
 from app.store.id_remap import copy_rows
 from app.store.import_checks import check_readable
 from app.store.migrations import migrate
+from app.store.ranked_rounds import read_ranked_rounds
+from app.store.rankings import read_history
 from app.store.studies import code, read_study
-from app.store.study_queries import read_ranked_rounds
-from app.store.submissions import read_history
 from app.study.submission import Submission
 from app.study.types import Study
 from clpips.errors import InputError, StudyError
@@ -42,8 +42,11 @@ USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
 
-class Bundles(Door):
-    """Backups, and studies that travel."""
+class Transfer:
+    """Backups of the whole database, and single studies moved between databases."""
+
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
 
     def backup(self, path: Path | str) -> Path:
         """Copy the whole database while it is in use; the hashes of secrets are in it.
@@ -64,7 +67,7 @@ class Bundles(Door):
         Raises:
             StudyError: there is no such study.
         """
-        with self._read() as db:
+        with self._access.read() as db:
             read_study(db, study_id)
         final = Path(path)
 
@@ -74,23 +77,6 @@ class Bundles(Door):
 
         write_whole(final, write)
         return final
-
-    def study_images(self, study_id: int) -> tuple[str, ...]:
-        """The content hash of every image of a study: targets and candidates, ranked or not,
-        and the calibration boards'.
-
-        Raises:
-            StudyError: there is no such study.
-        """
-        sql = """SELECT image FROM target WHERE study_id = ?1
-                 UNION SELECT calibration.image FROM calibration
-                 JOIN target ON target.id = target_id WHERE study_id = ?1
-                 UNION SELECT candidate.image FROM candidate
-                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
-                 JOIN target ON target.id = target_id WHERE study_id = ?1 ORDER BY 1"""
-        with self._read() as db:
-            read_study(db, study_id)
-            return tuple(row["image"] for row in rows(db, sql, [study_id]))
 
     def import_study(
         self,
@@ -102,7 +88,8 @@ class Bundles(Door):
         """Take in a study that :meth:`export_study` wrote, as a new one, closed to newcomers.
 
         Its images must have been added before. Everything gets new numbers; the join code is
-        new, and participants have no links until :meth:`new_link` gives them one. A round that
+        new, and participants have no links until
+        :meth:`~app.store.participants.Participants.renew_link` gives them one. A round that
         was being made counts as cancelled.
 
         Args:
@@ -119,10 +106,10 @@ class Bundles(Door):
         moved = (
             None
             if metric_paths is None
-            else {old: self.stored_path(new) for old, new in metric_paths.items()}
+            else {old: self._access.stored_path(new) for old, new in metric_paths.items()}
         )
         try:
-            with self._opened_copy(Path(path)) as bundle, self._write() as db:
+            with self._opened_copy(Path(path)) as bundle, self._access.write() as db:
                 _check_bundle(bundle, db)
                 check_readable(bundle)
                 self._check_images(bundle)
@@ -142,7 +129,7 @@ class Bundles(Door):
             raise StudyError(f"a bundle must be whole, got a damaged one: {error}") from error
 
     def _copy(self, part: Path) -> None:
-        db = connect(self.path)
+        db = connect(self._access.path)
         try:
             db.execute("VACUUM INTO ?", [str(part)])
         finally:
@@ -153,7 +140,7 @@ class Bundles(Door):
         """A private copy of a bundle, brought to this version's schema."""
         if not path.is_file():
             raise StudyError(f"a bundle must be a file, got '{path}'")
-        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".import-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._access.path.parent, prefix=".import-") as folder:
             copy = Path(folder) / "bundle.sqlite"
             shutil.copyfile(path, copy)
             db = connect(copy)
@@ -166,7 +153,7 @@ class Bundles(Door):
     def _check_images(self, bundle: Database) -> None:
         for row in rows(bundle, USED_IMAGES):
             sha = row["image"]
-            if not any(self.settings.images.glob(f"{sha[:2]}/{sha}.*")):
+            if not any(self._access.settings.images.glob(f"{sha[:2]}/{sha}.*")):
                 raise StudyError(f"a bundle's images must be added first, {sha!r} is not here")
 
 

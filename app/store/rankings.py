@@ -1,4 +1,4 @@
-"""Submitting a ranking: idempotent, append-only, and explicit about what became of it."""
+"""Rankings: submitted once and only once, never overwritten, and read for fits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from app.store.database import Door, Row, first, insert, now, number, rows
+from app.store.database import DatabaseAccess, Row, first, insert, now, number, rows
 from app.store.final_boards import latest_board
 from app.store.guidance import ask_for_guide, was_shown
-from app.store.participants import read_participant
+from app.store.participant_rows import read_participant
+from app.store.ranked_rounds import nearest_candidates, ranking_of, read_ranked_rounds
 from app.store.round_rows import LIVE, board_ranking, check_owner, read_round
-from app.study.records import Attempt, submission_payload
+from app.store.studies import read_study
+from app.study.records import Attempt, RankedRound, submission_payload
 from app.study.submission import BoardRanking, Outcome, Submission, SubmitResult
 from clpips.errors import StudyError
+from clpips.types import Ranking
 
 MAX_PAYLOAD = 20_000  # characters kept of one attempt; a real one has a few hundred
 
@@ -25,8 +28,11 @@ class _Verdict:
     ranking: BoardRanking
 
 
-class Submissions(Door):
-    """The rankings that stand, those they replaced, and every attempt."""
+class Rankings:
+    """Rankings: current ones, those they replaced, and every attempt to submit one."""
+
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
 
     def submit(self, participant_id: int, submission: Submission) -> SubmitResult:
         """Store a ranking, or say why not; it is on disk when this returns.
@@ -44,7 +50,7 @@ class Submissions(Door):
             StudyError: not the participant's round, not a permutation of its candidates, another
                 shown order than the board's, nothing to rank yet, or too late to edit.
         """
-        with self._write() as db:
+        with self._access.write() as db:
             read_participant(db, participant_id)
             try:
                 verdict = _judge(db, participant_id, submission)
@@ -59,16 +65,69 @@ class Submissions(Door):
                 return SubmitResult(outcome=verdict.outcome, ranking=verdict.ranking)
         raise refused
 
-    def ranking_history(self, round_id: int) -> tuple[BoardRanking, ...]:
+    def history(self, round_id: int) -> tuple[BoardRanking, ...]:
         """Every ranking of a round that ever stood, oldest first; the last one stands."""
-        with self._read() as db:
+        with self._access.read() as db:
             return read_history(db, round_id)
 
     def attempts(self, round_id: int) -> tuple[Attempt, ...]:
         """Every call of :meth:`submit` that named this round, oldest first."""
         sql = "SELECT * FROM attempt WHERE round_id = ? ORDER BY id"
-        with self._read() as db:
+        with self._access.read() as db:
             return tuple(_attempt(row) for row in rows(db, sql, [round_id]))
+
+    def of_study(self, study_id: int, *, participant_id: int | None = None) -> list[Ranking]:
+        """The rankings that stand, as the science takes them.
+
+        ``participant`` is the label (unique in the study), ``target`` and ``images`` are content
+        hashes, ``trial`` the target's place in that person's order and ``round`` its number,
+        both from 1. Of two candidates that are the same image the nearer counts. A round whose
+        candidates are all one image compares nothing and is left out, and so are duels: they
+        examine metrics, and nothing is fitted to them.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        rankings = map(ranking_of, self._comparable_rounds(study_id, participant_id))
+        return [ranking for ranking in rankings if len(ranking.images) > 1]
+
+    def shown_positions(
+        self, study_id: int, *, participant_id: int | None = None
+    ) -> list[tuple[int, ...]]:
+        """Where the board showed each ranked image, 1 for its first place.
+
+        One tuple for each ranking of :meth:`of_study` with the same arguments, and in it one
+        place for each of the ranking's images, in their order: what position bias is measured on.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        found = map(nearest_candidates, self._comparable_rounds(study_id, participant_id))
+        return [
+            tuple(candidate.position + 1 for candidate, _ in each.values())
+            for each in found
+            if len(each) > 1
+        ]
+
+    def submission_times(
+        self, study_id: int, *, participant_id: int | None = None
+    ) -> tuple[str, ...]:
+        """When each ranking that stands was submitted, earliest first; duels are left out."""
+        sql = """SELECT max(submission.submitted_at) AS at FROM submission
+                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+                 JOIN participant ON participant.id = participant_id
+                 WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
+                     AND round.kind != 'duel'
+                 GROUP BY round.id ORDER BY at"""
+        with self._access.read() as db:
+            return tuple(row["at"] for row in rows(db, sql, [study_id, participant_id]))
+
+    def _comparable_rounds(self, study_id: int, participant_id: int | None) -> list[RankedRound]:
+        """Every ranked round but blind pairs, by participant, then in order."""
+        with self._access.read() as db:
+            read_study(db, study_id)
+            found = read_ranked_rounds(db, study_id, participant_id=participant_id)
+        return [each for each in found if each.round.kind != "duel"]
 
 
 def read_history(db: Database, round_id: int) -> tuple[BoardRanking, ...]:

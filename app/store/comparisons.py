@@ -1,0 +1,48 @@
+"""What the comparison job found for each fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from app.store.database import DatabaseAccess, first, now, rows
+from clpips.errors import StudyError
+
+
+class Comparisons:
+    """Each fit compared with the other metrics of its study."""
+
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def add(self, fit_id: int, part: Mapping[str, Any]) -> None:
+        """Keep what the comparison job says of one fit; what it said before is replaced.
+
+        Args:
+            fit_id: the fit.
+            part: JSON-serialisable, with finite numbers; see :func:`app.jobs.compare.run`.
+
+        Raises:
+            StudyError: there is no such fit.
+            ValueError: a part that JSON cannot hold.
+        """
+        row = {
+            "fit_id": fit_id,
+            "part": json.dumps(dict(part), allow_nan=False),
+            "created_at": now(),
+        }
+        with self._access.write() as db:
+            if first(db, "SELECT id FROM fit WHERE id = ?", [fit_id]) is None:
+                raise StudyError(f"a fit must exist, got the unknown number {fit_id}")
+            db.execute(
+                "INSERT OR REPLACE INTO comparison VALUES (:fit_id, :part, :created_at)", row
+            )
+
+    def of_fits(self, fit_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """What is known so far of these fits, by fit; those never compared are not in it."""
+        sql = """SELECT comparison.* FROM comparison
+                 JOIN json_each(?) AS wanted ON wanted.value = fit_id ORDER BY fit_id"""
+        with self._access.read() as db:
+            found = rows(db, sql, [json.dumps(list(fit_ids))])
+        return {row["fit_id"]: json.loads(row["part"]) for row in found}

@@ -1,0 +1,94 @@
+"""Image files, kept by the SHA-256 of their bytes, and which study uses which."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from app.store.database import DatabaseAccess, first, now, rows
+from app.store.studies import read_study
+from clpips.errors import StudyError
+from clpips.io.atomic_files import write_whole
+
+SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+
+
+class Images:
+    """Encoded images: targets, candidates and calibration images."""
+
+    def __init__(self, access: DatabaseAccess) -> None:
+        self._access = access
+
+    def add(self, data: bytes, *, width: int, height: int, media_type: str = "image/png") -> str:
+        """Keep an encoded image; the same bytes are kept once.
+
+        The file is on disk before its row is, so a row without its file cannot happen.
+
+        Args:
+            data: the encoded file.
+            width, height: pixels.
+            media_type: ``image/png``, ``image/jpeg`` or ``image/webp``.
+
+        Returns:
+            The SHA-256 of ``data``, 64 hexadecimal digits, by which it is known from now on.
+
+        Raises:
+            StudyError: no bytes, or another media type.
+        """
+        if not data:
+            raise StudyError("an image must have bytes, got none")
+        if media_type not in SUFFIXES:
+            raise StudyError(f"media_type must be one of {tuple(SUFFIXES)}, got {media_type!r}")
+        sha = hashlib.sha256(data).hexdigest()
+        path = self._image_file(sha, media_type)
+        if not path.exists():
+            write_whole(path, lambda part: _write_bytes(part, data))
+        with self._access.write() as db:
+            db.execute(
+                "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [sha, width, height, media_type, len(data), now()],
+            )
+        return sha
+
+    def path(self, sha: str) -> Path:
+        """The file of an image.
+
+        Raises:
+            StudyError: there is no such image.
+        """
+        with self._access.read() as db:
+            row = first(db, "SELECT media_type FROM image WHERE sha = ?", [sha])
+        if row is None:
+            raise StudyError(f"an image must be in the store, got {sha!r}")
+        return self._image_file(sha, row["media_type"])
+
+    def exists(self, sha: str) -> bool:
+        """Whether an image is there, both its row and its file."""
+        try:
+            return self.path(sha).is_file()
+        except StudyError:
+            return False
+
+    def of_study(self, study_id: int) -> tuple[str, ...]:
+        """The content hash of every image of a study: targets and candidates, ranked or not,
+        and the calibration boards'.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        sql = """SELECT image FROM target WHERE study_id = ?1
+                 UNION SELECT calibration.image FROM calibration
+                 JOIN target ON target.id = target_id WHERE study_id = ?1
+                 UNION SELECT candidate.image FROM candidate
+                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
+                 JOIN target ON target.id = target_id WHERE study_id = ?1 ORDER BY 1"""
+        with self._access.read() as db:
+            read_study(db, study_id)
+            return tuple(row["image"] for row in rows(db, sql, [study_id]))
+
+    def _image_file(self, sha: str, media_type: str) -> Path:
+        return self._access.settings.images / sha[:2] / f"{sha}{SUFFIXES[media_type]}"
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

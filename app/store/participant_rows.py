@@ -1,0 +1,68 @@
+"""Rows of participants and their trials, and the values that they stand for."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+
+from app.store.database import Row, first, rows
+from app.study.types import Participant, Target, Trial
+from clpips.errors import StudyError
+
+
+def read_participant(db: Database, participant_id: int) -> Participant:
+    """One participant; raises ``StudyError`` where there is none."""
+    row = first(db, "SELECT * FROM participant WHERE id = ?", [participant_id])
+    if row is None:
+        raise StudyError(f"a participant must exist, got the unknown number {participant_id}")
+    return participant_from_row(row)
+
+
+def read_participants(db: Database, study_id: int) -> tuple[Participant, ...]:
+    """Everybody in a study, in the order they joined."""
+    found = rows(db, "SELECT * FROM participant WHERE study_id = ? ORDER BY id", [study_id])
+    return tuple(participant_from_row(row) for row in found)
+
+
+def read_trials(db: Database, study_id: int, *, participant_id: int | None) -> tuple[Trial, ...]:
+    """Trials by participant and position: one participant's, or a whole study's.
+
+    Those of calibration targets, which a participant gets in the last part, are among them.
+    """
+    sql = """SELECT trial.*, target.study_id, target.position AS target_position, target.name,
+                    target.image, target.kind
+             FROM trial JOIN target ON target.id = target_id
+             WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
+             ORDER BY participant_id, trial.position"""
+    return tuple(
+        Trial(
+            id=row["id"],
+            participant_id=row["participant_id"],
+            target=Target(
+                id=row["target_id"],
+                study_id=row["study_id"],
+                position=row["target_position"],
+                name=row["name"],
+                image=row["image"],
+                kind=row["kind"],
+            ),
+            position=row["position"],
+            state=row["state"],
+        )
+        for row in rows(db, sql, [study_id, participant_id])
+    )
+
+
+def participant_from_row(row: Row) -> Participant:
+    """A row as the value it stands for."""
+    return Participant(
+        id=row["id"],
+        study_id=row["study_id"],
+        label=row["label"],
+        simulated=bool(row["simulated"]),
+        created_at=row["created_at"],
+        consented_at=row["consented_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        completion_code=row["completion_code"],
+        guidance=row["guidance"],
+    )
