@@ -117,7 +117,7 @@ def _pack(
     for fit in store.fits.of_study(study_id):
         name = f"weights/fit-{fit.id}.safetensors"
         there = fit.metric_path.is_file()
-        metrics[store.fits.of_study.stored_path(fit)] = name if there else None
+        metrics[store.fits.stored_path(fit)] = name if there else None
         if there:
             contents[name] = fit.metric_path
     pools = {name: store.settings.data_dir / name for name in _pools(store.studies.get(study_id))}

@@ -37,14 +37,14 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
         raise StudyError("there is nothing to write about yet: please fit personal metrics first")
     labels = {person.label for person in fits}
     judged = newest_judged(every_fit)
-    tests = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
+    shown = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
     report = {
         "backbone": study.settings.backbone,
         "participants": {
             person.label: {
                 "n_rankings": fit.report.get("n_rankings"),
                 "n_comparisons": fit.report.get("n_comparisons"),
-                "held_out": _corrected(fit, tests),
+                "held_out": _corrected(fit, shown),
             }
             for person, fit in sorted(fits.items(), key=lambda pair: pair[0].id)
         },
@@ -53,7 +53,7 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
     sizes = [len(one.images) for one in rankings]
     numbers = numbers_of_report(report)
     if numbers.p_test and numbers.p_correction:
-        together = f"{numbers.p_test}, {tests.tests} tests of people and metrics"
+        together = f"{numbers.p_test}, {shown.tests} tests of people and metrics"
         numbers = replace(numbers, p_test=together)
     return replace(
         numbers,

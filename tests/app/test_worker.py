@@ -238,7 +238,7 @@ def test_a_store_that_stumbles_does_not_end_the_worker(
                 raise OSError("disk full")
             return claim(*given, **options)
 
-        monkeypatch.setattr(worker.store.jobs.latest, "claim", claim_later)
+        monkeypatch.setattr(worker.store.jobs, "claim", claim_later)
         job = store.jobs.enqueue("export", {})
         wait_for(lambda: ended(store, job))
     assert "stumbled" in caplog.text

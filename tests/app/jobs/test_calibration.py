@@ -55,7 +55,7 @@ def test_the_same_settings_give_the_same_images_anywhere(store: Store, tmp_path:
     for each in (store, other):
         study = empty_study(each, calibration=2)
         run(each)
-        boards = each.calibration(study.id)
+        boards = each.calibration.of_study(study.id)
         shown.append([(board.target, [image for image, _ in board.made]) for board in boards])
     assert shown[0] == shown[1]
 

@@ -223,7 +223,7 @@ def test_a_start_that_was_killed_half_way_is_finished_by_the_next(
 ) -> None:
     store = Store(tmp_path)
     with monkeypatch.context() as killed:
-        killed.setattr(store.studies.all, "set_open", lambda *_: 1 / 0)
+        killed.setattr(store.studies, "set_open", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             demo.prepare(store)
     demo.prepare(store)

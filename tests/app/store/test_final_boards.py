@@ -434,5 +434,5 @@ def test_a_setting_outside_its_range_is_refused(wrong: dict[str, int], sentence:
 
 def test_without_a_word_nothing_more_is_asked_of_anybody() -> None:
     plain = StudySettings(candidates=5)
-    assert (plain.repeats, plain.calibration.of_study, plain.ask_confidence) == (0, 0, False)
+    assert (plain.repeats, plain.calibration, plain.ask_confidence) == (0, 0, False)
     assert (plain.choice, plain.made_per_round) == ("random", 5)
