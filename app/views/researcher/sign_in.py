@@ -24,7 +24,8 @@ _STYLE = """<style>
 .sign-in h1 { font-size: 1.75rem; font-weight: 650; padding: 0; margin: 0 0 .4rem; }
 .sign-in p { margin: 0 0 1.4rem; line-height: 1.5; opacity: .8; }
 .sign-in label { display: block; margin: 0 0 1rem; font-size: .9375rem; font-weight: 600; }
-.sign-in input { display: block; width: 100%; box-sizing: border-box; height: 44px; margin-top: .35rem;
+.sign-in input { display: block; width: 100%; box-sizing: border-box; height: 44px;
+  margin-top: .35rem;
   padding: 0 .9rem; font: inherit; font-weight: 400; color: inherit; border-radius: 10px;
   border: 1px solid color-mix(in srgb, currentColor 38%, transparent);
   background: color-mix(in srgb, currentColor 4%, transparent); }

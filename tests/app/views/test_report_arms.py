@@ -194,7 +194,8 @@ def test_the_settings_tab_tells_what_a_study_compares(store: Store) -> None:
         "steps 5, guidance 3",
         "one of these at random: No metric, Their personal metric",
         "3 pairs, personal vs stock metric",
-        "of 12 generated, the 3 nearest by the participant’s metric and one of the others at random",
+        "of 12 generated, the 3 nearest by the participant’s metric "
+        "and one of the others at random",
     ):
         assert words in text
 
