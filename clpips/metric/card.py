@@ -22,6 +22,7 @@ from clpips.metric.fingerprints import card_digests, digests
 from clpips.metric.fit import FitSettings, RankingFit
 from clpips.text import one_line
 from clpips.types import Ranking
+from clpips.version import __version__
 
 FORMAT = "clpips-personal-metric-2"
 FORMER = "clpips-personal-metric-1"
@@ -110,7 +111,7 @@ class Card:
             settings=settings,
             gap=gap,
             held_out=None,
-            library=_version(),
+            library=__version__,
             learnt_from=card_digests([*rankings, *started]),
         )
 
@@ -214,9 +215,3 @@ def _typed(
         if isinstance(value, bool) or not isinstance(value, its_type):
             raise TypeError(f"{what}: {name} has the wrong type, got {value!r:.80}")
     return values
-
-
-def _version() -> str:
-    from clpips import __version__
-
-    return __version__
