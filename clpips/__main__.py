@@ -33,7 +33,7 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line, as the README documents it."""
+    """The command line; docs/command-line.md documents it."""
     parser = OneLineParser(prog="clpips", description="LPIPS refitted to one person")
     parser.add_argument("--version", action="version", version=f"clpips {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -24,6 +24,7 @@ PICTURES = sorted(ROOT.glob("docs/**/*.svg"))
 PATH = re.compile(rf"`((?:{'|'.join(map(re.escape, TOP))})/[\w./-]+)`")
 WORDS = re.compile(rf"\b(?:{'|'.join(map(re.escape, TOP))})/[\w./-]+")
 MODULE = re.compile(r"`(?!clpips\.sqlite`)((?:app|clpips|tools)(?:\.\w+)+)`")
+NAME_IN_FILE = re.compile(r"`(\w+)`\s+in\s+`((?:app|clpips)/[\w./]+\.py)`")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 SCRIPT = re.compile(r"python ((?:benchmarks|docs|tools|tests)/[\w/]+\.py)")
 RUN_MODULE = re.compile(r"python -m ((?:app|clpips|tools)[\w.]*)")
@@ -55,6 +56,12 @@ def test_every_path_and_module_that_a_page_names_is_there(page: Path) -> None:
     paths = [name for name in PATH.findall(text) if not name.startswith(MADE_LATER)]
     assert [name for name in paths if not (ROOT / name).exists()] == []
     assert [name for name in MODULE.findall(text) if not is_named(name)] == []
+
+
+@each_page
+def test_every_name_that_a_page_places_in_a_file_is_there(page: Path) -> None:
+    for name, file in NAME_IN_FILE.findall(page.read_text("utf-8")):
+        assert re.search(rf"\b{name}\b", (ROOT / file).read_text("utf-8")), f"{name} in {file}"
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)

@@ -3,7 +3,7 @@
 Established (Trinh et al., arXiv 2604.01234): only the layer-combination weights are trained, by
 a margin ranking loss over pairs ordered by a person's ranking. Everything else here is this
 project's own default: the margin, the shrinkage, its units and the solver. The numbers were
-chosen by leaving targets out of training rankings and on planted weights; see the README.
+chosen by leaving targets out of training rankings and on planted weights; see docs/method.md.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _fastest(rows: list[dict[str, float]], steps: int) -> float:
 
 
 def _card(name: str, record: dict[str, object]) -> str:
-    """The model card; what was measured stands in the project's README."""
+    """The model card; what was measured is in docs/measurements.md."""
     what = {
         "tiny": "A Stable-Diffusion-shaped text-to-image pipeline, 64 × 64 pixels.",
         "tiny-clip": "Text and image towers whose text tower is the pipeline's text encoder.",
