@@ -1,7 +1,7 @@
 """``python -m app``: start the web process and the worker, keep them running, stop them together.
 
-This is what ``make run`` does. Exit status: 0 stopped as asked, 2 a setting is wrong or the port
-is taken, 1 the web process could not start.
+This is what ``make run`` and ``clpips-app`` do. Exit status: 0 stopped as asked, 2 a setting is
+wrong or the port is taken, 1 the web process could not start.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def check_port(settings: Settings) -> None:
         if error.errno != errno.EADDRINUSE or time.monotonic() > until:
             raise StudyError(
                 f"PORT must be free, got {settings.port} on {settings.address}, "
-                f"which cannot be used ({error.strerror}); choose another: make run PORT=8600"
+                f"which cannot be used ({error.strerror}); choose another, such as PORT=8600"
             ) from error
         time.sleep(0.2)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from clpips.cli import launch_app
 from clpips.errors import MissingExtra
 from clpips.extras import requires
 from clpips.features.efficientnet import open_efficientnet
@@ -61,15 +60,3 @@ def test_the_sentence_names_package_and_extra(
 def test_an_error_inside_an_installed_package_is_left_as_it_is() -> None:
     with pytest.raises(ImportError, match="cannot import name"), requires("onnx", "an export"):
         raise ImportError("cannot import name 'x' from 'onnx'")
-
-
-def test_the_apps_command_without_its_packages_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    missing = {"streamlit", "altair"}
-    monkeypatch.setattr(launch_app, "find_spec", lambda name: None if name in missing else name)
-    assert launch_app.main([]) == 2
-    assert capsys.readouterr().err == (
-        "clpips-app: not installed: altair, streamlit; "
-        "install them with: pip install 'clpips[app]'\n"
-    )

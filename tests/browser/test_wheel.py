@@ -179,8 +179,3 @@ def test_the_web_process_sees_the_configuration(installed: Installed, app: Runni
 
 def test_the_empty_folder_stays_empty(installed: Installed, app: RunningApp) -> None:
     assert list(installed.folder.iterdir()) == []
-
-
-def test_study_data_go_to_the_current_folder_by_default(installed: Installed) -> None:
-    shown = installed.run("clpips-app", "--help").stdout
-    assert "CLPIPS_DATA" in shown and "./data/local" in shown

@@ -71,7 +71,7 @@ def worker_line(store: Store) -> None:
     if store.workers.alive():
         show(quiet("Worker: running"))
     else:
-        st.warning("Worker: not running. Start it with `make run`.")
+        st.warning("Worker: not running. Start it with `make run` or `clpips-app`.")
 
 
 @redrawn("1s")

@@ -27,7 +27,7 @@ NAMES: Mapping[JobKind, str] = {
     "compare": "comparison",
 }
 RECENT = 50
-NOT_RUNNING = "Waiting for a worker. None is running: start one with `make run`."
+NOT_RUNNING = "Waiting for a worker. None is running: start one with `make run` or `clpips-app`."
 
 
 def waits_for(store: Store, job: Job) -> str:
