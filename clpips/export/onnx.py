@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from clpips.errors import ClpipsError, InputError
 from clpips.extras import requires
 from clpips.features.architecture import empty_network, spec_of
-from clpips.features.lpips import EPSILON, SCALE, SHIFT
+from clpips.features.spatial import EPSILON, SCALE, SHIFT
 from clpips.features.weights import backbone_tensors
 from clpips.io.atomic_files import write_files
 from clpips.io.image_files import MIN_SIDE

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from clpips.errors import InputError
-from clpips.features.lpips import DifferenceVectors, Vectors
 from clpips.io.images import ImageSource, load_image, resize_like
 from clpips.progress import Watch
+
+Vectors: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 BATCH = 8
 
@@ -75,6 +76,19 @@ class Space:
     def by_block(self, weights: Vectors) -> list[Vectors]:
         """(channels,) weights → one array per block."""
         return np.split(weights, np.cumsum(self.channels)[:-1])
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceVectors:
+    """The difference vectors of some images from one target.
+
+    Args:
+        vectors: (images, channels), float64, all ≥ 0.
+        resized: for each image, whether it was resized to the target's size first.
+    """
+
+    vectors: Vectors
+    resized: tuple[bool, ...]
 
 
 class Encoder(Protocol):
@@ -159,7 +173,7 @@ class InBatches:
         watch = watch or Watch()
         reference = load_image(target, value_range=value_range)
         of_target = self._features_of_target(reference)
-        found: list[Vectors] = [self.differences(of_target, of_target)[:0]]
+        found: list[Vectors] = []
         resized: list[bool] = []
         step = batch_size or self.batch_for(*reference.shape[1:])
         for start in range(0, len(images), step):
@@ -169,11 +183,20 @@ class InBatches:
                 image = load_image(source, value_range=value_range)
                 resized.append(image.shape != reference.shape)
                 batch.append(resize_like(image, reference))
-            found.append(self.differences(of_target, self.features(torch.stack(batch))))
+            found.append(self._compared(of_target, torch.stack(batch)))
+        found = found or [self.differences(of_target, of_target)[:0]]
         return DifferenceVectors(np.concatenate(found), tuple(resized))
+
+    def _compared(self, target: Sequence[Tensor], images: Tensor) -> Vectors:
+        """Difference vectors of images (n, 3, height, width) from a target's features."""
+        return self.differences(target, self.features(images))
 
     def _features_of_target(self, reference: Tensor) -> tuple[Tensor, ...]:
         last = self._last
-        if last is None or not torch.equal(last[0], reference):
+        if (
+            last is None
+            or last[0].device != reference.device
+            or not torch.equal(last[0], reference)
+        ):
             last = self._last = (reference.clone(), self.features(reference[None]))
         return last[1]

@@ -16,8 +16,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from clpips.features.base import Encoder
-from clpips.features.lpips import Vectors
+from clpips.features.base import Encoder, Vectors
 from clpips.io.images import load_image, resize_like
 from clpips.progress import Watch
 

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from clpips.errors import InputError
-from clpips.features.lpips import Vectors
+from clpips.features.base import Vectors
 from clpips.io.atomic_files import ENDING, atomic_file
 
 VERSION = b"clpips vector 1\n"

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clpips.features.base import Encoder, InBatches
-from clpips.features.lpips import Vectors
+from clpips.features.base import Encoder, InBatches, Vectors
 
 
 class JoinedEncoder(InBatches):

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from clpips.features.base import InBatches
-from clpips.features.lpips import Vectors
+from clpips.features.base import InBatches, Vectors
 
 Taps: TypeAlias = Callable[[Tensor], tuple[Tensor, ...]]
 """A prepared batch (n, 3, side, side) → one tensor (n, channels) per block."""

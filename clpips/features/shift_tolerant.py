@@ -23,8 +23,7 @@ from torch.nn import functional
 
 from clpips.errors import WeightsError
 from clpips.extras import install_command
-from clpips.features.base import Block
-from clpips.features.lpips import Vectors
+from clpips.features.base import Block, Vectors
 from clpips.features.spatial import LayeredEncoder
 
 PACKAGE = "stlpips-pytorch"

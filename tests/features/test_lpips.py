@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import lpips
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from pictures import noise, scene
 from clpips.errors import Cancelled, InputError
 from clpips.features import lpips as features
 from clpips.features.lpips import Network
+from clpips.features.spatial import LayeredEncoder
 from clpips.features.weights import backbone_tensors, stock_weights
 from clpips.io.images import load_image, resize_like
 from clpips.progress import Watch
@@ -64,14 +67,18 @@ def test_nearly_the_same_picture_equals_the_lpips_package(network: Network) -> N
     assert 0 < ours[0] == pytest.approx(expected, abs=1e-9, rel=1e-3)
 
 
-def test_the_modules_as_they_are_give_the_same_vectors(network: Network, monkeypatch) -> None:
-    """What runs where layers cannot be packed: on a GPU, or without oneDNN."""
-    monkeypatch.setattr(features, "can_pack", lambda device: False)
-    plain = Network(network.backbone)
+def test_the_layout_in_memory_changes_nothing(network: Network) -> None:
+    slices = copy.deepcopy(network.slices)
+    assert network.memory_format == torch.channels_last
+    for each in slices:
+        each.to(memory_format=torch.contiguous_format)
+    contiguous = LayeredEncoder(slices, checksum=network.checksum)  # as on other devices
     target, *images = [scene(seed, 80) for seed in range(4)]
-    fast = network.difference_vectors(target, images).vectors
     np.testing.assert_allclose(
-        plain.difference_vectors(target, images).vectors, fast, atol=1e-7, rtol=1e-4
+        contiguous.difference_vectors(target, images).vectors,
+        network.difference_vectors(target, images).vectors,
+        atol=1e-7,
+        rtol=1e-4,
     )
 
 
