@@ -13,7 +13,6 @@ import hashlib
 import secrets
 import shutil
 import tempfile
-import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,8 +20,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-
-from PIL import Image, UnidentifiedImageError
 
 from app.files.manifest import (
     DATABASE,
@@ -40,12 +37,12 @@ from app.files.ranking_table import ranking_rows, write_csv
 from app.settings import Settings
 from app.store import Store
 from app.study.types import Study
-from clpips.errors import StudyError
+from clpips.errors import ImageError, StudyError
 from clpips.io.atomic_files import write_whole
+from clpips.io.image_files import picture_size
 from clpips.progress import Watch
 
 BLOCK = 1 << 20
-MAX_PIXELS = 50_000_000
 MEDIA = {"png": ("PNG", "image/png"), "jpg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever it is packed
 
@@ -241,26 +238,10 @@ def _check_pools(study: Study, manifest: Manifest) -> None:
 
 
 def _check_image(place: Path, ending: str) -> None:
-    wanted = MEDIA[ending][0]
     try:
-        width, height = _size(place, wanted)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        raise StudyError(
-            f"a bundle's image must be a {wanted} picture, got {place.name}"
-        ) from error
-    if width * height > MAX_PIXELS:
-        raise StudyError(
-            f"a bundle's image must have at most {MAX_PIXELS // 1_000_000} million pixels, "
-            f"got {width:,} × {height:,}"
-        )
-
-
-def _size(place: Path, wanted: str) -> tuple[int, int]:
-    """Width and height out of the header; nothing is decoded."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(place, formats=[wanted]) as image:
-            return image.size
+        picture_size(place, formats=MEDIA[ending][:1])
+    except ImageError as error:
+        raise StudyError(f"a bundle's images must be pictures that can be used: {error}") from error
 
 
 def _take_in(
@@ -271,7 +252,7 @@ def _take_in(
     for number, name in enumerate(images):
         watch.report(number / len(images), "Taking in the images…")
         wanted, media_type = MEDIA[name.rsplit(".", 1)[1]]
-        width, height = _size(folder / name, wanted)
+        width, height = picture_size(folder / name, formats=[wanted])
         data = (folder / name).read_bytes()
         store.images.add(data, width=width, height=height, media_type=media_type)
     tag, moved, placed = secrets.token_hex(4), {}, []

@@ -7,6 +7,7 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -60,8 +61,10 @@ def pillow(name: str, max_pixels: int) -> Iterator[None]:
         raise ImageError(f"{name}: the image cannot be read: {reason}") from error
 
 
-def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
-    """Refuse a picture of more pixels than ``max_pixels`` or of a side below ``MIN_SIDE``.
+def check_size(
+    width: int, height: int, name: str, max_pixels: int, min_side: int = MIN_SIDE
+) -> None:
+    """Refuse a picture of more pixels than ``max_pixels`` or of a side below ``min_side``.
 
     Raises:
         ImageError: it is such a picture; ``name`` is what the sentence calls it.
@@ -70,9 +73,9 @@ def check_size(width: int, height: int, name: str, max_pixels: int) -> None:
         raise ImageError(
             f"{name}: an image must have at most {max_pixels:,} pixels, got {width}×{height}"
         )
-    if min(width, height) < MIN_SIDE:
+    if min(width, height) < min_side:
         raise ImageError(
-            f"{name}: an image must be at least {MIN_SIDE} pixels on each side, "
+            f"{name}: an image must be at least {min_side} pixels on each side, "
             f"got {width}×{height}"
         )
 
@@ -87,7 +90,12 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def read_picture(
-    data: bytes, name: str, *, formats: Sequence[str] = FORMATS, max_pixels: int = MAX_PIXELS
+    data: bytes,
+    name: str,
+    *,
+    formats: Sequence[str] = FORMATS,
+    max_pixels: int = MAX_PIXELS,
+    min_side: int = MIN_SIDE,
 ) -> Image.Image:
     """An image file's bytes as an upright RGB picture of 8 bits; transparency is laid on white.
 
@@ -96,22 +104,38 @@ def read_picture(
         name: what a refusal calls the picture.
         formats: the formats that are read, of ``FORMATS``.
         max_pixels: refuse anything larger, before decoding it.
+        min_side: refuse a shorter side, before decoding it.
 
     Raises:
         ImageError: not such a picture, damaged, too large or too small.
     """
-    with pillow(name, max_pixels):
-        Image.init()  # a build of Pillow may lack some readers
-        known = [format_ for format_ in formats if format_ in Image.OPEN]
-        try:
-            opened = Image.open(io.BytesIO(data), formats=known)
-        except UnidentifiedImageError:
-            raise ImageError(
-                f"{name}: an image must be {', '.join(formats)}, got a file that is not one"
-            ) from None
-        with opened as image:
-            check_size(*image.size, name, max_pixels)
-            return on_white(_eight_bits(ImageOps.exif_transpose(image)))
+    with pillow(name, max_pixels), _opened(io.BytesIO(data), name, formats) as image:
+        check_size(*image.size, name, max_pixels, min_side)
+        return on_white(_eight_bits(ImageOps.exif_transpose(image)))
+
+
+def picture_size(
+    path: Path, *, formats: Sequence[str] = FORMATS, max_pixels: int = MAX_PIXELS
+) -> tuple[int, int]:
+    """Width and height from an image file's header; nothing is decoded.
+
+    Raises:
+        ImageError: the header is not of such a picture, or states too many pixels.
+    """
+    with pillow(path.name, max_pixels), _opened(path, path.name, formats) as image:
+        check_size(*image.size, path.name, max_pixels, min_side=1)
+        return image.size
+
+
+def _opened(source: io.BytesIO | Path, name: str, formats: Sequence[str]) -> Image.Image:
+    Image.init()  # a build of Pillow may lack some readers
+    known = [format_ for format_ in formats if format_ in Image.OPEN]
+    try:
+        return Image.open(source, formats=known)
+    except UnidentifiedImageError:
+        raise ImageError(
+            f"{name}: an image must be {', '.join(formats)}, got a file that is not one"
+        ) from None
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -218,9 +218,7 @@ def test_a_new_study_keeps_the_good_pictures_and_names_the_bad_ones(store: Store
     )
     assert [target.name for target in store.studies.targets(study.id)] == ["hat"]
     assert study.settings.candidates == 3
-    assert refused == (
-        "notes.png: a target must be a PNG, JPEG or WebP picture, got a file that is not one",
-    )
+    assert refused == ("notes.png: an image must be PNG, JPEG, WEBP, got a file that is not one",)
 
 
 @pytest.mark.parametrize(
