@@ -74,7 +74,7 @@ def kill_at_random(store: Store, study: Study, *, kills: int, seed: int) -> list
         if len(waiting(store, asked)) < PEOPLE:
             asked += ask(store, study, PEOPLE)
         with working(data):
-            until = time.monotonic() + 20
+            until = time.monotonic() + WAIT_SECONDS
             while not store.workers.alive(1.0) and time.monotonic() < until:
                 time.sleep(0.02)
             time.sleep(chance.uniform(0.0, 1.5))

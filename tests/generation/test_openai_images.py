@@ -199,13 +199,14 @@ def test_retry_after_is_capped(server: Server) -> None:
     server.tell(Reply(status=429, headers={"Retry-After": "3600"}), image())
     began = time.monotonic()
     ask(server)
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < 60
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
-    later = datetime.now(UTC) + timedelta(seconds=30)
+    later = datetime.now(UTC) + timedelta(seconds=3000)
     assert retry_after({"retry-after": "7"}) == 7
-    assert 28 < (retry_after({"retry-after": format_datetime(later, usegmt=True)}) or 0) <= 30
+    until = retry_after({"retry-after": format_datetime(later, usegmt=True)})
+    assert until is not None and 2000 < until <= 3000
     past = format_datetime(later - timedelta(hours=1), usegmt=True)
     assert retry_after({"retry-after": past}) == 0
     for nothing in ("", "soon", "nan", "inf", "Mon, 99 Foo 2026 00:00:00 GMT"):
@@ -220,7 +221,7 @@ def test_pauses_between_attempts_grow(server: Server) -> None:
 
 
 def test_a_slow_service_is_given_up_after_the_timeout(server: Server) -> None:
-    server.tell(Reply(delay=5))
+    server.tell(Reply(delay=60))
     sentence = refused(server, options={"timeout": 0.1, "attempts": 2})
     assert "must answer within 0.1 s, got no answer, after 2 attempts" in sentence
 
@@ -449,34 +450,35 @@ def test_a_key_that_no_header_can_hold_is_refused_unshown(
 # --- cancel and pace --------------------------------------------------------------------------
 
 
-def cancelled_after(server: Server, seconds: float, **more: Any) -> float:
-    """How long it takes until a call ends that is cancelled after some seconds."""
+def cancelled(server: Server, watch: Watch, **more: Any) -> None:
+    """A call that a cancel ends, while what it waits for would take ten minutes."""
     began = time.monotonic()
     with pytest.raises(Cancelled):
-        ask(server, watch=Watch(cancelled=after(seconds)), **more)
-    return time.monotonic() - began
+        ask(server, watch=watch, **more)
+    assert time.monotonic() - began < 60
+    assert len(server.asked) == 1
 
 
 def test_a_cancel_ends_a_call_under_way_and_its_connection(server: Server) -> None:
-    server.tell(Reply(b" " * 4000, drip=0.02))
-    assert cancelled_after(server, 0.2) < 1
-    assert server.gone.wait(5), "the service still has somebody listening"
+    server.tell(Reply(b" " * 30_000, drip=0.02))
+    cancelled(server, Watch(cancelled=after(server.answering.is_set)))
+    assert server.gone.wait(60), "the service still has somebody listening"
 
 
 def test_a_cancel_ends_the_wait_for_a_silent_service(server: Server) -> None:
-    server.tell(Reply(delay=30))
-    assert cancelled_after(server, 0.2) < 1
+    server.tell(Reply(delay=600))
+    cancelled(server, Watch(cancelled=after(lambda: bool(server.asked))))
 
 
 def test_a_cancel_ends_the_pause_before_another_attempt(server: Server) -> None:
-    server.tell(Reply(status=429, headers={"Retry-After": "30"}))
-    assert cancelled_after(server, 0.2, waits=Waits(longest=60)) < 1
-    assert len(server.asked) == 1
+    server.tell(Reply(status=429, headers={"Retry-After": "600"}))
+    watch = Watch(cancelled=after(server.answered.is_set, looks=8))
+    cancelled(server, watch, waits=Waits(longest=600))
 
 
 def test_a_cancel_ends_the_wait_for_a_turn(server: Server) -> None:
-    assert cancelled_after(server, 0.4, count=2, options={"per_minute": 1}) < 1.4
-    assert len(server.asked) == 1
+    watch = Watch(cancelled=after(server.answered.is_set, looks=8))
+    cancelled(server, watch, count=2, options={"per_minute": 0.1})
 
 
 def test_a_cancel_between_images_leaves_those_that_were_made(server: Server) -> None:
@@ -495,16 +497,15 @@ def test_makers_in_two_threads_keep_one_pace(server: Server) -> None:
     def work() -> None:
         ask(server, count=3, options={"per_minute": 600})
 
+    began = time.monotonic()
     threads = [threading.Thread(target=work) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    times = sorted(asked.at for asked in server.asked)
-    assert len(times) == 6
-    # Calls leave 0.1 s apart; how soon each arrives varies a little.
-    assert times[-1] - times[0] >= 0.45
-    assert all(b - a > 0.04 for a, b in itertools.pairwise(times))
+    assert len(server.asked) == 6
+    # The sixth leaves five turns of 0.1 s after the first at the earliest, however busy it is.
+    assert max(asked.at for asked in server.asked) - began >= 0.5
 
 
 def test_a_maker_works_inside_a_running_loop(server: Server) -> None:

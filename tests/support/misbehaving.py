@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import itertools
 import json
 import threading
 import time
@@ -62,6 +63,8 @@ class Server:
     replies: list[Reply] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
+    answering: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
     gone: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,7 +99,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
+            server.answering.set()
             self.send(data, reply.drip)
+            server.answered.set()
 
         def send(self, data: bytes, drip: float) -> None:
             try:
@@ -132,7 +137,7 @@ def serving(host: str = "127.0.0.1") -> Iterator[Server]:
         thread.join()
 
 
-def after(seconds: float) -> Callable[[], bool]:
-    """Something to ask that says yes once so many seconds have passed."""
-    begun = time.monotonic()
-    return lambda: time.monotonic() - begun >= seconds
+def after(happened: Callable[[], bool], *, looks: int = 4) -> Callable[[], bool]:
+    """Something to ask that says yes some looks after something has happened."""
+    left = itertools.count(looks, -1)
+    return lambda: happened() and next(left) <= 0

@@ -318,13 +318,13 @@ def test_a_choice_that_takes_too_long_is_made_at_random(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = threading.Event()
-    monkeypatch.setattr("app.jobs.vectors.compute", lambda *args: never.wait(30))
+    monkeypatch.setattr("app.jobs.vectors.compute", lambda *args: never.wait(600))
     monkeypatch.setattr(choose_module, "BUDGET_SECONDS", 0.2)
     job, board = asked(store, **INFORMATIVE)
     started = time.monotonic()
     record = generate.run(store, job, Watch())["choice"]
     never.set()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert record["fell_back"] == "choosing took longer than 0.2 seconds"
     assert len(store.rounds.get(board.id).candidates) == 4
 

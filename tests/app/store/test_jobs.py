@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from clock import set_clock
 
-from app.store.database import now
 from app.store.job_queue import MAX_ATTEMPTS
 from clpips.errors import StudyError
 
@@ -73,16 +72,6 @@ def drawn(floor: Floor, monkeypatch: pytest.MonkeyPatch, at: float) -> int:
     return person.id
 
 
-def set_clock(monkeypatch: pytest.MonkeyPatch, at: float) -> None:
-    """Let the queue's clock stand ``at`` seconds from now."""
-
-    def shifted(*, seconds: float = 0.0) -> str:
-        return now(seconds=at + seconds)
-
-    for module in ("job_queue", "jobs"):
-        monkeypatch.setattr(f"app.store.{module}.now", shifted)
-
-
 def test_of_people_who_ask_at_once_the_last_is_first_the_next_time(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,12 +120,12 @@ def test_a_long_wait_goes_before_any_credit(floor: Floor, monkeypatch: pytest.Mo
 
 
 def test_a_dead_workers_job_is_taken_back_and_the_dead_one_can_no_longer_end_it(
-    floor: Floor,
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = floor.store.jobs.enqueue("fit", {})
-    floor.store.jobs.claim("dead", ["fit"], lease_seconds=1.0)
+    floor.store.jobs.claim("dead", ["fit"], lease_seconds=600)
     assert floor.store.jobs.claim("heir", ["fit"]) is None
-    time.sleep(1.1)
+    set_clock(monkeypatch, 601)
     job = floor.store.jobs.claim("heir", ["fit"])
     assert job is not None and (job.id, job.attempts) == (made.id, 2)
     assert not floor.store.jobs.heartbeat(made.id, "dead", progress=0.9)
@@ -144,21 +133,23 @@ def test_a_dead_workers_job_is_taken_back_and_the_dead_one_can_no_longer_end_it(
     assert floor.store.jobs.finish(made.id, "heir", {})
 
 
-def test_a_heartbeat_keeps_the_lease(floor: Floor) -> None:
+def test_a_heartbeat_keeps_the_lease(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     made = floor.store.jobs.enqueue("fit", {})
-    floor.store.jobs.claim("w", ["fit"], lease_seconds=0.02)
-    assert floor.store.jobs.heartbeat(made.id, "w", progress=0.5, message="half", lease_seconds=60)
-    time.sleep(0.05)
+    floor.store.jobs.claim("w", ["fit"], lease_seconds=60)
+    assert floor.store.jobs.heartbeat(made.id, "w", progress=0.5, message="half", lease_seconds=900)
+    set_clock(monkeypatch, 61)
     assert floor.store.jobs.claim("heir", ["fit"]) is None
     job = floor.store.jobs.get(made.id)
     assert (job.progress, job.message) == (0.5, "half")
 
 
-def test_work_that_kills_its_worker_is_given_up_and_its_round_fails(floor: Floor) -> None:
+def test_work_that_kills_its_worker_is_given_up_and_its_round_fails(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = floor.ask(floor.person(floor.study()))
-    for _ in range(MAX_ATTEMPTS):
-        assert floor.store.jobs.claim("w", ["generate"], lease_seconds=0.01) is not None
-        time.sleep(0.03)
+    for attempt in range(MAX_ATTEMPTS):
+        assert floor.store.jobs.claim("w", ["generate"], lease_seconds=60) is not None
+        set_clock(monkeypatch, 61 * (attempt + 1))
     assert floor.store.jobs.claim("w", ["generate"]) is None
     failed = floor.store.rounds.get(asked.id)
     assert failed.state == "failed" and "half-way" in failed.message

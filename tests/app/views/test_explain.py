@@ -55,7 +55,7 @@ def selftest() -> None:
 
 
 def opened(study: Study) -> AppTest:
-    screen = AppTest.from_function(study_page, default_timeout=30)
+    screen = AppTest.from_function(study_page, default_timeout=120)
     screen.query_params["study"] = str(study.id)
     screen.session_state["tab"] = "Why"
     screen.run()
@@ -279,7 +279,7 @@ def test_the_chart_has_a_row_per_block_in_order_and_true_shares_only_where_known
 
 @pytest.mark.usefixtures("cookies")
 def test_who_is_not_signed_in_cannot_run_the_self_test(store: Store) -> None:
-    screen = AppTest.from_function(selftest, default_timeout=30).run()
+    screen = AppTest.from_function(selftest, default_timeout=120).run()
     assert "Set password" in text_of(screen)
     assert not screen.button
 
@@ -299,7 +299,7 @@ def test_the_self_test_is_asked_for_once_and_its_result_is_shown(
         Check("Optional parts", "chess", "games", "installed", missing),
     )
     monkeypatch.setattr("clpips.selftest.checks.all_checks", lambda: checks)
-    screen = AppTest.from_function(selftest, default_timeout=30).run()
+    screen = AppTest.from_function(selftest, default_timeout=120).run()
     button(screen, "Run the self-test").click().run()
     assert len(store.jobs.latest(kinds=["selftest"])) == 1
     do_next(store, "selftest", work.run)

@@ -37,7 +37,7 @@ def studies_page() -> None:
 
 
 def form() -> AppTest:
-    screen = AppTest.from_function(studies_page, default_timeout=30).run()
+    screen = AppTest.from_function(studies_page, default_timeout=120).run()
     assert not screen.exception
     return screen
 

@@ -34,7 +34,7 @@ def _script() -> None:
 
 def visit(**query: str) -> AppTest:
     """Open the participant's address."""
-    page = AppTest.from_function(_script, default_timeout=30)
+    page = AppTest.from_function(_script, default_timeout=120)
     for name, value in query.items():
         page.query_params[name] = value
     page.run()

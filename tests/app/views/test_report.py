@@ -36,7 +36,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def opened(study: Study, whose: str = "Ada 1", tab: str = "Fit & report") -> AppTest:
     """The study's page with one person's report open."""
-    screen = AppTest.from_function(study_page, default_timeout=30)
+    screen = AppTest.from_function(study_page, default_timeout=120)
     screen.query_params["study"] = str(study.id)
     screen.query_params["whose-fit"] = whose
     screen.session_state["tab"] = tab

@@ -24,7 +24,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def report(study: Study, tab: str = "Fit & report") -> str:
-    screen = AppTest.from_function(study_page, default_timeout=30)
+    screen = AppTest.from_function(study_page, default_timeout=120)
     screen.query_params["study"] = str(study.id)
     screen.session_state["tab"] = tab
     screen.run()

@@ -64,7 +64,7 @@ def studies_page() -> None:
 
 def opened(study: Study | str, tab: str = "Progress", **state: Any) -> AppTest:
     """The study's page with one of its tabs open."""
-    screen = AppTest.from_function(study_page, default_timeout=20)
+    screen = AppTest.from_function(study_page, default_timeout=120)
     screen.query_params["study"] = str(study.id if isinstance(study, Study) else study)
     screen.session_state["tab"] = tab
     for key, value in state.items():
@@ -96,7 +96,7 @@ def test_who_is_not_signed_in_sees_the_form_and_nothing_of_any_study(
     store: Store, page: Callable[[], None]
 ) -> None:
     study = ranked_study(store)
-    screen = AppTest.from_function(page, default_timeout=20)
+    screen = AppTest.from_function(page, default_timeout=120)
     screen.query_params["study"] = str(study.id)
     screen.run()
     assert "Set password" in text_of(screen)
@@ -117,7 +117,7 @@ def test_a_study_that_does_not_exist_is_said_calmly(store: Store, number: str) -
 @pytest.mark.usefixtures("signed_in")
 def test_the_list_shows_each_study_with_its_numbers_and_join_link(store: Store) -> None:
     study = ranked_study(store, people=2, targets=3)
-    text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
+    text = text_of(AppTest.from_function(studies_page, default_timeout=120).run())
     assert "Hüte &amp; Shapes" in text
     assert "6 of 6" in text
     assert "2 participants, 2 finished" in text
@@ -139,7 +139,7 @@ def test_one_bad_study_does_not_take_the_others_from_the_list(store: Store) -> N
     )
     connection.commit()
     connection.close()
-    text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
+    text = text_of(AppTest.from_function(studies_page, default_timeout=120).run())
     assert f"Study number {bad.id} cannot be shown" in text
     assert f"/?join={good.join_code}" in text
 
@@ -191,14 +191,14 @@ def test_the_export_tab_says_how_to_use_the_csv_file(store: Store) -> None:
 def test_a_simulated_study_says_so(store: Store) -> None:
     sha = store.studies.targets(empty_study(store).id)[0].image
     store.studies.create("Robots", empty_study(store).settings, [("a", sha)], simulated=True)
-    text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
+    text = text_of(AppTest.from_function(studies_page, default_timeout=120).run())
     assert text.count(">Simulated<") == 1
 
 
 @pytest.mark.usefixtures("signed_in")
 def test_a_running_worker_is_said_to_run(store: Store) -> None:
     store.workers.mark_alive("one")
-    text = text_of(AppTest.from_function(studies_page, default_timeout=20).run())
+    text = text_of(AppTest.from_function(studies_page, default_timeout=120).run())
     assert "Worker: running" in text
 
 
@@ -299,7 +299,7 @@ def test_every_ranking_is_shown_nearest_first_with_its_images(store: Store) -> N
 def test_the_address_chooses_whose_rankings_of_which_target_are_shown(store: Store) -> None:
     study = ranked_study(store, people=2, targets=3)
     address = urls.rankings_address(study.id, person="Ada 2", target="target 1")
-    screen = AppTest.from_function(study_page, default_timeout=20)
+    screen = AppTest.from_function(study_page, default_timeout=120)
     for name, (value,) in parse_qs(urlsplit(address).query).items():
         screen.query_params[name] = value
     screen.run()
