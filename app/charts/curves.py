@@ -42,7 +42,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Held-out agreement with so many rankings; 0 rankings is stock.
+    """Held-out agreement with a number of rankings; 0 rankings is stock.
 
     Args:
         n_rankings: rankings learnt from and judged by.
@@ -108,12 +108,12 @@ def standings(rows: Sequence[Standing]) -> alt.LayerChart:
 def learning_curve(
     points: Sequence[Point], ahead: Ahead | None = None, ceiling: float | None = None
 ) -> alt.LayerChart:
-    """Held-out agreement against number of rankings, with what is expected of more.
+    """Held-out agreement against number of rankings, with the forecast for more.
 
     Args:
         points: measured, from stock (0 rankings) to all rankings.
         ahead: the forecast; its band widens from the last point.
-        ceiling: the person's own repeatability, drawn as a level line.
+        ceiling: the participant's repeatability, drawn as a horizontal line.
     """
     rows = [asdict(point) for point in points]
     known = [point.spearman for point in points]
@@ -135,7 +135,7 @@ def learning_curve(
             alt.Tooltip("n_rankings:Q", title="Rankings", format=".0f"),
             alt.Tooltip("spearman:Q", title="Mean Spearman", format="+.2f"),
             alt.Tooltip("gain:Q", title="Gain over stock", format="+.2f"),
-            alt.Tooltip("gain_error:Q", title="its standard error", format=".2f"),
+            alt.Tooltip("gain_error:Q", title="Standard error of the gain", format=".2f"),
         ],
     )
     layers.append(measured.mark_line(color=COLOURS[PERSONAL], strokeWidth=2.5))
@@ -171,7 +171,7 @@ def _forecast(now: Point, ahead: Ahead, x: alt.X, domain: Sequence[float]) -> li
         tooltip=[
             alt.Tooltip("n_rankings:Q", title="Rankings", format=".0f"),
             alt.Tooltip("spearman:Q", title="Expected Spearman", format="+.2f"),
-            alt.Tooltip("low:Q", title="interval from", format="+.2f"),
+            alt.Tooltip("low:Q", title="95 % from", format="+.2f"),
             alt.Tooltip("high:Q", title="to", format="+.2f"),
         ],
     )
@@ -185,7 +185,7 @@ def _forecast(now: Point, ahead: Ahead, x: alt.X, domain: Sequence[float]) -> li
 
 
 def _level(ceiling: float, y: alt.Y) -> list[alt.Chart]:
-    row = {"spearman": ceiling, "words": f"own repeatability {ceiling:.2f}"}
+    row = {"spearman": ceiling, "words": f"repeatability {ceiling:.2f}"}
     base = alt.Chart(inline([row])).encode(y=y)
     line = base.mark_rule(color=COLOURS[STOCK], strokeDash=[2, 3], strokeWidth=1.5)
     words = base.mark_text(align="right", baseline="top", dx=-4, dy=8, color=COLOURS[STOCK])

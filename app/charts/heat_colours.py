@@ -10,7 +10,7 @@ TOP = 3.0
 One scale for every map, so that any two can be compared.
 """
 COVER = 0.72
-"""How much of a picture the colour covers; the rest of it shows through in grey."""
+"""How much of an image the colour covers; the rest shows through in grey."""
 # Evenly spaced samples of the colour map "inferno" (S. van der Walt and N. Smith, CC0): rising
 # evenly in lightness, so it also reads in grey and with any colour vision.
 COLOURS = (

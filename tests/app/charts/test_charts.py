@@ -159,5 +159,5 @@ def test_the_forecast_widens_from_the_last_point_to_its_interval() -> None:
 def test_repeatability_is_a_level_line_with_its_name() -> None:
     chart = curves.learning_curve(CURVE, None, 0.61)
     assert marks(chart) == ["line", "point", "rule", "text"]
-    assert all_rows(chart)[-1] == [{"spearman": 0.61, "words": "own repeatability 0.61"}]
+    assert all_rows(chart)[-1] == [{"spearman": 0.61, "words": "repeatability 0.61"}]
     assert chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"] == [0.0, 0.8]

@@ -98,7 +98,7 @@ def test_a_study_can_use_an_uploaded_pool_and_no_image_comes_twice(worker: Worke
 def test_a_pool_that_is_none_is_refused_and_not_kept(store: Store) -> None:
     with pytest.raises(GenerationError, match="the uploaded archive"):
         add_pool(store, b"no zip")
-    assert not list((store.settings.data_dir / "pools").iterdir())
+    assert not list(store.settings.data_dir.glob("pools/*"))
 
 
 def test_only_an_uploaded_pool_lies_in_the_data_folder(store: Store, tmp_path: Path) -> None:

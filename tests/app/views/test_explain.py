@@ -118,8 +118,8 @@ def test_a_fit_shows_its_layers_at_once_and_offers_the_rest(store: Store) -> Non
     study, _ = fitted(store)
     screen = opened(study)
     text = text_of(screen)
-    assert "What it weighs" in text
-    assert "Comparisons that turned" not in text
+    assert "What this metric weighs" in text
+    assert "Comparisons decided differently from stock" not in text
     button(screen, "Explain this metric").click().run()
     (asked,) = store.jobs.latest(study.id, kinds=["explain"])
     assert asked.payload == {"study_id": study.id, "fit_id": store.fits.of_study(study.id)[0].id}
@@ -160,7 +160,7 @@ def test_the_tab_shows_the_jobs_own_numbers_pictures_and_maps(store: Store) -> N
             for key in ("stock", "personal"):
                 assert f'src="/img/{one[place][key]["map"]}.png"' in text
                 assert f"distance {number(one[place][key]['distance'])}" in text
-    assert "Brighter places add more to the distance" in text
+    assert "Brighter areas add more to the distance" in text
     assert "fitted without its target" in text
 
 
@@ -194,7 +194,7 @@ def test_a_newer_fit_is_explained_anew(store: Store) -> None:
     running = job(store, "fit", study, scope="participant", participant_id=own.participant_id)
     store.jobs.finish(running.id, "test", fit.run(store, running, Watch()))
     screen = opened(study)
-    assert "Comparisons that turned" not in text_of(screen)
+    assert "Comparisons decided differently from stock" not in text_of(screen)
     assert button(screen, "Explain this metric")
 
 
@@ -224,10 +224,10 @@ def test_the_headline_names_what_differs_most_from_stock() -> None:
 def test_what_cannot_be_told_from_stock_is_not_told() -> None:
     groups = [group("early", 0.5, 0.55), group("late", 0.5, 0.45)]
     assert sentences.headline("Ada", groups) == (
-        "The layer weights of Ada’s metric cannot be told from stock LPIPS: each interval "
+        "The layer weights of Ada’s metric cannot be distinguished from stock LPIPS: each interval "
         "includes the stock share."
     )
-    assert sentences.told_from_stock(groups[0]) == "not told from stock"
+    assert sentences.told_from_stock(groups[0]) == "no clear difference"
     assert sentences.told_from_stock(group("a", 0.2, 0.5)) == "more than stock"
     assert sentences.told_from_stock(group("a", 0.8, 0.5)) == "less than stock"
 
@@ -241,7 +241,7 @@ def test_only_a_fit_that_is_not_better_comes_with_a_caution() -> None:
 def test_ties_of_a_metric_are_mentioned_only_where_there_are_some() -> None:
     counts = {"all": 9, "gained": 2, "lost": 1, "both_right": 4, "both_wrong": 2, "tied": 0}
     assert "tie" not in sentences.turned(counts)
-    assert sentences.turned({**counts, "tied": 3}).endswith("On 3 one of them says a tie.")
+    assert sentences.turned({**counts, "tied": 3}).endswith("On 3, one of them gives a tie.")
 
 
 def test_names_of_people_and_targets_are_never_html() -> None:

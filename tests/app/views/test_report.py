@@ -122,7 +122,7 @@ def test_the_table_of_everybody_shows_no_agreement_where_it_is_too_early(store: 
     assert "Mean of 2" not in text
     compared.compared(store, study, compared.result(fits, ["Ada 1", "Ada 2"]), fits)
     later = text_of(opened(study, "Each participant"))
-    assert "Over people" not in later and "Agreement between people" in later
+    assert "Across participants" not in later and "Agreement between participants" in later
     for fit in fits:
         assert f">{formatting.number(fit.report['held_out']['personal']['spearman'])}<" not in text
 
@@ -185,7 +185,7 @@ def test_a_fit_of_an_earlier_version_still_draws(store: Store) -> None:
     screen = opened(study)
     text = text_of(screen)
     assert formatting.signed(held_out["gain"]) in text
-    assert "Every ranking by itself (6)" not in folded(screen)
+    assert "Individual rankings (6)" not in folded(screen)
     assert "Earlier fits (1)" in folded(screen)
 
 
@@ -200,11 +200,11 @@ def test_every_metric_stands_beside_the_others_with_its_own_numbers(store: Store
             assert f">{formatting.signed(row['gain'])}<" in text
             assert f">{formatting.p_value(row['p'])}<" in text
             assert f">{formatting.p_value(next(p_corrected))}<" in text
-    for name in ("Stock LPIPS", "Everybody’s weights", "Personal", "Not fitted"):
+    for name in ("Stock LPIPS", "Pooled weights", "Personal", "Not fitted"):
         assert f'{name}<span class="cl-ci">' in text
     assert text.count("wide features</span>") == 3
     assert "Baselines (3)" in folded(screen)
-    assert "14 tests of people × metrics" in text
+    assert "14 tests (participants × metrics)" in text
 
 
 def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
@@ -213,7 +213,7 @@ def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
     box = next(each for each in screen.expander if each.label == "Baselines (3)")
     inside = "\n".join(each.proto.body for each in box.get("html"))
     assert all(sentences.NAMES[name] in inside for name in ("unregularised", "layer", "tilt"))
-    assert "Personal" not in inside and "Everybody’s" not in inside
+    assert "Personal" not in inside and "Pooled" not in inside
 
 
 # --- the comparison as a job --------------------------------------------------------------------
@@ -246,20 +246,20 @@ def test_a_result_stays_while_a_newer_one_is_on_its_way_and_after_it_failed(stor
     study, fits = with_result(store)
     asked = compared.asked(store, study, fits)
     screen = opened(study)
-    assert "How much there is to reach" in text_of(screen)
+    assert "Noise ceilings" in text_of(screen)
     assert "Cancel" in [each.label for each in screen.button]
     assert store.jobs.claim("test", ["compare"])
     store.jobs.fail(asked, "test", "the disk is full")
     text = text_of(opened(study))
-    assert "How much there is to reach" in text and "the disk is full" not in text
+    assert "Noise ceilings" in text and "the disk is full" not in text
 
 
 def test_a_result_of_other_fits_is_not_taken_for_this_one(store: Store) -> None:
     study, fits = fitted(store, people=2)
     compared.compared(store, study, compared.result(fits[:1], ["Ada 1"]), fits[:1])
-    assert "How much there is to reach" in text_of(opened(study, "Ada 1"))
+    assert "Noise ceilings" in text_of(opened(study, "Ada 1"))
     screen = opened(study, "Ada 2")
-    assert "How much there is to reach" not in text_of(screen)
+    assert "Noise ceilings" not in text_of(screen)
     assert screen.button(key="compare")
 
 
@@ -268,7 +268,7 @@ def test_a_result_of_other_fits_is_not_taken_for_this_one(store: Store) -> None:
 
 def test_the_ceiling_is_told_in_words_and_in_numbers(store: Store) -> None:
     text = text_of(opened(with_result(store)[0]))
-    share = "The metric reaches 83\u00a0% of this person’s own repeatability"
+    share = "The metric reaches 83\u00a0% of this participant’s repeatability"
     assert f"{share} (0.50 against 0.60 Spearman)." in text
     for value in ("0.60", "0.75", "0.44", "83 %"):
         assert f">{value}<" in text
@@ -289,7 +289,7 @@ def test_why_there_is_no_ceiling_or_curve_is_said_in_their_place(store: Store) -
     text = text_of(screen)
     assert "Nobody ranked a board twice." in text
     assert "A curve needs four targets." in text
-    assert "How the curve is made" not in folded(screen)
+    assert "How the curve is computed" not in folded(screen)
 
 
 def test_the_curve_tells_what_more_rankings_would_bring(store: Store) -> None:
@@ -297,10 +297,12 @@ def test_the_curve_tells_what_more_rankings_would_bring(store: Store) -> None:
     text = text_of(opened(study))
     needed = "About 37 more rankings would narrow the interval of the mean from ±0.19 to ±0.1."
     assert needed in text
-    expected = "With 12 more rankings, 0.47 is expected (95\u00a0% interval 0.28 to 0.63)."
+    expected = (
+        "With 12 more rankings, the expected Spearman is 0.47 (95\u00a0% interval 0.28 to 0.63)."
+    )
     assert expected in text
     other = {"more": 0, "wanted": 0.1, "now": 0.08}
-    assert "±0.08 already, so no more" in sentences.needed(other)
+    assert "already ±0.08: no more" in sentences.needed(other)
     assert "About 1,300 more" in sentences.needed({**other, "more": 1237})
 
 
@@ -319,7 +321,7 @@ def test_every_target_leads_to_this_persons_rankings_of_it(store: Store) -> None
 def test_the_mean_can_be_had_again_from_every_single_ranking(store: Store) -> None:
     study, (fit,) = fitted(store)
     screen = opened(study)
-    box = next(each for each in screen.expander if each.label == "Every ranking by itself (6)")
+    box = next(each for each in screen.expander if each.label == "Individual rankings (6)")
     inside = "\n".join(each.proto.body for each in box.get("html"))
     for value in fit.report["held_out"]["personal"]["per_ranking"]:
         assert f">{formatting.number(value)}<" in inside
@@ -333,14 +335,14 @@ def test_the_study_is_told_below_everybody_and_folded_away_below_one(store: Stor
     text = text_of(opened(study, "Each participant"))
     for value in ("0.62", "0.52", "0.53", "0.54", "0.88"):
         assert f">{value}<" in text
-    assert "p = 0.017" in text and "n = 6 people on 3 shared boards" in text
+    assert "p = 0.017" in text and "n = 6 participants on 3 shared boards" in text
     assert "42 × ranked by one person only" in text
     assert "No sign that position on the board sways the ranks (trend −0.02)." in text
-    assert "Over people" in text and ">People<" in text
+    assert "Across participants" in text and ">Participants<" in text
     assert f">{formatting.p_value(compared.family(fits)[1])}<" in text
     base = f"/study?study={study.id}&amp;tab=Fit+%26+report&amp;whose-fit=Ada+2"
     assert f'href="{base}"' in text
-    name = "The study as a whole: agreement between people, position on the board"
+    name = "The study as a whole: agreement between participants, position bias"
     assert name in folded(opened(study, "Ada 1"))
 
 
@@ -365,11 +367,11 @@ def test_a_part_shows_while_the_rest_of_its_comparison_is_on_its_way(store: Stor
     compared.asked(store, study, fits)
     store.comparisons.add(fits[0].id, compared.of_fit(fits[0], "Ada 1"))
     first, second = (text_of(opened(study, f"Ada {number}")) for number in (1, 2))
-    assert "How much there is to reach" in first and "wide features</span>" in first
-    assert "How much there is to reach" not in second
+    assert "Noise ceilings" in first and "wide features</span>" in first
+    assert "Noise ceilings" not in second
 
 
-# --- while a fit is under way -------------------------------------------------------------------
+# --- while a fit is in progress -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scope", ["participant", "each"])
@@ -381,28 +383,28 @@ def test_a_report_beside_an_open_fit_is_marked_as_of_the_former_one(
     if scope == "participant":
         payload["participant_id"] = fits[0].participant_id
     text = text_of(opened(study))
-    assert "former fit" not in text and ">Former fit<" not in text
+    assert "the earlier fit of" not in text and ">Earlier fit<" not in text
     asked = store.jobs.enqueue("fit", payload, study_id=study.id)
     screen = opened(study)
     text = text_of(screen)
-    assert f"of the former fit, of {formatting.moment(fits[0].created_at)}" in text
-    assert ">Former fit<" in text and "Fit again to use them" not in text
+    assert f"from the earlier fit of {formatting.moment(fits[0].created_at)}" in text
+    assert ">Earlier fit<" in text and "Fit again to use them" not in text
     assert next(each for each in screen.button if each.key == "fit").disabled
     other = text_of(opened(study, "Ada 2"))
-    assert (">Former fit<" in other) == (scope == "each")
+    assert (">Earlier fit<" in other) == (scope == "each")
     everybody = text_of(opened(study, "Each participant"))
-    assert "New fits are under way. Everything below is of the former fits" in everybody
+    assert "Until they finish, everything below comes from the earlier fits." in everybody
     running = store.jobs.claim("test", ["fit"])
     assert running is not None and running.id == asked.id
     new = store.fits.add(
         study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
         fits[0].report, running.id,
     )  # fmt: skip
-    assert ">Former fit<" not in text_of(opened(study))
+    assert ">Earlier fit<" not in text_of(opened(study))
     half = text_of(opened(study, "Each participant"))
-    assert "1 of 2 rows below is of the former fit until" in half
+    assert "Until they finish, 1 of 2 rows below comes from the earlier fit." in half
     store.jobs.finish(running.id, "test", {"fits": [new.id]})
-    assert "under way" not in text_of(opened(study, "Each participant"))
+    assert "in progress" not in text_of(opened(study, "Each participant"))
 
 
 def test_before_the_first_report_an_open_fit_is_what_is_waited_for(store: Store) -> None:
@@ -410,13 +412,13 @@ def test_before_the_first_report_an_open_fit_is_what_is_waited_for(store: Store)
     ask = {"study_id": study.id, "scope": "each", "participant_id": None}
     store.jobs.enqueue("fit", ask, study_id=study.id)
     text = text_of(opened(study))
-    assert "The report appears here once the fit has ended." in text
+    assert "The report appears here once the fit has finished." in text
     assert "Press **Fit personal metric**" not in text
 
 
 def test_the_studys_part_says_so_when_newer_fits_are_not_in_it(store: Store) -> None:
     study, fits = with_result(store)
-    former = "This is of former fits"
+    former = "These results come from earlier fits"
     assert former not in text_of(opened(study, "Each participant"))
     store.fits.add(
         study.id, fits[0].participant_id, "participant", "alex", fits[0].metric_path,
@@ -430,7 +432,7 @@ def test_the_wide_table_says_that_it_scrolls_and_stands_before_the_chart(store: 
     screen = opened(with_result(store)[0])
     tables = [each.proto.body for each in screen.get("html") if "cl-scroll" in each.proto.body]
     assert [MORE in body for body in tables[:2]] == [True, True]  # side by side, baselines
-    narrow = next(body for body in tables if "Shown in place" in body)
+    narrow = next(body for body in tables if "Position shown" in body)
     assert MORE not in narrow
     drawn = [kind for each in screen.main if (kind := kind_of(each))]
     assert drawn[:2] == ["table", "chart"]

@@ -87,7 +87,7 @@ def test_each_way_has_its_rounds_images_and_seconds(store: Store) -> None:
         ("small model", "1", "3", "2.5"),
     ]
     text = page_of(study, "Progress")
-    assert "Ways of making images" in text
+    assert "Results by study arm" in text
     assert "Ranked nearer" not in text  # no board has images of two ways
 
 
@@ -124,12 +124,12 @@ def test_the_progress_tab_shows_the_interval_over_people(store: Store) -> None:
     found = beats("plain", store.arms.boards(study.id))
     low, high = clustered_share(found.points, found.people).interval
     assert f'75 %<span class="cl-ci">{100 * low:.0f} to {100 * high:.0f}' in text
-    assert "takes everything of one person together" in text
+    assert "The 95 % interval is clustered by participant." in text
 
 
 def test_of_one_person_alone_there_is_no_interval() -> None:
     row = maker_rows(["a"], [board("Ada", ("a", 1), ("b", 2))], mixed=True)[0]
-    assert "one person so far" in row[-1]
+    assert "one participant so far" in row[-1]
 
 
 def test_repeats_do_not_count_as_rounds_of_a_way(store: Store) -> None:
@@ -169,11 +169,11 @@ def test_the_progress_tab_compares_only_what_a_study_compares(store: Store) -> N
     compared = empty_study(store, guidance=("none", "personal"))
     person(store, compared)
     text = page_of(compared, "Progress")
-    assert "Metrics shown between rounds" in text and "Their personal metric" in text
+    assert "Results by metric shown between rounds" in text and "Their personal metric" in text
     plain = empty_study(store)
     person(store, plain)
     text = page_of(plain, "Progress")
-    assert "Metrics shown" not in text and "Ways of making" not in text
+    assert "Results by metric" not in text and "Results by study arm" not in text
 
 
 # --- settings in words --------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_the_list_of_participants_says_what_each_is_shown(store: Store) -> None:
     for _ in range(2):
         person(store, compared)
     store.participants.create(compared.id)  # has not begun, so nothing is drawn for them yet
-    text = page_of(compared, "Progress").split("Metrics shown between rounds")[0]
+    text = page_of(compared, "Progress").split("Results by metric shown between rounds")[0]
     assert "Shown between rounds" in text
     assert text.count("Stock LPIPS") == text.count("Their personal metric") == 1
     assert "Shown between rounds" not in page_of(empty_study(store), "Progress")

@@ -46,8 +46,8 @@ def test_the_result_is_there_without_any_fit(store: Store) -> None:
     assert found_in(store.blind_pairs.of_study(study.id)).interval == pytest.approx(
         (0.025 ** (1 / 6), 1)
     )
-    assert "n = 18 answered pairs of 6 people, 0 ties." in text
-    assert "all answers of one person together" in text
+    assert "n = 18 answered pairs of 6 participants, 0 ties." in text
+    assert "The interval is clustered by participant." in text
 
 
 def test_a_study_without_blind_pairs_says_nothing_of_them(store: Store) -> None:
@@ -61,7 +61,7 @@ def test_before_the_first_pair_the_section_says_what_to_do(store: Store) -> None
     person(store, study)
     text = report(study)
     assert TITLE in text
-    assert "whoever has ranked every target is shown 3 pairs" in text
+    assert "Participants see 3 pairs once they have ranked every target" in text
 
 
 def test_few_answers_are_counted_and_give_no_number(store: Store) -> None:
@@ -69,7 +69,7 @@ def test_few_answers_are_counted_and_give_no_number(store: Store) -> None:
     assert "Too few to tell" in text
     assert "At least 5 answered pairs are needed" in text
     assert "of the pairs (95" not in text
-    assert "n = 3 answered pairs of 2 people, 1 tie." in text
+    assert "n = 3 answered pairs of 2 participants, 1 tie." in text
 
 
 def test_pairs_without_an_answer_are_told_by_their_reason(store: Store) -> None:
@@ -79,10 +79,10 @@ def test_pairs_without_an_answer_are_told_by_their_reason(store: Store) -> None:
     )
     told = lost(store.blind_pairs.of_study(study.id))
     assert (
-        "2 pairs could not be shown because both metrics put the images in the same order" in told
+        "2 pairs could not be shown because both metrics rank the images in the same order" in told
     )
     assert "2 pairs could not be shown: 2 × no paint." in told
-    assert "1 pair without an answer yet." in told  # Ben's second
+    assert "1 pair not answered yet." in told  # Ben's second
     assert told in report(study)
 
 
@@ -109,8 +109,8 @@ def test_simulated_people_are_labelled_and_count_only_among_themselves(store: St
     assert counting(duels, {"Robot", "Ada"}) == duels
     text = report(study)
     assert "Robot <span" in text and ">Simulated<" in text
-    assert "n = 2 answered pairs of one person on one target" in text
-    assert "nowhere above it" in text
+    assert "n = 2 answered pairs of one participant on one target" in text
+    assert "not in the result above it" in text
 
 
 def test_the_file_has_a_row_for_every_pair(store: Store) -> None:

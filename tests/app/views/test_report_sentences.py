@@ -71,10 +71,10 @@ def test_the_least_numbers_are_those_of_the_verdict() -> None:
     [
         (3, 3, "collect 2 more rankings. Then"),
         (4, 4, "collect 1 more ranking. Then"),
-        (1, 1, "collect 4 more rankings, among them of 2 further targets. Then"),
-        (9, 2, "collect 1 more ranking, it of a further target. Then"),
-        (4, 1, "collect 2 more rankings, each of a further target. Then"),
-        (9, 3, "collect rankings of further targets, then"),
+        (1, 1, "collect 4 more rankings, including 2 new targets. Then"),
+        (9, 2, "collect 1 more ranking, of a new target. Then"),
+        (4, 1, "collect 2 more rankings, each of a new target. Then"),
+        (9, 3, "collect rankings of more targets, then"),
     ],
 )
 def test_what_to_collect_next(rankings: int, targets: int, sentence: str) -> None:
@@ -90,12 +90,12 @@ def test_a_pooled_fit_has_no_row_that_is_called_personal() -> None:
 
 
 def test_what_is_pooled_has_a_name_of_its_own_in_every_place() -> None:
-    """Everybody's weights, where personal fits start, are not the pooled fit."""
+    """The pooled weights, where personal fits start, are not the pooled fit."""
     pooled, own = replace(told("better"), participant_id=None), told("better")
     start = {"name": "pooled", "space": "alex"}
     fitted = {"name": "personal", "space": "alex"}
-    assert metric_table.called(start, own) == "Everybody’s weights"
-    assert metric_table.called(start) == "Everybody’s weights"
+    assert metric_table.called(start, own) == "Pooled weights"
+    assert metric_table.called(start) == "Pooled weights"
     assert metric_table.called(fitted, pooled) != metric_table.called(start, own)
 
 
@@ -144,16 +144,16 @@ def test_the_settings_that_a_fit_chose_are_told() -> None:
     settings = {"granularity": "layer", "start": "everyone", "shrinkage": 0.02, "margin": 1.0}
     chosen = replace(fit, report={**fit.report, "settings": settings})
     assert metric_table.how_made(chosen) == (
-        "Chosen inside the training rankings alone: one weight a layer, starting from "
-        "everybody’s weights, shrinkage 0.02, margin 1."
+        "Selected within the training rankings alone: one weight per layer, starting from "
+        "the pooled weights, shrinkage 0.02, margin 1."
     )
 
 
 @pytest.mark.parametrize(
     ("value", "agreement", "words_"),
     [
-        (1.2, 0.6, "reaches more than this person’s own repeatability: 120\u00a0% of it"),
-        (-0.2, -0.1, "reaches none of this person’s own repeatability"),
+        (1.2, 0.6, "reaches more than this participant’s repeatability: 120\u00a0% of it"),
+        (-0.2, -0.1, "reaches none of this participant’s repeatability"),
     ],
 )
 def test_a_share_above_one_or_below_nothing_is_put_so(

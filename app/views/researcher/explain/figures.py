@@ -1,4 +1,4 @@
-"""The pictures of an explanation as HTML: one turned comparison, one board, the tables."""
+"""The figures of an explanation as HTML: one changed comparison, one board, the tables."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BLOCKS = (
     Column("Stock share", numeric=True),
     Column("Personal share", numeric=True),
     Column("95 % interval", numeric=True),
-    Column("Against stock"),
+    Column("Compared with stock"),
 )
 TURNED = (
-    Column("Whose ranking", head=True),
+    Column("Participant", head=True),
     Column("Target"),
     Column("Round", numeric=True),
     Column("Ranks", numeric=True),
@@ -30,7 +30,7 @@ TURNED = (
 
 
 def example(one: Mapping[str, Any], study_id: int) -> Html:
-    """One turned comparison: target and both pictures, then each metric's maps under them."""
+    """One changed comparison: target and both images, then each metric's maps under them."""
     pictures = (one["nearer"], one["farther"])
     cells = [
         _figure(one["target"], "Target", "Target"),
@@ -49,7 +49,7 @@ def example(one: Mapping[str, Any], study_id: int) -> Html:
 
 
 def board(one: Mapping[str, Any], study_id: int) -> Html:
-    """Every picture of a board, nearest first, over what each metric makes of it."""
+    """Every image of a board, nearest first, above each metric's heat-map of it."""
     places = {
         key: _places([each[key]["distance"] for each in one["pictures"]]) for key, _ in METRICS
     }
@@ -81,12 +81,12 @@ def legend() -> Html:
         "<p class='cl-legend cl-quiet'><span>0</span>"
         f"<i role='img' aria-label='Colours of the heat-maps, from dark to bright' "
         f"style='background:{safe(gradient())}'></i>"
-        f"<span>{TOP:g}{NARROW}× the metric’s mean distance, and more</span></p>"
+        f"<span>{TOP:g}{NARROW}× the metric’s mean distance, or more</span></p>"
     )
 
 
 def blocks_table(blocks: Sequence[Mapping[str, Any]]) -> Html:
-    """Each block's shares with the interval and what it says."""
+    """Each block's shares with the interval and how it compares with stock."""
     return table(
         BLOCKS,
         [
@@ -103,7 +103,7 @@ def blocks_table(blocks: Sequence[Mapping[str, Any]]) -> Html:
 
 
 def turned_table(lines: Sequence[Mapping[str, Any]]) -> Html:
-    """Turned comparisons as lines, each with the ranking that it comes from."""
+    """Changed comparisons as table rows, each with the ranking that it comes from."""
     return table(
         TURNED,
         [
@@ -162,7 +162,7 @@ def _judged(one: Mapping[str, Any], key: str, name: str) -> Html:
     verb = "agrees" if agrees else "disagrees"
     return join(
         Html(f"<div class='cl-judged'><strong>{safe(name)}</strong><span>"),
-        f"{mark} {verb} with the person",
+        f"{mark} {verb} with the participant",
         Html("</span>"),
         quiet(f"gap {signed(far - near)}"),
         Html("</div>"),

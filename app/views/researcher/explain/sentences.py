@@ -1,4 +1,4 @@
-"""What an explanation says in plain words."""
+"""An explanation in plain words."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ TOO_EARLY = (
     "turn, so it needs at least 5 rankings of 3 targets. Collect more, then fit again."
 )
 GAP_HELP = (
-    "The gap is the distance of the picture that was ranked farther, minus that of the one ranked "
-    "nearer: above 0 the metric agrees with the person."
+    "The gap is the distance of the image that was ranked farther minus that of the one ranked "
+    "nearer: above 0 the metric agrees with the participant."
 )
 UNITS_HELP = (
     "Distances are given in units of each metric’s own mean distance over these rankings: 1 is "
-    "an average candidate. A metric multiplied by a constant ranks the same, so only such units "
-    "can be compared. Every comparison is judged by weights that were fitted without its target, "
-    "and the heat-maps are painted by the same weights."
+    "an average candidate. A metric multiplied by a constant ranks the same, so only such relative "
+    "units can be compared. Every comparison is judged by weights that were fitted without its "
+    "target, and the heat-maps use the same weights."
 )
 MAPS_HELP = (
-    "Brighter places add more to the distance between the picture and the target; one colour "
-    f"scale serves all maps, from 0 to {TOP:g}{NARROW}times the metric’s mean distance and more."
+    "Brighter areas add more to the distance between the image and the target. All maps share one "
+    f"colour scale, from 0 to {TOP:g}{NARROW}times the metric’s mean distance or more."
 )
 INTERVALS_HELP = (
-    "A block’s share is what it adds to the mean distance of the ranked images. The interval is "
-    "the jackknife’s over left-out targets (Efron and Stein 1981), the images held fixed; each "
-    "block is judged by itself, at 95 %."
+    "A block’s share is what it adds to the mean distance of the ranked images. The interval is a "
+    "95 % jackknife interval over left-out targets (Efron and Stein 1981), with the images held "
+    "fixed; each block is judged by itself."
 )
 DEPTH_HELP = (
-    "What early and late layers answer to is general knowledge of such networks, not measured here."
+    "What early and late layers respond to is general knowledge about such networks and was not "
+    "measured here."
 )
 
 
@@ -42,12 +43,12 @@ def whose(name: str) -> str:
 
 
 def headline(name: str, groups: Sequence[Mapping[str, Any]]) -> str:
-    """The layers whose share differs most from stock, or that none can be told from it."""
+    """The layers whose share differs most from stock, or that none clearly does."""
     told = [group for group in groups if group["differs"]]
     if not told:
         return (
-            f"The layer weights of {_inside(whose(name))} cannot be told from stock LPIPS: "
-            "each interval includes the stock share."
+            f"The layer weights of {_inside(whose(name))} cannot be distinguished from stock "
+            "LPIPS: each interval includes the stock share."
         )
     most = max(told, key=lambda group: abs(group["personal"] - group["stock"]))
     what = f" ({most['what']})" if most["what"] else ""
@@ -59,24 +60,26 @@ def headline(name: str, groups: Sequence[Mapping[str, Any]]) -> str:
 
 
 def turned(counts: Mapping[str, int]) -> str:
-    """How many comparisons changed sides, and how many did not."""
+    """How many comparisons the metric decides differently from stock, and how many not."""
     sentence = (
-        f"On targets it was not fitted on, it puts {counts['gained']:,} of "
-        f"{plural(counts['all'], 'comparison')} right that stock has wrong, and "
-        f"{counts['lost']:,} wrong that stock has right; {counts['both_right']:,} are right and "
-        f"{counts['both_wrong']:,} wrong by both."
+        f"On targets it was not fitted on, it gets {counts['gained']:,} of "
+        f"{plural(counts['all'], 'comparison')} right that stock gets wrong, and "
+        f"{counts['lost']:,} wrong that stock gets right; both get {counts['both_right']:,} right "
+        f"and {counts['both_wrong']:,} wrong."
     )
-    return sentence + (f" On {counts['tied']:,} one of them says a tie." if counts["tied"] else "")
+    return sentence + (
+        f" On {counts['tied']:,}, one of them gives a tie." if counts["tied"] else ""
+    )
 
 
 def caution(verdict: str) -> str:
-    """What to keep in mind of a fit that is not better than stock; nothing of one that is."""
+    """What to keep in mind about a fit that is not better than stock; empty for one that is."""
     if verdict == "better":
         return ""
     words = {"worse": "agrees worse than stock", "not better yet": "is not better than stock yet"}
     return (
-        f"On unseen targets this metric {words.get(verdict, 'cannot be judged yet')}, so what "
-        "follows describes its weights and shows single cases; it is no sign that they are better."
+        f"On unseen targets this metric {words.get(verdict, 'cannot be judged yet')}. What follows "
+        "describes its weights and shows single cases; it does not show that they are better."
     )
 
 
@@ -100,7 +103,7 @@ def span(share: Mapping[str, Any]) -> str:
 def told_from_stock(share: Mapping[str, Any]) -> str:
     """Whether a share differs from stock, in a word or two."""
     if not share["differs"]:
-        return "not told from stock"
+        return "no clear difference"
     return "more than stock" if share["personal"] > share["stock"] else "less than stock"
 
 

@@ -1,4 +1,4 @@
-"""The Why tab: what a metric weighs, which comparisons it turned, and where in the pictures."""
+"""The Why tab: what a metric weighs, which comparisons it changes, and where in the images."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def draw(store: Store, study: Study) -> None:
         _told(name, fit, found)
     newer = newer_rankings(store, fit)
     if newer:
-        st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to explain them too.")
+        st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to include them.")
     if found is None:
         _ask(store, study, fit, job)
     _layers(fit, found)
@@ -79,8 +79,8 @@ def _ask(store: Store, study: Study, fit: Fit, job: Job | None) -> None:
     job_status.ending(job, what="The explanation")
     show(
         quiet(
-            "The layers are shown below. For their intervals, the comparisons that this metric "
-            "turned, and heat-maps of them, ask the worker; it takes well under a minute."
+            "The layers are shown below. Their intervals, the comparisons that this metric "
+            "changes, and heat-maps of them are computed on request, in well under a minute."
         )
     )
     if st.button("Explain this metric", type="primary", key="explain"):
@@ -104,7 +104,7 @@ def _told(name: str, fit: Fit, found: Mapping[str, Any]) -> None:
 
 def _layers(fit: Fit, found: Mapping[str, Any] | None) -> None:
     """Each block's share of the distance, with intervals once they were computed."""
-    show(heading("What it weighs"))
+    show(heading("What this metric weighs"))
     chart = why_charts.block_shares(shares(fit, found))
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -138,12 +138,12 @@ def _named(block: str) -> str:
 
 
 def _comparisons(study: Study, found: Mapping[str, Any]) -> None:
-    """Examples of both sorts with their heat-maps, then every turned comparison as a line."""
+    """Examples of both kinds with their heat-maps, then every changed comparison as a row."""
     counts = found["comparisons"]
-    show(heading("Comparisons that turned"))
+    show(heading("Comparisons decided differently from stock"))
     for gained, title, none in (
-        (True, "Right now, wrong by stock", "No comparison was put right."),
-        (False, "Wrong now, right by stock", "No comparison was put wrong."),
+        (True, "Personal right, stock wrong", "None."),
+        (False, "Personal wrong, stock right", "None."),
     ):
         total = counts["gained" if gained else "lost"]
         own = [one for one in found["examples"] if one["gained"] is gained]
@@ -161,25 +161,28 @@ def _comparisons(study: Study, found: Mapping[str, Any]) -> None:
 def _lines(found: Mapping[str, Any]) -> None:
     if not found["turned"]:
         return
-    with st.expander("What makes the distances of these examples, block by block"):
+    with st.expander("Distances of these examples, block by block"):
         names = [one["name"] for one in found["blocks"]]
         for one in found["examples"]:
             show(quiet(figures.source(one)), figures.shares_table(one, names))
-    for gained, title in ((True, "right"), (False, "wrong")):
+    for gained, title in (
+        (True, "Personal right, stock wrong"),
+        (False, "Personal wrong, stock right"),
+    ):
         lines = [one for one in found["turned"] if one["gained"] is gained]
         if lines:
             total = found["comparisons"]["gained" if gained else "lost"]
             shown = f"all {total:,}" if len(lines) == total else f"{len(lines)} of {total:,}"
-            with st.expander(f"Comparisons put {title}: {shown}, largest change first"):
+            with st.expander(f"{title}: {shown}, largest change first"):
                 show(figures.turned_table(lines))
-    with st.expander("How this is made"):
+    with st.expander("How this is computed"):
         for words in (sentences.UNITS_HELP, sentences.INTERVALS_HELP, sentences.DEPTH_HELP):
             st.markdown(words)
 
 
 def _board(store: Store, study: Study, fit: Fit) -> None:
-    """Any ranked board, chosen from a list, with the heat-maps of all its pictures."""
-    show(heading("Any ranking, picture by picture"))
+    """Any ranked board, chosen from a list, with the heat-maps of all its images."""
+    show(heading("Any ranking, image by image"))
     boards = {one.round.id: one for one in boards_of(store, fit)}
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     chosen = left.selectbox(
@@ -195,7 +198,7 @@ def _board(store: Store, study: Study, fit: Fit) -> None:
     ) and (job is None or job.state != "done"):
         job = ask(store, study, fit, chosen)
     if job is not None and job_status.is_open(job):
-        job_status.follow(job, doing="Painting")
+        job_status.follow(job, doing="Painting heat-maps")
     elif job is not None and job.state == "done":
         show(
             figures.board(job.result["board"], study.id),

@@ -79,7 +79,7 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
         Line(person, fit, newer_rankings(store, fit), tests.personal(fit)) for person, fit in own
     ]
     if not lines:
-        st.info("Nobody’s metric has been fitted yet. Press **Fit personal metric**.")
+        st.info("No metric has been fitted yet. Press **Fit personal metric**.")
         return
     if coming:
         st.info(former(lines, coming))
@@ -116,12 +116,12 @@ def summary(lines: Sequence[Line]) -> str:
 
 
 def former(lines: Sequence[Line], coming: Collection[int]) -> str:
-    """While fits are under way: how many rows are of the ones before."""
+    """While fits are in progress: how many rows still come from earlier ones."""
     old = sum(line.fit.job_id not in coming for line in lines)
-    whose = "Everything" if old == len(lines) else f"{old} of {plural(len(lines), 'row')}"
-    which = "former fit" if old == 1 else "former fits"
-    verb = "is" if old in (1, len(lines)) else "are"
-    return f"New fits are under way. {whose} below {verb} of the {which} until they have ended."
+    what = "everything" if old == len(lines) else f"{old} of {plural(len(lines), 'row')}"
+    source = "the earlier fit" if old == 1 else "the earlier fits"
+    verb = "comes" if old in (1, len(lines)) else "come"
+    return f"New fits are in progress. Until they finish, {what} below {verb} from {source}."
 
 
 def pair(line: Line) -> base.Pair:
@@ -139,17 +139,17 @@ def pair(line: Line) -> base.Pair:
 
 
 def _study(told: Mapping[str, Any], judged: int, early: int, *, is_former: bool) -> None:
-    """The study's part of a comparison, of so many people who can be judged and who cannot yet."""
+    """The study's part of a comparison; ``early`` participants cannot be judged yet."""
     if judged and (told.get("people") or {}).get("table"):
-        show(heading("Over people"))
+        show(heading("Across participants"))
         if is_former:
             show(quiet(whole_study.FORMER))
         whole_study.people_table(told)
         show(
             quiet(
-                "Everybody weighs the same. Small numbers are 95 % intervals over each person’s "
-                "rankings, so they speak of these people. What the columns mean is told in each "
-                "participant’s own report."
+                "Every participant has the same weight. Small numbers are 95 % intervals over each "
+                "participant’s rankings, so they describe these participants only. Each "
+                "participant’s own report explains the columns."
                 + (f" For {early} of them it is too early to tell." if early else "")
             )
         )

@@ -1,4 +1,4 @@
-"""How the arms of a study do: what made the images, and what people are shown between rounds."""
+"""Results by study arm: image sources, and metrics shown between rounds."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
 from clpips.stats.preference import clustered_share
 
 MAKERS = (
-    Column("Made by", head=True),
+    Column("Arm", head=True),
     Column("Rounds", numeric=True),
     Column("Images", numeric=True),
-    Column("Seconds an image", numeric=True),
+    Column("Seconds per image", numeric=True),
 )
 NEARER = Column("Ranked nearer", numeric=True)
 SHOWN = (
     Column("Shown between rounds", head=True),
-    Column("Began", numeric=True),
+    Column("Started", numeric=True),
     Column("Completed", numeric=True),
-    Column("Rounds a target", numeric=True),
+    Column("Rounds per target", numeric=True),
 )
 NEARER_HELP = (
-    "Ranked nearer: of all pairs of an image by this way and one by another way on the same "
-    "board, how often this way’s was ranked nearer to the target, ties counted one half; 50 % is "
-    "no difference. The 95 % interval takes everything of one person together."
+    "Ranked nearer: of all pairs of an image from this arm and one from another arm on the same "
+    "board, the share in which this arm’s image was ranked nearer to the target. Ties count one "
+    "half; 50 % means no difference. The 95 % interval is clustered by participant."
 )
-ROUNDS_HELP = "Rounds a target: ranked rounds on finished targets, in the mean."
+ROUNDS_HELP = "Rounds per target: mean number of ranked rounds on finished targets."
 
 
 class Beats(NamedTuple):
-    """How images of an arm came off against others: 1, ½ or 0 a pair, and whose each pair is."""
+    """Pairwise results of an arm against the others: 1, ½ or 0 per pair, and its participant."""
 
     points: tuple[float, ...]
     people: tuple[str, ...]
@@ -50,7 +50,7 @@ def draw(store: Store, study: Study) -> None:
     """A table for each of the two things that a study can compare; nothing for plain studies."""
     settings = study.settings
     if settings.arms:
-        show(heading("Ways of making images"), *_labels(study))
+        show(heading("Results by study arm"), *_labels(study))
         boards = store.arms.boards(study.id)
         names = [arm.name for arm in settings.arms]
         columns = (*MAKERS, NEARER) if settings.mixes_arms else MAKERS
@@ -58,7 +58,7 @@ def draw(store: Store, study: Study) -> None:
         if settings.mixes_arms:
             st.caption(NEARER_HELP)
     if len(settings.guidance) > 1:
-        show(heading("Metrics shown between rounds"), *_labels(study))
+        show(heading("Results by metric shown between rounds"), *_labels(study))
         show(table(SHOWN, guidance_rows(settings.guidance, store.arms.guidance_counts(study.id))))
         st.caption(ROUNDS_HELP)
 
@@ -66,7 +66,7 @@ def draw(store: Store, study: Study) -> None:
 def maker_rows(
     names: Sequence[str], boards: Sequence[ArmBoard], *, mixed: bool
 ) -> list[tuple[str, ...]]:
-    """One row an arm: its rounds, its images, how long one takes, how often it is nearer."""
+    """One row per arm: rounds, images, seconds per image, how often ranked nearer."""
     rows: list[tuple[str, ...]] = []
     for name in names:
         images = [each for board in boards for each in board.images if each.arm == name]
@@ -93,7 +93,7 @@ def beats(name: str, boards: Sequence[ArmBoard]) -> Beats:
 def guidance_rows(
     shown: Sequence[Guidance], counts: Sequence[GuidanceCount]
 ) -> list[tuple[str, ...]]:
-    """One row a metric: who began, who completed, and how many rounds they took a target."""
+    """One row per metric: how many started and completed, and their rounds per target."""
     known = {each.guidance: each for each in counts}
     rows: list[tuple[str, ...]] = []
     for guidance in shown:
@@ -108,12 +108,12 @@ def _nearer(found: Beats) -> str:
         return MISSING
     share = clustered_share(found.points, found.people)
     if share.n_clusters < 2:
-        return over(percent(share.share, 0), "one person so far")
+        return over(percent(share.share, 0), "one participant so far")
     low, high = (round(100 * end) for end in share.interval)
     return over(percent(share.share, 0), f"{low} to {high}{NARROW}%")
 
 
 def _labels(study: Study) -> tuple[str, ...]:
-    """That nobody of a study is a person, where it is so."""
+    """A label for studies whose participants are simulated."""
     words = "The participants of this study are simulated."
     return (quiet(badge("Simulated", "note"), f" {words}"),) if study.simulated else ()

@@ -1,4 +1,4 @@
-"""What blind pairs say: does a person pick the image that their own metric ranks nearer?"""
+"""Blind A/B comparisons: do participants pick the image that their own metric ranks nearer?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.views.researcher.formatting import MISSING, NARROW, percent, plural
 from app.views.researcher.html import Column, Html, badge, heading, join, quiet, show, table
 from clpips.stats.preference import LEAST_PAIRS, Preference, Unit, Verdict, preference
 
-TITLE = "Blind comparison: personal against stock"
+TITLE = "Blind A/B comparison: personal vs stock metric"
 TONES: dict[Verdict, str] = {"personal": "good", "stock": "bad"}
 COLUMNS = (
     Column("Participant", head=True),
@@ -27,15 +27,14 @@ COLUMNS = (
     Column("Personal wins", numeric=True),
 )
 HELP = (
-    "At the end of the study each person saw pairs of fresh images side by side, unmarked and in "
-    "random order: one that their personal metric ranks nearer to the target, one that stock LPIPS "
-    "ranks nearer. No metric was fitted to these answers. Ties count one half."
+    "At the end of the study each participant saw pairs of new images side by side, unlabelled and "
+    "in random order: one that their personal metric ranks nearer to the target, one that stock "
+    "LPIPS ranks nearer. No metric was fitted to these answers. Ties count one half."
 )
 CLUSTERS: dict[Unit, str] = {
-    "participant": "The interval takes all answers of one person together.",
-    "target": "The interval takes all answers on one target together, and speaks of this person "
-    "alone.",
-    "pair": "The interval speaks of this person and this target alone.",
+    "participant": "The interval is clustered by participant.",
+    "target": "The interval is clustered by target and describes this participant alone.",
+    "pair": "The interval describes this participant and this target alone.",
 }
 CSV_COLUMNS = ("participant", "target", "personal", "stock", "place", "winner", "state")
 
@@ -50,8 +49,8 @@ def draw(store: Store, study: Study) -> None:
     if not duels:
         pairs = plural(study.settings.duels, "pair")
         st.info(
-            f"No pair has been shown yet. Let people go on to the end: whoever has ranked every "
-            f"target is shown {pairs}. Nothing has to be fitted here before."
+            f"No pair has been shown yet. Participants see {pairs} once they have ranked every "
+            "target. No metric has to be fitted here first."
         )
         return
     counted = counting(duels, simulated)
@@ -61,12 +60,12 @@ def draw(store: Store, study: Study) -> None:
     show(table(COLUMNS, rows(duels, simulated)))
     notes = [HELP, CLUSTERS[found.unit] if found.interval else ""]
     if len(counted) < len(duels):
-        notes.append("Simulated participants are in the table, and nowhere above it.")
+        notes.append("Simulated participants are in the table, but not in the result above it.")
     st.caption(" ".join(notes))
 
 
 def offer(store: Store, study: Study) -> None:
-    """The pairs as a file to take away, where a study has any."""
+    """The pairs as a file to download, where a study has any."""
     duels = store.blind_pairs.of_study(study.id) if study.settings.duels else ()
     if not duels:
         return
@@ -84,7 +83,7 @@ def offer(store: Store, study: Study) -> None:
 
 
 def counting(duels: Sequence[Duel], simulated: Collection[str]) -> Sequence[Duel]:
-    """The pairs that the result is about: people's, or simulated ones where there are no people."""
+    """The pairs the result is about: human participants' pairs, or simulated ones if all are."""
     return [each for each in duels if each.participant not in simulated] or duels
 
 
@@ -113,14 +112,14 @@ def sentence(found: Preference, *, is_simulated: bool = False) -> Html:
 
 
 def counts(found: Preference) -> str:
-    """How many answers there are, of how many people or targets, and how many ties."""
+    """How many answers there are, from how many participants or targets, and how many ties."""
     text = plural(found.n_answered, "answered pair")
     if found.unit == "participant":
-        text += f" of {plural(found.n_units, 'person', 'people')}"
+        text += f" of {plural(found.n_units, 'participant')}"
     elif found.unit == "target":
-        text += f" of one person on {plural(found.n_units, 'target')}"
+        text += f" of one participant on {plural(found.n_units, 'target')}"
     elif found.n_answered:
-        text += " of one person on one target"
+        text += " of one participant on one target"
     return f"n = {text}, {plural(found.n_ties, 'tie')}."
 
 
@@ -129,11 +128,11 @@ def lost(duels: Sequence[Duel]) -> str:
     ended = [each for each in duels if each.state in ("failed", "cancelled")]
     alike = sum(each.message == ALIKE for each in ended)
     waiting = sum(each.state in ("generating", "ranking") for each in duels)
-    reasons = Counter(each.message or "the drawing was cancelled" for each in ended)
+    reasons = Counter(each.message or "generation was cancelled" for each in ended)
     del reasons[ALIKE]
     parts = [
-        f"{plural(alike, 'pair')} could not be shown because both metrics put the images in the "
-        "same order."
+        f"{plural(alike, 'pair')} could not be shown because both metrics rank the images in "
+        "the same order."
         if alike
         else "",
         f"{plural(len(ended) - alike, 'pair')} could not be shown: "
@@ -141,7 +140,7 @@ def lost(duels: Sequence[Duel]) -> str:
         + "."
         if reasons
         else "",
-        f"{plural(waiting, 'pair')} without an answer yet." if waiting else "",
+        f"{plural(waiting, 'pair')} not answered yet." if waiting else "",
     ]
     return " ".join(filter(None, parts))
 
@@ -178,7 +177,7 @@ def _result(found: Preference) -> str:
     if found.share is None or found.interval is None:
         return "No pair has been answered yet."
     if found.verdict == "too few":
-        return f"At least {LEAST_PAIRS} answered pairs are needed before anything can be said."
+        return f"At least {LEAST_PAIRS} answered pairs are needed for a conclusion."
     low, high = (round(100 * end) for end in found.interval)
     return (
         f"The image that the personal metric ranks nearer was picked in "

@@ -1,4 +1,4 @@
-"""The worker's comparison of fitted metrics: its newest result, its progress, asking for it."""
+"""The worker's comparison of fitted metrics: its newest result, its progress, requesting it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
     with left:
         show(
             quiet(
-                "Baselines, other features, ceilings and the learning curve have not been "
+                "Baselines, other features, noise ceilings and the learning curve have not been "
                 "computed for these fits yet."
             )
         )
@@ -74,7 +74,7 @@ def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
 
 
 def ask(store: Store, study: Study) -> Job:
-    """Compare everybody's newest fits; while one is open, asking again gives the same job."""
+    """Compare the newest fits; while one comparison is open, asking again gives the same job."""
     fit_ids = sorted(fit.id for fit in newest(store.fits.of_study(study.id)).values())
     payload = {"study_id": study.id, "fit_ids": fit_ids}
     return store.jobs.enqueue("compare", payload, study_id=study.id, key=f"compare:{study.id}")

@@ -1,4 +1,4 @@
-"""How far the metric could go: noise ceilings, the learning curve, and what more would bring."""
+"""Noise ceilings, the learning curve, and its forecast."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from app.views.researcher.report.sentences import expected, needed, reached
 
 Found = Mapping[str, Any]
 CEILINGS = (
-    Column("To hold it against", head=True),
+    Column("Ceiling", head=True),
     Column("Spearman", numeric=True),
     Column("Reached", numeric=True),
-    Column("From"),
+    Column("Based on"),
 )
 CEILING_HELP = (
-    "**Own repeatability.** The same board was shown twice without saying so; this is how well "
-    "the second ranking agrees with the first. A metric that reaches all of it predicts the "
-    "person as well as they predict themself.",
-    "**A perfect metric.** A second ranking carries noise of its own, a metric does not, so a "
-    "perfect one would reach more than repeatability: about its square root (Spearman 1904, "
-    "corrected for rank correlation by Moran 1948).",
-    "**Other people.** On boards that several people ranked: how well the mean ranking of the "
-    "others agrees with this person (Nili et al. 2014). The larger number has the person’s own "
-    "ranking in the mean. A personal metric may pass both.",
-    "**Reached.** The metric’s held-out agreement, the smaller number, as a share of the ceiling. "
-    "Against other people only the boards that they ranked too count.",
+    "**Repeatability.** The same board was shown twice without notice; this is how well the "
+    "second ranking agrees with the first. A metric that reaches all of it predicts the "
+    "participant as well as they predict themselves.",
+    "**A perfect metric.** The second ranking is noisy itself; a metric is not. A perfect metric "
+    "would therefore exceed the repeatability: it would reach about its square root (Spearman "
+    "1904, corrected for rank correlation by Moran 1948).",
+    "**Other participants.** On boards that several participants ranked: how well the mean ranking "
+    "of the others agrees with this participant (Nili et al. 2014). The larger value includes the "
+    "participant’s own ranking in the mean. A personal metric may exceed both.",
+    "**Reached.** The metric’s held-out agreement, in small print, as a share of the ceiling. For "
+    "the other participants’ ceiling, only boards that they ranked too are counted.",
 )
 CURVE_HELP = (
-    "**The curve.** The fit was made again from random subsets of the targets, leaving each "
-    "target out in turn, so each point is what this report would have said with so many rankings. "
-    "With no ranking the metric is stock.",
-    "**The band.** Where the held-out agreement will lie once there are so many rankings, nineteen "
-    "times out of twenty. Most of its width is luck with the boards to come.",
-    "**The interval.** ±0.1 means that the mean agreement is known to a tenth either way. It "
-    "narrows with the square root of the number of rankings.",
+    "**The curve.** The fit was repeated on random subsets of the targets, leaving each target out "
+    "in turn, so each point is what this report would have shown with that many rankings. With no "
+    "rankings the metric is stock LPIPS.",
+    "**The band.** The 95 % prediction interval of the held-out agreement with that many rankings. "
+    "Most of its width is chance in the boards still to come.",
+    "**The interval.** ±0.1 means that the mean agreement is known to within 0.1 in either "
+    "direction. It narrows with the square root of the number of rankings.",
 )
 
 
 FEW_BOARDS = 5
-"""With fewer repeated boards, repeatability is too uncertain to be taken at its word."""
+"""With fewer repeated boards, repeatability is too uncertain to rely on."""
 
 
 def draw_ceiling(found: Found, label: str | None) -> None:
-    """What is there to be reached, and how much of it is; nothing of fits that do not know.
+    """Noise ceilings, and how much of each is reached; nothing where none is known.
 
     Args:
         found: a fit's part of a comparison.
@@ -59,30 +59,30 @@ def draw_ceiling(found: Found, label: str | None) -> None:
     why_not = absent(found, "repeatability", "ceiling", *(["share"] if rows else []))
     if not rows and not why_not:
         return
-    show(heading("How much there is to reach"))
+    show(heading("Noise ceilings"))
     shares = found.get("share") or ()
     if shares:
         st.markdown(reached(shares[0]))
         boards = (found.get("repeatability") or {}).get("n_boards", FEW_BOARDS)
         if shares[0]["of"] == "repeatability" and boards < FEW_BOARDS:
-            show(quiet(f"From {plural(boards, 'board')} ranked twice: no more than a first hint."))
+            show(quiet(f"From {plural(boards, 'board')} ranked twice: only a first indication."))
     if rows:
         show(compact(CEILINGS, rows))
     for words in why_not:
         show(quiet(words))
     if rows:
-        with st.expander("What these ceilings mean"):
+        with st.expander("What the ceilings mean"):
             for words in CEILING_HELP:
                 st.markdown(words)
 
 
 def ceiling_rows(found: Found, label: str | None) -> list[tuple[str, ...]]:
-    """Repeatability, a perfect metric, and other people, as far as each is known."""
+    """Repeatability, a perfect metric and other participants, as far as each is known."""
     shares = {str(one["of"]): one for one in found.get("share") or ()}
     rows: list[tuple[str, ...]] = []
     own = found.get("repeatability")
     if own:
-        name = "Own repeatability" if label is not None else "People’s own repeatability"
+        name = "Repeatability" if label is not None else "Mean repeatability"
         boards = f"{plural(own['n_boards'], 'board')} ranked twice"
         value = _value(own["spearman"], own.get("ci"))
         rows.append((name, value, _share(shares.get("repeatability")), boards))
@@ -91,8 +91,8 @@ def ceiling_rows(found: Found, label: str | None) -> list[tuple[str, ...]]:
             rows.append(("A perfect metric", value, _share(share), "the same boards"))
     others = others_of(found, label)
     for key, name in (
-        ("lower", "The mean ranking of the others"),
-        ("upper", "The mean ranking of all"),
+        ("lower", "Mean ranking of the others"),
+        ("upper", "Mean ranking of all"),
     ):
         one = others.get(key)
         if one:
@@ -103,18 +103,18 @@ def ceiling_rows(found: Found, label: str | None) -> list[tuple[str, ...]]:
 
 
 def others_of(found: Found, label: str | None) -> Found:
-    """The ceiling from other people: the person's own where it is told, else over people."""
+    """The ceiling from other participants: this participant's where known, else over all."""
     ceiling: Found = found.get("ceiling") or {}
     own: Found = (ceiling.get("people") or {}).get(label) or {}
     return own or ceiling
 
 
 def draw_curve(found: Found) -> None:
-    """The curve, and what further rankings would bring; nothing of fits that do not know."""
+    """The learning curve and its forecast; nothing where neither is known."""
     curve, why_not = found.get("curve"), absent(found, "curve", "forecast", "needed")
     if not curve and not why_not:
         return
-    show(heading("What more rankings would bring"))
+    show(heading("Learning curve and forecast"))
     for key, told in (("needed", needed), ("forecast", expected)):
         if found.get(key):
             st.markdown(told(found[key]))
@@ -123,7 +123,7 @@ def draw_curve(found: Found) -> None:
     for words in why_not:
         show(quiet(words))
     if curve:
-        with st.expander("How the curve is made"):
+        with st.expander("How the curve is computed"):
             for words in CURVE_HELP:
                 st.markdown(words)
 
@@ -148,9 +148,9 @@ def _chart(found: Found, curve: Found) -> None:
         curves.learning_curve(points, ahead, ceiling),
         alt="Held-out agreement against number of rankings",
     )
-    words = "Grey: stock LPIPS. Solid: measured with so many rankings."
+    words = "Grey: stock LPIPS. Solid: measured with that many rankings."
     if ahead is not None:
-        words += " Dashed: expected, with its 95 % interval."
+        words += " Dashed: forecast with its 95 % interval."
     st.caption(words)
 
 

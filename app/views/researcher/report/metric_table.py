@@ -1,4 +1,4 @@
-"""The metrics side by side: one row each, scored on the same rankings with the same folds."""
+"""Table of metrics: one row each, scored on the same rankings with the same folds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = (
     Column("Metric", head=True),
     Column("Spearman", numeric=True),
     Column("Kendall’s tau-b", numeric=True),
-    Column("Pairs right", numeric=True),
+    Column("Pairwise accuracy", numeric=True),
     Column("ICC(A,1)", numeric=True),
     Column("Gain over unfitted", numeric=True),
     Column("p", numeric=True),
@@ -39,35 +39,37 @@ COLUMNS = (
     Column("Rankings", numeric=True),
 )
 HELP = (
-    "**Held out.** Each target’s rankings are scored by weights that were fitted without that "
+    "**Held out.** Each target’s rankings are scored with weights that were fitted without that "
     "target, and every row is scored on the same rankings. Agreement with the rankings that a "
     "metric was fitted to is never shown.",
-    "**Spearman, Kendall’s tau-b, pairs right.** Means over rankings. Spearman and tau compare "
-    "two orders: 1 is the same order, 0 no relation, −1 the reverse. Pairs right is the share of "
-    "image pairs that the metric orders as the person did; 50 % is chance.",
+    "**Spearman, Kendall’s tau-b, pairwise accuracy.** Means over rankings. Spearman and tau "
+    "compare two orders: 1 is the same order, 0 no relation, −1 the reverse. Pairwise accuracy is "
+    "the share of image pairs that the metric orders as the participant did; 50 % is chance.",
     "**ICC(A,1).** The intraclass correlation of absolute agreement for a single rater (two-way), "
-    "between the person and the metric, on within-ranking ranks, rows pooled over rankings. "
+    "between participant and metric, on within-ranking ranks, with rows pooled over rankings. "
     "Without ties it nearly equals Spearman; it also counts a difference in spread, which ties "
-    "make. Read it as a check, not as further evidence.",
-    "**Intervals.** Small numbers are 95 % intervals, bootstrapped over rankings, whole targets "
-    "at a time, because rounds of one target are not independent.",
-    "**Gain and p.** The mean difference in Spearman to the metric that was not fitted, on the "
-    "same features. p is the chance of so large a gain if the two were equally good: the signs of "
-    "whole targets are flipped. With few targets p cannot be small: with 4, not below 0.06.",
-    "**Corrected p.** Holm’s correction: whoever tries many people and metrics finds a small p by "
-    "chance somewhere, so each is raised by how many were tried.",
-    "**Stock, everybody’s, personal.** Stock LPIPS knows no ranking of the study. Everybody’s "
-    "weights are where personal fits start: learnt from all people, each weighing the same, with "
-    "a strong pull towards stock, and without anybody’s rankings of the target that is scored. "
-    "Personal weights are this person’s own, drawn towards everybody’s where that helps. The "
-    "pooled metric is another thing: a fit of its own to all rankings, with a report of its own.",
-    "**Wide features.** The same three on AlexNet’s differences beside those of a modern encoder.",
+    "cause. Read it as a check, not as further evidence.",
+    "**Intervals.** Small numbers are 95 % intervals, bootstrapped over rankings in clusters of "
+    "whole targets, because rounds of one target are not independent.",
+    "**Gain and p.** The mean difference in Spearman from the unfitted metric on the same "
+    "features. p is the probability of a gain this large if the two were equally good, from a "
+    "permutation test that flips the signs of whole targets. With few targets p cannot be small: "
+    "with 4, not below 0.06.",
+    "**Corrected p.** Holm’s correction: among many participants and metrics, some p is small by "
+    "chance, so each is raised according to the number of tests.",
+    "**Stock, pooled, personal.** Stock LPIPS has seen no ranking of the study. The pooled weights "
+    "are where personal fits start: learnt from all participants, each with the same weight, "
+    "strongly shrunk towards stock, and without anybody’s rankings of the target that is scored. "
+    "Personal weights are this participant’s own, shrunk towards the pooled weights where that "
+    "helps. The pooled metric is different: a separate fit to all rankings, with its own report.",
+    "**Wide features.** The same three metrics on AlexNet’s difference vectors combined with those "
+    "of a modern encoder.",
 )
 BASELINES = (
-    "Simpler ways to fit, to hold the personal metric against. *Unregularised*: no pull towards "
-    "stock. *One factor a layer*: one number for each layer of the network, where the personal "
-    "metric may move every channel. *One parameter*: a single number tilts the weight from early "
-    "to late layers."
+    "Simpler fits to compare the personal metric with. *Unregularised*: no shrinkage towards "
+    "stock. *One factor per layer*: a single number for each layer of the network, where the "
+    "personal metric may change every channel. *One parameter*: a single number shifts weight "
+    "between early and late layers."
 )
 
 
@@ -190,13 +192,13 @@ def counted(held_out: Row) -> str:
 
 
 def explained(fit: Fit, tests: int) -> None:
-    """What every column means, and how this fit was made."""
+    """What every column means, and how the metric was fitted."""
     for words in HELP:
         st.markdown(words)
     if tests > 1:
         st.markdown(
-            f"Here p is corrected over {plural(tests, 'test')} of people × metrics: all that the "
-            "newest fits show at this moment. The texts for a paper have the same."
+            f"Here p is corrected over {plural(tests, 'test')} (participants × metrics): all those "
+            "of the newest fits. The texts for a paper use the same correction."
         )
     made = how_made(fit)
     if made:
@@ -204,15 +206,15 @@ def explained(fit: Fit, tests: int) -> None:
 
 
 def how_made(fit: Fit) -> str:
-    """The settings that the fit chose, in a sentence; nothing of fits that do not tell."""
+    """The settings that the fit selected, in a sentence; empty where they are not recorded."""
     settings = fit.report.get("settings") or {}
     named_ = {
-        "granularity": "one weight a {}",
+        "granularity": "one weight per {}",
         "start": "starting from {}",
         "shrinkage": "shrinkage {:g}",
         "margin": "margin {:g}",
     }
-    starts = {"everyone": "everybody’s weights", "stock": "stock"}
+    starts = {"everyone": "the pooled weights", "stock": "stock"}
     parts = [
         words.format(starts.get(settings[key], settings[key]))
         for key, words in named_.items()
@@ -220,7 +222,7 @@ def how_made(fit: Fit) -> str:
     ]
     if not parts:
         return ""
-    return f"Chosen inside the training rankings alone: {', '.join(parts)}."
+    return f"Selected within the training rankings alone: {', '.join(parts)}."
 
 
 def _is_stock(row: Row) -> bool:

@@ -39,7 +39,9 @@ HISTORY = (
 )
 
 
-FORMER = "A new fit is under way. Until it has ended, everything below is of the former fit, of {}."
+FORMER = (
+    "A new fit is in progress. Until it finishes, everything below is from the earlier fit of {}."
+)
 
 
 def draw(
@@ -80,7 +82,7 @@ def draw(
         targets.draw(store, fit, label, is_early=False)
     st.space("small")
     if told:
-        with st.expander("The study as a whole: agreement between people, position on the board"):
+        with st.expander("The study as a whole: agreement between participants, position bias"):
             whole_study.draw(told, is_former=comparison_job.is_former(store, study, told))
     if len(fits) > 1:
         with st.expander(f"Earlier fits ({len(fits) - 1})"):
@@ -92,7 +94,7 @@ def sentence(fit: Fit, *, is_former: bool = False) -> Html:
     words, tone = VERDICTS[verdict(fit)]
     return join(
         Html("<p style='margin:0 0 .5rem'>"),
-        join(badge("Former fit", "note") if is_former else "", badge(words, tone), by=" "),
+        join(badge("Earlier fit", "note") if is_former else "", badge(words, tone), by=" "),
         Html("</p><p class='cl-verdict'>"),
         finding(fit),
         Html("</p>"),

@@ -1,4 +1,4 @@
-"""What a report says in plain words: verdict, metric in use, ceilings, what to do next."""
+"""The report in plain words: verdict, metric in use, ceilings, what to do next."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SPACES: Mapping[str, str] = {
     "shift-alex": "shift-tolerant AlexNet",
     "wide": "wide features",
 }
-EVERYBODYS, POOLED = "Everybody’s weights", "Pooled metric"
-"""Where personal fits start from, and the fit of its own to everybody's rankings: not the same."""
+POOLED_WEIGHTS, POOLED = "Pooled weights", "Pooled metric"
+"""Where personal fits start from, and the separate fit to all rankings: not the same."""
 NAMES: Mapping[str, str] = {
     "stock": "Stock LPIPS",
-    "pooled": EVERYBODYS,
+    "pooled": POOLED_WEIGHTS,
     "personal": "Personal",
     "unregularised": "Unregularised",
-    "layer": "One factor a layer",
+    "layer": "One factor per layer",
     "tilt": "One parameter",
 }
 CEILINGS: Mapping[str, str] = {
-    "repeatability": "this person’s own repeatability",
+    "repeatability": "this participant’s repeatability",
     "noiseless ceiling": "what a perfect metric could reach on these rankings",
-    "other people": "what other people’s mean ranking reaches",
+    "other people": "what the other participants’ mean ranking reaches",
 }
 
 
@@ -87,7 +87,7 @@ def too_early(n_rankings: int, n_targets: int) -> str:
     """How many there are, and how many would be enough to begin with."""
     have = f"{plural(n_rankings, 'ranking')} of {plural(n_targets, 'target')}"
     if n_rankings >= LEAST_RANKINGS and n_targets >= LEAST_TARGETS:
-        return f"{have}, and all of them gain alike, so there is nothing to judge a gain by."
+        return f"{have}, all with the same gain, so it cannot be judged."
     return (
         f"{have}: too few to say whether this metric agrees better than stock LPIPS on targets it "
         f"has not seen. A first answer needs {LEAST_RANKINGS} rankings of {LEAST_TARGETS} targets."
@@ -99,25 +99,25 @@ def next_step(n_rankings: int, n_targets: int) -> str:
     targets = max(LEAST_TARGETS - n_targets, 0)
     rankings = max(LEAST_RANKINGS - n_rankings, targets)
     if not rankings:
-        return "Next: collect rankings of further targets, then fit again."
+        return "Next: collect rankings of more targets, then fit again."
     words = f"Next: collect {plural(rankings, 'more ranking', 'more rankings')}"
     if targets == rankings:
-        words += f", {'each' if targets > 1 else 'it'} of a further target"
+        words += f", {'each of' if targets > 1 else 'of'} a new target"
     elif targets:
-        words += f", among them of {plural(targets, 'further target')}"
+        words += f", including {plural(targets, 'new target')}"
     return f"{words}. Then fit again."
 
 
 def use(fit: Fit) -> Html:
-    """Which metric is in use, why, and what that makes of the fitted one."""
+    """Which metric is in use, why, and how the fitted one is offered."""
     own = own_name(fit)
     if in_use(fit) == "personal":
         return _using(own, "The interval of its gain lies above zero.")
     if verdict(fit) == "worse":
-        return _using("stock LPIPS", f"The {own} agrees less, so it is not advised.")
-    why = "There is too little to judge by"
+        return _using("stock LPIPS", f"The {own} agrees less, so it is not recommended.")
+    why = "There is too little data to judge"
     if not is_early(fit):
-        why = "The interval of the difference includes zero, so it may be chance"
+        why = "The interval of the difference includes zero, so the difference may be chance"
         if ((fit.report["held_out"].get("gain_ci") or (0,))[0] or 0) > 0:
             why = f"{plural(counts(fit)[1], 'target')} are too few to prove a gain"
     return join(_using("stock LPIPS", f"{why}. The {own} is offered as"), " ", standing(fit), ".")
@@ -128,15 +128,15 @@ def _using(what: str, why: str) -> Html:
 
 
 def offered(fit: Fit) -> str:
-    """What to know of a metric before exporting it."""
+    """What to know about a metric before exporting it."""
     own = own_name(fit)
     if in_use(fit) == "personal":
         return f"In use: this {own} agrees better than stock LPIPS on targets it has not seen."
     if verdict(fit) == "worse":
-        return f"Stock LPIPS stays in use: this {own} agrees less. It can be exported all the same."
+        return f"Stock LPIPS stays in use: this {own} agrees less. It can still be exported."
     return (
         f"Stock LPIPS stays in use, because no gain of this {own} has been shown yet. "
-        "It can be exported all the same."
+        "It can still be exported."
     )
 
 
@@ -169,7 +169,7 @@ def needed(one: Mapping[str, Any]) -> str:
     """How many more rankings would narrow the interval of the mean agreement."""
     wanted, now = number(one["wanted"], 1), number(one["now"])
     if one["more"] == 0:
-        return f"The interval of the mean is ±{now} already, so no more are needed for ±{wanted}."
+        return f"The interval of the mean is already ±{now}: no more are needed for ±{wanted}."
     more = about(int(one["more"]))
     return (
         f"About {plural(more, 'more ranking', 'more rankings')} would narrow the interval of the "
@@ -182,13 +182,14 @@ def expected(one: Mapping[str, Any]) -> str:
     more = int(one["n_rankings"]) - int(one["now_rankings"])
     low, high = one["interval"]
     return unbroken(
-        f"With {plural(more, 'more ranking', 'more rankings')}, {number(one['spearman'])} is "
-        f"expected ({100 * one['level']:.0f} % interval {number(low)} to {number(high)})."
+        f"With {plural(more, 'more ranking', 'more rankings')}, the expected Spearman is "
+        f"{number(one['spearman'])} ({100 * one['level']:.0f} % interval {number(low)} to "
+        f"{number(high)})."
     )
 
 
 def about(count: int) -> int:
-    """A count with two digits that matter, upwards: nobody collects 1,237 rankings to the one.
+    """A count rounded up to two significant digits.
 
     >>> about(37), about(1237)
     (37, 1300)

@@ -1,4 +1,4 @@
-"""The Fit & report tab: fit a metric, watch it, read how well it agrees."""
+"""The Fit & report tab: fit a metric, follow the fit, read how well it agrees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.views.researcher.report import all_participants, blind_pairs, page
 
 
 def draw(store: Store, study: Study) -> None:
-    """The choice, the button or its progress, the report, then what blind pairs say."""
+    """The picker, the button or its progress, the report, then the blind A/B comparisons."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         whose = choose(store, study)
@@ -84,8 +84,8 @@ def _report(store: Store, study: Study, whose: Whose, n: int) -> None:
         label = None if whose.participant is None else whose.participant.label
         page.draw(store, study, fits, label, coming)
     elif coming:
-        st.info("The report appears here once the fit has ended.")
+        st.info("The report appears here once the fit has finished.")
     elif n:
-        st.info(f"{plural(n, 'ranking')} to learn from. Press **Fit personal metric**.")
+        st.info(f"{plural(n, 'ranking')} to fit to. Press **Fit personal metric**.")
     else:
         st.info("No ranking has been submitted yet. The report appears after the first fit.")

@@ -26,13 +26,13 @@ from app.views.researcher.report.sentences import POOLED
 from app.views.researcher.urls import rankings_address
 
 Found = Mapping[str, Any]
-GONE = "A target that is not here any more"
+GONE = "A target that no longer exists"
 COUNTS = (Column("Target", head=True), Column("Rankings", numeric=True))
-EACH = (Column("Target", head=True), Column("Its ranking", numeric=True))
+EACH = (Column("Target", head=True), Column("Ranking", numeric=True))
 
 
 def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
-    """Chart and table by target, and folded away the number of every single ranking.
+    """Chart and table by target, with the individual rankings in an expander.
 
     Args:
         store: the store.
@@ -86,7 +86,7 @@ def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
         show(table((*COUNTS, *numbers), [_row(one, linked) for one in found]))
     rows = each_ranking(held_out, linked)
     if rows and label:  # of several people, a row could not say whose it is
-        with st.expander(f"Every ranking by itself ({len(rows)})"):
+        with st.expander(f"Individual rankings ({len(rows)})"):
             show(table((*EACH, *numbers), rows))
 
 

@@ -16,8 +16,8 @@ def draw(fit: Fit) -> None:
     layers, true = fit.report["layers"], fit.report.get("true_layers")
     show(table(columns(true), rows(layers, true)))
     words = (
-        "A layer’s sum adds its channels’ weights. It leaves out how large the differences on "
-        "that layer are; shares of the distance, where they are shown, do not."
+        "A layer’s sum adds up its channels’ weights. It ignores how large the differences on that "
+        "layer are; shares of the distance, where shown, take them into account."
     )
     if true is not None:
         words += " The true weights are known because this participant is simulated."

@@ -1,4 +1,4 @@
-"""The study as a whole: how far people agree with each other, and whether the board sways them."""
+"""The study as a whole: agreement between participants, and position bias."""
 
 from __future__ import annotations
 
@@ -14,41 +14,50 @@ from app.views.researcher.report.metric_table import COLUMNS as METRICS
 from app.views.researcher.report.metric_table import cells, compact
 
 Found = Mapping[str, Any]
-PEOPLE = tuple(column for column in METRICS if column.title not in ("Rankings",))
+ACROSS_PARTICIPANTS = tuple(column for column in METRICS if column.title not in ("Rankings",))
 AGREEMENT = (
-    Column("Between people", head=True),
+    Column("Between participants", head=True),
     Column("Value", numeric=True),
-    Column("What it says"),
+    Column("Meaning"),
 )
 POSITIONS = (
-    Column("Shown in place", head=True),
+    Column("Position shown", head=True),
     Column("Mean rank", numeric=True),
     Column("95 % interval", numeric=True),
 )
 STATISTICS = (
-    ("kendalls_w", "Kendall’s W", "0: no agreement; 1: everybody ranked alike"),
-    ("alpha_ordinal", "Krippendorff’s alpha, ordinal", "1: alike; 0: as by chance; may be below"),
-    ("alpha_interval", "Krippendorff’s alpha, interval", "the same, with ranks as distances"),
-    ("icc_a1", "ICC(A,1)", "how well one person’s ranks stand for another’s"),
-    ("icc_ak", "ICC(A,k)", "how well their mean ranks stand for those of as many others"),
+    ("kendalls_w", "Kendall’s W", "0: no agreement; 1: identical rankings"),
+    (
+        "alpha_ordinal",
+        "Krippendorff’s alpha, ordinal",
+        "1: identical; 0: as by chance; may be negative",
+    ),
+    (
+        "alpha_interval",
+        "Krippendorff’s alpha, interval",
+        "the same, with ranks on an interval scale",
+    ),
+    ("icc_a1", "ICC(A,1)", "how well one participant’s ranks represent another’s"),
+    ("icc_ak", "ICC(A,k)", "how well their mean ranks represent those of as many others"),
 )
 SHARED_HELP = (
-    "Only boards with the same images for everybody count here: on boards that one person alone "
-    "ranked, agreement between people means nothing. Of a person who ranked one of them twice, "
-    "the first ranking counts. W and the ICCs are means over boards, of within-ranking ranks."
+    "Only boards with the same images for every participant count here: on boards that only one "
+    "participant ranked, agreement between participants has no meaning. If a participant ranked a "
+    "board twice, the first ranking counts. W and the ICCs are means over boards, computed on "
+    "within-ranking ranks."
 )
 POSITION_HELP = (
-    "The board shows pictures in a random order, so by looks alone every place would get the same "
-    "mean rank. Friedman’s test asks whether the places differ at all; the trend asks whether "
-    "earlier ones rank nearer."
+    "The board shows images in random order, so without position bias every position would have "
+    "the same mean rank. Friedman’s test asks whether the positions differ at all; the trend asks "
+    "whether earlier ones are ranked nearer."
 )
 
 
-FORMER = "This is of former fits: the newest ones have not all been compared yet."
+FORMER = "These results come from earlier fits: not all of the newest ones have been compared yet."
 
 
 def draw(study: Found, *, is_former: bool = False) -> None:
-    """Agreement between people on the shared boards, then the board's position bias.
+    """Agreement between participants on the shared boards, then position bias.
 
     Args:
         study: the part of a comparison that is about the study.
@@ -58,13 +67,13 @@ def draw(study: Found, *, is_former: bool = False) -> None:
         show(quiet(FORMER))
     left_out = study.get("left_out") or {}
     calibration, position = study.get("calibration"), study.get("position")
-    show(Html("<h3 class='cl-name'>Agreement between people</h3>"))
+    show(Html("<h3 class='cl-name'>Agreement between participants</h3>"))
     if calibration:
         show(table(AGREEMENT, agreement_rows(calibration)), quiet(counted(calibration)))
         show(quiet(SHARED_HELP))
     else:
-        show(quiet(str(left_out.get("calibration", "No board was ranked by two people."))))
-    show(Html("<h3 class='cl-name' style='padding-top:1.2rem'>Position on the board</h3>"))
+        show(quiet(str(left_out.get("calibration", "No board was ranked by two participants."))))
+    show(Html("<h3 class='cl-name' style='padding-top:1.2rem'>Position bias</h3>"))
     if not position:
         show(quiet(str(left_out.get("position", "There are too few rankings to tell."))))
         return
@@ -83,8 +92,8 @@ def agreement_rows(calibration: Found) -> list[tuple[str, ...]]:
 
 
 def counted(calibration: Found) -> str:
-    """How many people and boards, what was left out, and why."""
-    people = plural(calibration["n_people"], "person", "people")
+    """How many participants and boards, what was left out, and why."""
+    people = plural(calibration["n_people"], "participant")
     boards = plural(calibration["n_boards"], "shared board")
     text = f"n = {people} on {boards}"
     reasons = "; ".join(f"{n} × {why}" for why, n in (calibration.get("left_out") or {}).items())
@@ -97,7 +106,7 @@ def position_sentence(position: Found) -> str:
 
 
 def position_rows(position: Found) -> list[tuple[str, ...]]:
-    """The mean rank of the pictures shown in each place."""
+    """The mean rank of the images shown in each position."""
     return [
         (str(one["position"]), number(one["mean_rank"]), interval(one["ci"]))
         for one in position.get("positions") or ()
@@ -105,10 +114,10 @@ def position_rows(position: Found) -> list[tuple[str, ...]]:
 
 
 def people_table(study: Found) -> None:
-    """Every metric over people, who weigh the same; baselines folded away."""
+    """Every metric over participants, who have the same weight; baselines in an expander."""
     rows = (study.get("people") or {}).get("table") or ()
-    columns = (*PEOPLE, Column("People", numeric=True))
-    for is_main, title in ((True, ""), (False, "Baselines over people")):
+    columns = (*ACROSS_PARTICIPANTS, Column("Participants", numeric=True))
+    for is_main, title in ((True, ""), (False, "Baselines across participants")):
         own = [row for row in rows if (row["name"] in MAIN) is is_main]
         drawn = compact(columns, [(*cells(row)[:-1], str(row["n_people"])) for row in own])
         if own and is_main:
