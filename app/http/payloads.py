@@ -6,6 +6,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from app.store import Store
 from app.study.submission import BoardRanking, Submission
@@ -24,8 +25,8 @@ NO_WORKER = (
 
 
 def image_address(sha: str) -> str:
-    """Where an image is served; its hash is the only key to it."""
-    return f"/img/{sha}.png"
+    """The path at which the web process serves a stored image."""
+    return f"/img/{quote(sha, safe='')}.png"
 
 
 def round_to_json(store: Store, one: Round) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import quote
 
 import streamlit as st
+
+from app.http.payloads import image_address
 
 MORE = "Swipe the table sideways for more columns →"
 WIDE = 6
@@ -70,11 +71,6 @@ def image(sha: str, alt: str, *, side: int) -> Html:
         f'<img src="{image_address(sha)}" alt="{safe(alt)}" width="{side}" height="{side}" '
         'loading="lazy" decoding="async">'
     )
-
-
-def image_address(sha: str) -> str:
-    """Where the web process serves a stored image."""
-    return f"/img/{quote(sha, safe='')}.png"
 
 
 def over(value: str, under: str) -> Html:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.charts import base
+from app.http.payloads import image_address
 from app.store import Store
 from app.study.records import Fit
 from app.views.researcher.formatting import agreeing, number, signed, target_names
@@ -16,7 +17,6 @@ from app.views.researcher.html import (
     Html,
     heading,
     image,
-    image_address,
     join,
     link,
     show,
