@@ -38,6 +38,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
 
 
+def unbroken(words: str) -> str:
+    """A sentence whose numbers stay with their percent signs."""
+    return words.replace(" %", f"{NARROW}%")
+
+
 def signed(value: float | None, digits: int = 2) -> str:
     """A difference, for example ``+0.12``."""
     if value is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.heat_colours import TOP
-from app.views.researcher.formatting import NARROW, percent, plural
+from app.views.researcher.formatting import NARROW, percent, plural, unbroken
 
 TOO_EARLY = (
     "Too early to explain: {rankings} of {targets}. An explanation leaves each target out in "
@@ -88,11 +88,6 @@ def too_early(n_rankings: int, n_targets: int) -> str:
     return TOO_EARLY.format(
         rankings=plural(n_rankings, "ranking"), targets=plural(n_targets, "target")
     )
-
-
-def unbroken(words: str) -> str:
-    """A sentence whose numbers stay with their percent signs."""
-    return words.replace(" %", f"{NARROW}%")
 
 
 def span(share: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.study.records import Fit
-from app.views.researcher.formatting import NARROW, VERDICTS, number, percent, plural
+from app.views.researcher.formatting import NARROW, VERDICTS, number, percent, plural, unbroken
 from app.views.researcher.html import Html, badge, join
 
 LEAST_RANKINGS, LEAST_TARGETS = 5, 3
@@ -196,8 +196,3 @@ def about(count: int) -> int:
     """
     step = int(10 ** max(len(str(count)) - 2, 0))
     return -(-count // step) * step
-
-
-def unbroken(words: str) -> str:
-    """A sentence whose numbers stay with their percent signs."""
-    return words.replace(" %", f"{NARROW}%")
