@@ -18,7 +18,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from app.files.manifest import (
@@ -38,7 +37,7 @@ from app.settings import Settings
 from app.store import Store
 from app.study.types import Study
 from clpips.errors import ImageError, StudyError
-from clpips.io.atomic_files import write_whole
+from clpips.io.atomic_files import atomic_file
 from clpips.io.image_files import picture_size
 from clpips.progress import Watch
 
@@ -48,7 +47,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever
 
 
 def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) -> Manifest:
-    """Write a study to ``path``; the file is whole or not there.
+    """Write a study to ``path`` in one step.
 
     Returns:
         What is in it.
@@ -57,17 +56,13 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
         StudyError: there is no such study.
         Cancelled: the watch asked to stop; nothing was written.
     """
-    final = Path(path)
-    written: list[Manifest] = []
-
-    def write(unfinished: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=final.parent, prefix=".bundle-") as folder:
-            database = store.transfer.export_study(study_id, Path(folder) / DATABASE)
-            contents = {DATABASE: database, **_rankings(store, study_id, Path(folder))}
-            written.append(_pack(store, study_id, contents, unfinished, watch))
-
-    write_whole(final, write)
-    return written[0]
+    with (
+        atomic_file(Path(path)) as unfinished,
+        tempfile.TemporaryDirectory(dir=unfinished.parent, prefix=".bundle-") as folder,
+    ):
+        database = store.transfer.export_study(study_id, Path(folder) / DATABASE)
+        contents = {DATABASE: database, **_rankings(store, study_id, Path(folder))}
+        return _pack(store, study_id, contents, unfinished, watch)
 
 
 def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | None = None) -> Study:
@@ -262,12 +257,12 @@ def _take_in(
             place = store.settings.weights / f"opened-{tag}-{Path(packed or 'lost').name}"
             moved[old] = str(place.absolute())
             if packed is not None:
-                write_whole(place, partial(_copy, folder / packed))
+                _copy(folder / packed, place)
                 placed.append(place)
         for pool in manifest.pools:
             place = store.settings.data_dir / pool
             if not place.exists():  # else it is here already: its name is its content's
-                write_whole(place, partial(_copy, folder / pool))
+                _copy(folder / pool, place)
                 placed.append(place)
         return store.transfer.import_study(folder / DATABASE, title=title, metric_paths=moved)
     except BaseException:
@@ -276,5 +271,6 @@ def _take_in(
         raise
 
 
-def _copy(source: Path, unfinished: Path) -> None:
-    shutil.copyfile(source, unfinished)
+def _copy(source: Path, place: Path) -> None:
+    with atomic_file(place) as unfinished:
+        shutil.copyfile(source, unfinished)

@@ -10,7 +10,7 @@ from app.store import Store
 from clpips.errors import GenerationError, StudyError
 from clpips.generation.names import kind_of
 from clpips.generation.pool import read_pool
-from clpips.io.atomic_files import write_whole
+from clpips.io.atomic_files import atomic_file
 
 FOLDER = "pools"
 
@@ -25,18 +25,17 @@ def add_pool(store: Store, data: bytes) -> str:
         GenerationError: the archive breaks a rule; nothing is kept then.
     """
     name = f"{hashlib.sha256(data).hexdigest()}.zip"
-    final = store.settings.data_dir / FOLDER / name
-
-    def checked(part: Path) -> None:
-        part.write_bytes(data)
+    maker, final = f"pool:{FOLDER}/{name}", store.settings.data_dir / FOLDER / name
+    if final.exists():
+        return maker
+    with atomic_file(final) as partial:
+        partial.write_bytes(data)
         try:
-            read_pool(part)
+            read_pool(partial)
         except GenerationError as error:
-            raise GenerationError(str(error).replace(part.name, "the uploaded archive")) from error
-
-    if not final.exists():
-        write_whole(final, checked)
-    return f"pool:{FOLDER}/{name}"
+            sentence = str(error).replace(partial.name, "the uploaded archive")
+            raise GenerationError(sentence) from error
+    return maker
 
 
 def uploaded(name: str) -> str | None:

@@ -19,7 +19,7 @@ from app.study.records import Fit
 from app.study.types import Job, Study
 from clpips.errors import StudyError
 from clpips.export.writer import export_rankings
-from clpips.io.atomic_files import write_whole
+from clpips.io.atomic_files import atomic_file, write_files
 from clpips.progress import Watch
 from clpips.types import Ranking
 
@@ -139,23 +139,26 @@ def _write(
         if not rows:
             raise StudyError(NO_RANKING)
         write = write_csv if what == "csv" else write_parquet
-        write_whole(path, lambda partial: write(rows, partial))
+        with atomic_file(path) as partial:
+            write(rows, partial)
     elif KINDS[what].source == "rankings":
         rankings, prompts = rankings_as_files(store, study.id, participant_id)
         if not rankings:
             raise StudyError(NO_RANKING)
-        write_whole(path, lambda partial: _zip_layout(what, rankings, prompts, partial, watch))
+        with atomic_file(path) as partial:
+            _zip_layout(what, rankings, prompts, partial, watch)
     else:
         from app.jobs.paper_numbers import paper_text  # torch, for texts about fits alone
 
         text = paper_text(store, study, what)
-        write_whole(path, lambda partial: _save(text, partial))
+        write_files({path: text.encode()})
 
 
 def _write_metric(fit: Fit, what: str, path: Path) -> None:
     """The fit's own file, or what other libraries load; each is written in one step."""
     if what == "metric":
-        write_whole(path, lambda partial: _copy(fit.metric_path, partial))
+        with atomic_file(path) as partial:
+            shutil.copyfile(fit.metric_path, partial)
         return
     from clpips.metric.clpips import CLPIPS  # torch, for these alone
 
@@ -188,14 +191,6 @@ def _zip_layout(
                 # Pictures are as small as they get already.
                 packed = zipfile.ZIP_STORED if file.suffix in PICTURES else None
                 archive.write(file, f"{layout}/{file.relative_to(folder).as_posix()}", packed)
-
-
-def _save(text: str, partial: Path) -> None:
-    partial.write_text(text, encoding="utf-8")
-
-
-def _copy(source: Path, partial: Path) -> None:
-    shutil.copyfile(source, partial)
 
 
 def _sha256(path: Path) -> str:

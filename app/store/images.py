@@ -8,7 +8,7 @@ from pathlib import Path
 from app.store.database import DatabaseAccess, first, now, rows
 from app.store.studies import read_study
 from clpips.errors import StudyError
-from clpips.io.atomic_files import write_whole
+from clpips.io.atomic_files import write_files
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
@@ -42,7 +42,7 @@ class Images:
         sha = hashlib.sha256(data).hexdigest()
         path = self._image_file(sha, media_type)
         if not path.exists():
-            write_whole(path, lambda part: _write_bytes(part, data))
+            write_files({path: data})
         with self._access.write() as db:
             db.execute(
                 "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -88,7 +88,3 @@ class Images:
 
     def _image_file(self, sha: str, media_type: str) -> Path:
         return self._access.settings.images / sha[:2] / f"{sha}{SUFFIXES[media_type]}"
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

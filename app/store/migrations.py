@@ -5,7 +5,7 @@ A migration that has shipped is never edited; a change is a new function at the 
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlite_utils import Database, Migrations
 from sqlite_utils.utils import OperationalError
 
 from clpips.errors import StudyError
-from clpips.io.atomic_files import part_path, sync_folder
+from clpips.io.atomic_files import atomic_file
 
 APPLICATION_ID = 0x434C5053  # "CLPS": tells our files from any other SQLite file
 LOCK_SECONDS = 30.0
@@ -318,17 +318,6 @@ def _back_up(db: Database, backups: Path) -> None:
     first_new = migrations.pending(db)[0].name
     stamp = datetime.now(UTC).strftime("%Y%m%d")
     final = backups / f"{stamp}-before-{first_new}.sqlite"
-    part = part_path(final)
-    try:
-        db.execute("VACUUM INTO ?", [str(part)])
-        with part.open("rb") as copy:
-            os.fsync(copy.fileno())
-        if not final.exists():
-            # A link refuses to overwrite, so a slower process cannot replace the good copy
-            # with one taken after the migration.
-            os.link(part, final)
-        sync_folder(backups)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink(missing_ok=True)
+    # A slower process must not replace the good copy with one taken after the migration.
+    with contextlib.suppress(FileExistsError), atomic_file(final, overwrite=False) as partial:
+        db.execute("VACUUM INTO ?", [str(partial)])

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from app.store.database import DatabaseAccess, first
+from clpips.io.atomic_files import atomic_file
 
 
 class Previews:
@@ -16,11 +17,8 @@ class Previews:
 
     def save(self, job_id: int, jpeg: bytes) -> None:
         """Show a picture for a job, in place of its former one."""
-        path = self._preview(job_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_bytes(jpeg)
-        part.replace(path)
+        with atomic_file(self._preview(job_id), durable=False) as partial:
+            partial.write_bytes(jpeg)
 
     def delete(self, job_id: int) -> None:
         """Forget a job's picture."""

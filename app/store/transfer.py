@@ -20,7 +20,7 @@ from app.store.studies import code, read_study
 from app.study.submission import Submission
 from app.study.types import Study
 from clpips.errors import InputError, StudyError
-from clpips.io.atomic_files import write_whole
+from clpips.io.atomic_files import atomic_file
 
 # Never in a bundle: what lets somebody in, what belongs to this machine, and other people's work.
 PRIVATE = (
@@ -55,7 +55,8 @@ class Transfer:
             The path of a complete copy, on disk.
         """
         final = Path(path)
-        write_whole(final, self._copy)
+        with atomic_file(final) as partial:
+            self._copy(partial)
         return final
 
     def export_study(self, study_id: int, path: Path | str) -> Path:
@@ -70,12 +71,9 @@ class Transfer:
         with self._access.read() as db:
             read_study(db, study_id)
         final = Path(path)
-
-        def write(part: Path) -> None:
-            self._copy(part)
-            _keep_only(part, study_id)
-
-        write_whole(final, write)
+        with atomic_file(final) as partial:
+            self._copy(partial)
+            _keep_only(partial, study_id)
         return final
 
     def import_study(

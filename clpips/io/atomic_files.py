@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -167,19 +167,3 @@ def _check_free(final: Path) -> None:
     there = next(one for one in final.absolute().parents if os.path.lexists(one))
     if not there.is_dir():
         raise InputError(f"an export must go into a folder, but {str(there)!r} is a file")
-
-
-def part_path(final: Path) -> Path:
-    """A fresh path beside ``final``."""
-    return _path_beside(final)
-
-
-def write_whole(final: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make a file at the path it is handed, then put it in place."""
-    with atomic_file(final) as partial:
-        write(partial)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder survive a power cut."""
-    _sync_entries(folder)

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from clpips.features.lpips import Vectors
-from clpips.io.atomic_files import write_whole
+from clpips.io.atomic_files import atomic_file
 
 ENDING = ".folds.npz"
 
@@ -28,12 +28,8 @@ def keep(metric_path: Path, targets: Sequence[str], folds: Vectors) -> None:
         targets: content hashes of the targets, in the order of ``folds``.
         folds: (channels, targets) weights fitted without each target.
     """
-
-    def write(part: Path) -> None:
-        with part.open("wb") as file:
-            np.savez(cast(Any, file), targets=np.array(targets, dtype=np.str_), folds=folds)
-
-    write_whole(path_of(metric_path), write)
+    with atomic_file(path_of(metric_path)) as partial, partial.open("wb") as file:
+        np.savez(cast(Any, file), targets=np.array(targets, dtype=np.str_), folds=folds)
 
 
 def read(metric_path: Path, targets: Sequence[str], channels: int) -> Vectors | None:
