@@ -105,7 +105,7 @@ def main() -> int:
         if not wait_until_healthy(settings, web, lambda: stop.asked):
             if stop.asked:
                 return 0
-            complain("The web process could not start; its own words are above.")
+            complain("The web process could not start; its messages are above.")
             return 1
         say(f"Open {address_of(settings)}")
         while not stop.asked:

@@ -50,7 +50,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     compute_missing(store, study, watch)
     no_wide, start = _wide_vectors(store, study, fits, watch.part(0.0, WIDE_SHARE))
     _each(store, study, fits, no_wide, watch.part(start, 0.95 - start))
-    watch.report(0.95, "Comparing people…")
+    watch.report(0.95, "Comparing participants…")
     return {"fits": sorted(wanted), "study": plain(_over_study(store, study, newest))}
 
 

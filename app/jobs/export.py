@@ -83,7 +83,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     participant_id = payload.get("participant_id") if kind.source == "rankings" else None
     name = file_name(study, kind, _whose(store, fit, participant_id))
     path = store.settings.exports / f"{job.id}-{name}"
-    watch.report(0.0, "Making the file…")
+    watch.report(0.0, "Writing the file…")
     _write(store, study, payload["what"], fit, participant_id, path, watch)
     export = store.exports.add(
         study.id,
@@ -110,7 +110,7 @@ def _fit(store: Store, study: Study, fit_id: int | None) -> Fit:
     if fit.study_id != study.id:
         raise StudyError(f"an export must name a fit of the same study, got number {fit_id}")
     if not fit.metric_path.is_file():
-        raise StudyError("the file of this fit is not here any more: please fit again")
+        raise StudyError("the file of this fit is missing: please fit again")
     return fit
 
 

@@ -53,7 +53,7 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
     sizes = [len(one.images) for one in rankings]
     numbers = numbers_of_report(report)
     if numbers.p_test and numbers.p_correction:
-        together = f"{numbers.p_test}, {shown.tests} tests of people and metrics"
+        together = f"{numbers.p_test}, {shown.tests} tests of participants and metrics"
         numbers = replace(numbers, p_test=together)
     return replace(
         numbers,

@@ -31,7 +31,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     images = []
     for number, each in enumerate(board.candidates):
         count = len(board.candidates)
-        watch.report(number / count, f"Making image {number + 1} of {count} again…")
+        watch.report(number / count, f"Regenerating image {number + 1} of {count}…")
         images.append({"image": each.image, **_told(store, each, start)})
     return {"round_id": board.id, "images": images}
 

@@ -74,7 +74,7 @@ def check_guidance(guidance: Sequence[str]) -> None:
     """
     if len(set(guidance)) != max(len(guidance), 1) or not set(guidance) <= set(GUIDANCES):
         raise StudyError(
-            f"the metrics that people are shown must be different ones of {GUIDANCES}, "
+            f"the metrics shown between rounds must be different ones of {GUIDANCES}, "
             f"got {tuple(guidance)}"
         )
 

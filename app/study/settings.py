@@ -114,8 +114,8 @@ class StudySettings:
             raise StudyError("boards can mix arms only where a study has arms")
         if self.mixes_arms and self.choice != "random":
             raise StudyError(
-                "boards that mix ways of making images must show all that are drawn: a metric that "
-                "chooses among them would favour one of the ways"
+                "boards that mix arms must show all generated images: a metric that selects among "
+                "them would favour one of the arms"
             )
 
     @property

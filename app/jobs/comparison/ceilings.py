@@ -20,8 +20,8 @@ from clpips.evaluation.repeatability import (
 from clpips.evaluation.shared_boards import Board, by_board, over_boards
 from clpips.types import Ranking
 
-NOT_ONES_OWN = "Everybody's metric is not held against what one person could reach."
-NOTHING_SHARED = "No board of this person's was ranked by somebody else too."
+NOT_ONES_OWN = "The pooled metric is not compared with a single participant's ceilings."
+NOTHING_SHARED = "No other participant ranked any of this participant's boards."
 
 
 def ceilings(
@@ -79,7 +79,7 @@ def _shares(
 ) -> list[Values]:
     """What the personal metric's held-out agreement is of each ceiling that is known."""
     if own is None or own.personal.spearman is None:
-        left_out["share"] = "There is no held-out agreement to hold against a ceiling."
+        left_out["share"] = "There is no held-out agreement to compare with a ceiling."
         return []
     reached = own.personal.spearman
     asked: list[tuple[Of, float, float]] = []
@@ -96,7 +96,7 @@ def _shares(
         try:
             share = share_of_ceiling(agreement, ceiling, of=of)
         except UndefinedStatistic:
-            left_out["share"] = f"There is nothing to reach: the {of} is not above 0."
+            left_out["share"] = f"The share is undefined: the ceiling ({of}) is not above 0."
             continue
         found.append(_told(share))
     if not asked:

@@ -43,7 +43,9 @@ class LeftOut(dict[str, str]):
             self[key] = sentence(str(error))
         except Exception as error:  # the rest of the comparison still stands
             log.exception("a part of a comparison broke: %s", key)
-            self[key] = f"It could not be computed: an unexpected fault ({type(error).__name__})."
+            self[key] = (
+                f"It could not be computed because of an unexpected error ({type(error).__name__})."
+            )
         return None
 
 

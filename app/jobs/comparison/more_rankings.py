@@ -34,7 +34,7 @@ def more_rankings(
         Cancelled: somebody asked to stop.
     """
     if plan is None or own is None:
-        why = left_out.get("table", "There is no held-out agreement that could grow.")
+        why = left_out.get("table", "There is no held-out agreement to forecast.")
         left_out.update(dict.fromkeys(KEYS, why))
         return dict.fromkeys(KEYS)
     repeats = REPEATS if len(plan.fit.targets) <= MANY_TARGETS else 1

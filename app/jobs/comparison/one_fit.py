@@ -20,10 +20,12 @@ from clpips.progress import Watch
 from clpips.stats.agreement import Agreement
 from clpips.types import Ranking
 
-NOBODY_ELSE = "Nobody else had rankings that compare images, so there are no pooled weights."
+NOBODY_ELSE = (
+    "No other participant had rankings that compare images, so there are no pooled weights."
+)
 CHANGED = (
-    "These rows were computed afresh and differ from the fit's own report: since then its rankings "
-    "were edited, or the way of fitting changed. Fit again to bring both together."
+    "These rows were recomputed and differ from the fit's own report: since then its rankings were "
+    "edited, or the fitting method changed. Fit again to make them agree."
 )
 SAME = 1e-6
 """Agreements nearer than this are one value that was rounded differently."""

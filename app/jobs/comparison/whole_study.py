@@ -38,7 +38,9 @@ def compare_study(store: Store, study: Study, people: Mapping[str, Table]) -> Va
 def _over_people(people: Mapping[str, Table]) -> list[Values]:
     """The mean of each metric over the people who have it; everybody weighs the same."""
     if not people:
-        raise UndefinedStatistic("a table over people needs somebody with held-out agreement")
+        raise UndefinedStatistic(
+            "a table over participants needs at least one with held-out agreement"
+        )
     agreements: dict[tuple[str, str], dict[str, Agreement]] = {}
     for label, table in people.items():
         for each in table:
@@ -61,7 +63,7 @@ def _calibration(store: Store, study: Study) -> Values:
     shared = [one.ranking for one in used if one.ranked.round.kind == "calibration"]
     if not shared:
         raise UndefinedStatistic(
-            "agreement between people needs boards that everybody ranks, got no ranking of one"
+            "agreement between participants needs shared boards, got no ranking of one"
         )
     return asdict(calibration(shared))
 

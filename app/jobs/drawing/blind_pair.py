@@ -57,7 +57,7 @@ def pair(
     found = distances(store, study, target, images, watch.part(0.0, 0.6))
     current = current_metric(store, study, participant_id, watch.part(0.6, 0.4))
     if current.metric != "personal":
-        raise StudyError("a metric of one's own needs a ranking that is not all ties")
+        raise StudyError("a personal metric needs a ranking that is not all ties")
     personal, stock = found @ current.weights, found @ stock_weights(study)
     place, mine, theirs = first_difference(personal, stock)
     return [

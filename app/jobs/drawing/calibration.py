@@ -86,7 +86,7 @@ def _board(
         following = watch.part(
             len(made) / settings.candidates,
             count / settings.candidates,
-            prefix=f"Calibration board {number}: ",
+            prefix=f"Shared board {number}: ",
         )
         made += make_images(store, request, maker=settings.maker, watch=following)
     name = f"calibration {number} ({sample.name})"

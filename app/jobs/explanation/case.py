@@ -29,7 +29,7 @@ from clpips.progress import Watch
 DEPTHS = (
     ("early", "edges, colour, texture", 0.4),
     ("middle", "patterns and parts", 0.6),
-    ("late", "whole shapes and things", 1.0),
+    ("late", "whole shapes and objects", 1.0),
 )
 
 
@@ -86,12 +86,12 @@ def open_case(store: Store, study: Study, fit: Fit, watch: Watch) -> Case:
             f"got {len(rankings)} of {len(targets)}"
         )
     if not fit.metric_path.is_file():
-        raise StudyError("the file of this fit is not here any more: please fit again")
+        raise StudyError("the file of this fit is missing: please fit again")
     compute_missing(store, study, watch.part(0.0, 0.5))
     observed = observations(store, rankings, fit.backbone)
     metric = CLPIPS.load(fit.metric_path)
     if not metric.weights.any():
-        raise StudyError("this metric weighs nothing at all, so there is nothing to explain")
+        raise StudyError("all weights of this metric are 0, so there is nothing to explain")
     left_out = fold_weights.read(fit.metric_path, targets, len(metric.weights))
     if left_out is None:
         left_out = _left_out(store, fit, metric, observed, watch.part(0.5, 0.5))
@@ -158,7 +158,7 @@ def _left_out(
         everyone = everyone_of(observations(store, rankings, fit.backbone), fit.backbone)
     found = held_out(CLPIPS(fit.backbone), observed, everyone=everyone, watch=watch).folds
     if found is None:
-        raise StudyError("an explanation needs weights without each target, got none")
+        raise StudyError("an explanation needs weights fitted without each target, got none")
     return found
 
 

@@ -437,7 +437,7 @@ def test_progress_tells_nothing_of_arms_or_selections(
 
 
 def test_boards_that_mix_arms_show_all_that_is_drawn() -> None:
-    with pytest.raises(StudyError, match="would favour one of the ways"):
+    with pytest.raises(StudyError, match="would favour one of the arms"):
         StudySettings(arms=ARMS, mixes_arms=True, choice="nearest", made_per_round=8)
 
 

@@ -343,7 +343,7 @@ def test_one_person_alone_has_no_pooled_row(store: Store) -> None:
         "stock",
         "personal",
     ]
-    assert part["left_out"]["pooled"].startswith("Nobody else had rankings")
+    assert part["left_out"]["pooled"].startswith("No other participant had rankings")
     assert part["curve"] is not None and "4 targets" in part["left_out"]["forecast"]
 
 
@@ -357,7 +357,7 @@ def test_a_statistic_that_breaks_leaves_the_rest_standing(
     (first, _) = fitted(store, study, "each")
     part = compared(store)["fits"][str(first.id)]
     assert part["left_out"]["curve"] == (
-        "It could not be computed: an unexpected fault (LinAlgError)."
+        "It could not be computed because of an unexpected error (LinAlgError)."
     )
     assert len(part["table"]) == 9
     assert "a secret detail" in caplog.text

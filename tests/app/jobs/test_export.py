@@ -222,7 +222,7 @@ def test_p_in_the_texts_is_corrected_as_on_the_screens(store: Store, larger: Stu
     shown = tests_shown()
     assert shown.tests == 18 and shown.personal(newest[0]) != alone.personal(newest[0])
     table = exported(store, larger, "latex").path.read_text(encoding="utf-8")
-    assert "18 tests of people and metrics, Holm-corrected" in table
+    assert "18 tests of participants and metrics, Holm-corrected" in table
     assert shown.personal(newest[0])["p_corrected"] == pytest.approx(18 * 0.002)
     assert table.count("$0.036$") == 2
 
