@@ -39,9 +39,9 @@ from clpips.evaluation.forecast import forecast
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.evaluation.learning_curve import learning_curve
 from clpips.features.weights import stock_weights
-from clpips.metric.hyperparameters import Plan
+from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.observations import Observation
-from clpips.progress import Watch
+from clpips.metric.settings import FitSettings
 
 NULL = (0.0, 0.05)
 POWER = (0.90, 1.0)
@@ -159,7 +159,7 @@ def one_forecast(number: int, *, path: Path) -> Told:
     generator = np.random.default_rng([number, 10])
     person, rounds = somebody(generator), 2 if number % 4 == 0 else 1
     ranked = boards(table(path), person, 20, generator, rounds=rounds)
-    told = forecast(learning_curve(planned(ranked[:10])), 20)
+    told = forecast(learning_curve(fitted(ranked[:10])), 20)
     measured = fit_and_hold_out(CLPIPS("alex"), ranked)
     if measured is None or measured.personal.spearman is None:
         raise RuntimeError("a study of several targets must have a report")
@@ -172,10 +172,9 @@ def one_forecast(number: int, *, path: Path) -> Told:
     )
 
 
-def planned(observations: Sequence[Observation]) -> Plan:
-    """A fit with its settings chosen."""
-    metric = CLPIPS("alex")
-    return metric.plan(metric.prepared(observations), None, Watch())
+def fitted(observations: Sequence[Observation]) -> FittedWeights:
+    """A fit with its settings selected."""
+    return fit_weights(observations, "alex", FitSettings())
 
 
 def forecasts(run: Run) -> list[Share]:

@@ -38,9 +38,9 @@ from clpips.active.acquisition import ChoiceSettings, Method, choose
 from clpips.features.lpips import Network
 from clpips.generation.scenes import draw, image_seed, sample_targets
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.fit import FitSettings, RankingFit
+from clpips.metric.fit import fit_weights
 from clpips.metric.observations import Observation
-from clpips.progress import Watch
+from clpips.metric.settings import FitSettings
 from clpips.types import Ranking
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -141,8 +141,8 @@ class Person:
         while len(seen) < MEASURED[-1]:
             seen.append(self.answer(len(seen), seen, method, made=made, shown=shown))
             if len(seen) in MEASURED:
-                fit = RankingFit(seen, "alex", FitSettings())
-                agreement.append(self.agreement(fit.channel_weights(fit.all_of_it(Watch()))[:, 0]))
+                fitted = fit_weights(seen, "alex", FitSettings().filled())
+                agreement.append(self.agreement(fitted.weights))
         return agreement
 
     def answer(

@@ -37,8 +37,9 @@ from clpips.features.batching import Pair
 from clpips.features.lpips import Vectors
 from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.fit import FitSettings, RankingFit
+from clpips.metric.fit import fit_weights
 from clpips.metric.observations import observe
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 
 STAGES = ("read", "observe", "fit")
@@ -109,7 +110,7 @@ def measure(path: str, stage: str, channels: int, answer: Connection) -> None:
             calls: list[float] = []
             watch = Watch(lambda share, words: calls.append(share), lambda: len(calls) >= CHECKS)
             with contextlib.suppress(Cancelled):
-                RankingFit(observations, space, FitSettings()).all_of_it(watch)
+                fit_weights(observations, space, FitSettings().filled(), watch=watch)
     answer.send((peak() - loaded, time.process_time() - started))
 
 

@@ -218,7 +218,7 @@ def test_a_metric_of_before_loads_with_the_same_weights_and_card(name: str) -> N
             settings.granularity,
             settings.margin,
             settings.shrinkage,
-            settings.start,
+            card.to_dict()["settings"]["start"],
             settings.seed,
         ],
         "gap": card.gap,

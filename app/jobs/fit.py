@@ -12,7 +12,7 @@ import numpy as np
 from app.jobs.compare import ask as ask_to_compare
 from app.jobs.json_values import plain
 from app.jobs.rankings import fold_weights
-from app.jobs.rankings.used import USED_UP_TO, Used, everyone_of, latest, standing_rankings
+from app.jobs.rankings.used import USED_UP_TO, Used, latest, pooled_prior, standing_rankings
 from app.jobs.slug import slug
 from app.jobs.vectors import compute_missing, observations
 from app.store import Store
@@ -21,13 +21,13 @@ from app.study.types import Job, Participant, Study
 from clpips.errors import StudyError
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.features.lpips import Vectors
+from clpips.metric.card import stored_settings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.observations import Observation, by_participant
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 
 VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
-SETTINGS = ("granularity", "margin", "shrinkage", "start", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,18 @@ class Others:
     """Everybody's rankings, which the personal fits of one job share.
 
     Args:
-        everyone: their pooled weights, fitted once; ``None`` where only one person compares.
+        prior: their pooled weights, fitted once; ``None`` where only one person compares.
         observations: all of them.
         until: when the last one was submitted.
     """
 
-    everyone: Everyone | None
+    prior: PooledPrior | None
     observations: Sequence[Observation]
     until: str
 
     def to_dict(self) -> dict[str, Any] | None:
         """What a report says about them; ``None`` where nobody else took part."""
-        if self.everyone is None:
+        if self.prior is None:
             return None
         people = len(by_participant(self.observations))
         return {"n_people": people, "n_rankings": len(self.observations), "until": self.until}
@@ -68,8 +68,8 @@ class Others:
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     """Fit one person's metric, everybody's one by one, or the pooled one; ask to compare them.
 
-    Difference vectors that are missing are computed first. A person's fit is drawn towards
-    everybody's weights where others took part. A job that is run again after a crash keeps the
+    Difference vectors that are missing are computed first. A person's fit is pulled towards
+    the pooled weights where others took part. A job that is run again after a crash keeps the
     fits that it had finished.
 
     Returns:
@@ -120,8 +120,8 @@ def fit_group(
     metric = CLPIPS(study.settings.backbone)
     is_pooled = group.participant is None
     own = [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
-    everyone = None if is_pooled else others.everyone
-    held_out = fit_and_hold_out(metric, own, everyone=everyone, watch=watch)
+    prior = None if is_pooled else others.prior
+    held_out = fit_and_hold_out(metric, own, prior=prior, watch=watch)
     told = None if held_out is None else plain(held_out.to_dict())
     true_layers = _true_layers(store, study, group.participant)
     report = {
@@ -129,7 +129,7 @@ def fit_group(
         "reason": None if told is not None else _only_one_target(),
         "layers": _layers(metric),
         "shares": _shares(metric, own, true_layers),
-        "settings": {name: getattr(metric.card_.settings, name) for name in SETTINGS},
+        "settings": stored_settings(metric.card_.settings),
         "blocks": [asdict(block) for block in metric.space.blocks],
         "everyone": None if is_pooled else others.to_dict(),
         "n_rankings": metric.card_.n_rankings,
@@ -175,7 +175,7 @@ def _groups(
 def _others(store: Store, study: Study, used: Sequence[Used]) -> Others:
     backbone = study.settings.backbone
     found = observations(store, [one.ranking for one in used], backbone)
-    return Others(everyone_of(found, backbone), found, latest(used))
+    return Others(pooled_prior(found, backbone), found, latest(used))
 
 
 def _cannot_fit(group: Group) -> str | None:

@@ -12,14 +12,15 @@ import numpy as np
 
 from clpips.cli.output import one_number, print_json, progress
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.evaluation.baselines import side_by_side
-from clpips.evaluation.held_out import check_targets, held_out_of
+from clpips.evaluation.baselines import hold_out_baselines
+from clpips.evaluation.held_out import check_targets, held_out_agreement
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, PROVING_TARGETS
 from clpips.features.cache import default_cache
 from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
+from clpips.metric.fit import fit_weights
 from clpips.metric.observations import by_participant
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement
 from clpips.stats.agreement import over_people as mean_agreement
@@ -147,18 +148,18 @@ def _in_space(
     tables: Tables = {}
     observations = metric.observe(rankings, cache=default_cache(), watch=watch.part(0.0, 0.5))
     groups = by_participant(observations)
-    everyone = Everyone(observations, metric.space) if len(groups) > 1 else None
+    prior = PooledPrior(observations, metric.space) if len(groups) > 1 else None
     for number, (name, group) in enumerate(groups.items()):
         own = watch.part(0.5 + 0.5 * number / len(groups), 0.5 / len(groups))
         try:
-            fit = metric.prepared(group)
-            check_targets(fit)
+            fitted = fit_weights(group, metric.space, metric.settings, prior=prior, watch=own)
+            check_targets(fitted.problem)
         except (InputError, UndefinedStatistic) as error:
             left_out[name] = str(error)
             continue
-        plan = metric.plan(fit, everyone, own)
-        personal = held_out_of(fit, plan.folds(own), seed=metric.settings.seed)
-        found = {**side_by_side(plan, watch=own), "personal": personal}
+        weights = fitted.without_each_target(own)
+        personal = held_out_agreement(fitted.problem, weights, seed=metric.settings.seed)
+        found = {**hold_out_baselines(fitted, watch=own), "personal": personal}
         tables[name] = [Row("stock", space, personal.stock, personal.n_targets)]
         tables[name] += [
             Row(key, space, one.personal, one.n_targets, one.gain, one.gain_ci, one.p)

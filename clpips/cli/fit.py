@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,74 +14,150 @@ from clpips.cli.file_names import file_stems
 from clpips.cli.metric_option import POOLED
 from clpips.cli.output import one_number, print_json, progress
 from clpips.errors import InputError
-from clpips.evaluation.baselines import BASELINES, baseline_and_hold_out
+from clpips.evaluation.baselines import BASELINES, fit_and_hold_out_baseline
 from clpips.evaluation.held_out import HeldOut, fit_and_hold_out
 from clpips.features.cache import default_cache
 from clpips.io.atomic_files import write_files
 from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.observations import Observation, by_participant
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.metric.serialization import metric_bytes
 from clpips.progress import Watch
 from clpips.types import Ranking
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to fit, and the files to write.
+
+    Args:
+        rankings: of all participants whose rankings have a part in the fit.
+        names: whose metrics, or ``pooled`` for the one of all rankings.
+        paths: the file of each.
+        report_path: the file of the report.
+    """
+
+    rankings: Sequence[Ranking]
+    names: Sequence[str]
+    paths: Mapping[str, Path]
+    report_path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPerson:
+    """One metric as a file, and its held-out agreement; ``None`` for rankings of one target."""
+
+    file: bytes
+    held_out: HeldOut | None
+    n_rankings: int
+    n_comparisons: int
+
+
 def run(options: argparse.Namespace) -> None:
     """``clpips fit``: write each metric and ``report.json`` with held-out agreement."""
-    everybody = read_rankings(options.rankings, image_dir=options.images)
-    rankings = _chosen(everybody, options)
-    _check_baseline(options, everybody)
-    names = [POOLED] if options.pooled else [*dict.fromkeys(one.participant for one in rankings)]
-    paths = _paths(options, names)
-    report_path = Path(options.out) / "report.json"
-    _check_out(options.out, [*paths.values(), report_path])
-    stock = CLPIPS(options.backbone)
-    with_others = not (options.pooled or options.alone) and options.baseline in (None, POOLED)
+    request = _read(options)
     with progress() as watch:
-        observations = stock.observe(
-            everybody if with_others else rankings, cache=default_cache(), watch=watch
-        )
-        groups = {POOLED: observations} if options.pooled else by_participant(observations)
-        everyone = None
-        if with_others and len(groups) > 1:
-            everyone = Everyone(observations, stock.space)
-        left_out = {} if len(names) == 1 else _cannot_fit(groups)
-        fitted = {
-            name: _fit_one(options, name, groups[name], everyone, watch)
-            for name in names
-            if name not in left_out or len(left_out) == len(names)
-        }
-    contents: dict[Path, bytes] = {}
-    report: dict[str, Any] = {"backbone": options.backbone, "participants": {}}
-    if left_out:
-        report["left_out"] = left_out
-    if options.baseline is not None:
-        report["baseline"] = options.baseline
-    for name, (metric, result) in fitted.items():
-        card = metric.card_
-        # One file for everybody tells nobody's own agreement.
-        if result is not None and options.baseline != POOLED:
-            card = card.with_held_out(_summary(result, options.baseline))
-        contents[paths[name]] = metric_bytes(metric.layer_weights(), card)
-        report["participants"][name] = {
-            "weights": paths[name].name,
-            "n_rankings": len(groups[name]),
-            "n_comparisons": sum(1 for one in groups[name] for _ in one.ranking.comparisons()),
-            "held_out": None if result is None else result.to_dict(),
-        }
+        fitted, left_out = _fit(request, options, watch)
+    report = _report(request, fitted, left_out, options)
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_files({**contents, report_path: text.encode()})
+    files = {request.paths[name]: one.file for name, one in fitted.items()}
+    write_files({**files, request.report_path: text.encode()})
     if options.json:
         print_json(report)
         return
-    lines = [f"{name}: {_one_person(result, options)}" for name, (_, result) in fitted.items()]
+    lines = [f"{name}: {_one_person(one.held_out, options)}" for name, one in fitted.items()]
     lines += [f"{name}: not fitted, {reason}" for name, reason in left_out.items()]
     print("\n".join([*lines, f"written to {Path(options.out)}{os.sep}"]))
 
 
+def _read(options: argparse.Namespace) -> Request:
+    """The rankings, and everything that can be refused before any work."""
+    everybody = read_rankings(options.rankings, image_dir=options.images)
+    chosen = _chosen(everybody, options)
+    _check_baseline(options, everybody)
+    names = [POOLED] if options.pooled else [*dict.fromkeys(one.participant for one in chosen)]
+    paths, report_path = _paths(options, names), Path(options.out) / "report.json"
+    _check_out(options.out, [*paths.values(), report_path])
+    return Request(everybody if _has_prior(options) else chosen, names, paths, report_path)
+
+
+def _has_prior(options: argparse.Namespace) -> bool:
+    """Whether pooled weights have a part in what is fitted."""
+    return not (options.pooled or options.alone) and options.baseline in (None, POOLED)
+
+
+def _fit(
+    request: Request, options: argparse.Namespace, watch: Watch
+) -> tuple[dict[str, FittedPerson], dict[str, str]]:
+    """Each metric by name, and why some participants have none."""
+    stock = CLPIPS(options.backbone)
+    observations = stock.observe(request.rankings, cache=default_cache(), watch=watch)
+    groups = {POOLED: observations} if options.pooled else by_participant(observations)
+    prior = None
+    if _has_prior(options) and len(groups) > 1:
+        prior = PooledPrior(observations, stock.space)
+    left_out = {} if len(request.names) == 1 else _cannot_fit(groups)
+    fitted = {
+        name: _fit_one(name, groups[name], prior, options, watch)
+        for name in request.names
+        if name not in left_out or len(left_out) == len(request.names)
+    }
+    return fitted, left_out
+
+
+def _fit_one(
+    name: str,
+    observations: Sequence[Observation],
+    prior: PooledPrior | None,
+    options: argparse.Namespace,
+    watch: Watch,
+) -> FittedPerson:
+    try:
+        if options.baseline is None:
+            metric = CLPIPS(options.backbone, granularity=options.granularity)
+            result = fit_and_hold_out(metric, observations, prior=prior, watch=watch)
+        else:
+            metric, result = fit_and_hold_out_baseline(
+                options.baseline, observations, options.backbone, prior, watch
+            )
+    except InputError as error:
+        raise InputError(f"{options.rankings}: participant {name!r}: {error}") from error
+    card = metric.card_
+    # One file for everybody cannot state one person's agreement.
+    if result is not None and options.baseline != POOLED:
+        card = card.with_held_out(_summary(result, options.baseline))
+    n_comparisons = sum(1 for one in observations for _ in one.ranking.comparisons())
+    content = metric_bytes(metric.layer_weights(), card)
+    return FittedPerson(content, result, len(observations), n_comparisons)
+
+
+def _report(
+    request: Request,
+    fitted: Mapping[str, FittedPerson],
+    left_out: Mapping[str, str],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """The documented JSON of ``report.json``."""
+    participants = {
+        name: {
+            "weights": request.paths[name].name,
+            "n_rankings": one.n_rankings,
+            "n_comparisons": one.n_comparisons,
+            "held_out": None if one.held_out is None else one.held_out.to_dict(),
+        }
+        for name, one in fitted.items()
+    }
+    return {
+        "backbone": options.backbone,
+        "participants": participants,
+        **({"left_out": left_out} if left_out else {}),
+        **({} if options.baseline is None else {"baseline": options.baseline}),
+    }
+
+
 def _paths(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path]:
-    """The file of each; everyone's weights, the same for all people, are one file."""
+    """The file of each metric; the pooled baseline, the same for all people, is one file."""
     if options.baseline == POOLED:
         return {name: Path(options.out) / f"{POOLED}.safetensors" for name in names}
     return {
@@ -117,24 +194,6 @@ def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Rankin
             f"its rankings are by {known}"
         )
     return chosen
-
-
-def _fit_one(
-    options: argparse.Namespace,
-    name: str,
-    observations: list[Observation],
-    everyone: Everyone | None,
-    watch: Watch,
-) -> tuple[CLPIPS, HeldOut | None]:
-    metric = CLPIPS(options.backbone, granularity=options.granularity)
-    try:
-        if options.baseline is not None:
-            return baseline_and_hold_out(
-                options.baseline, observations, options.backbone, everyone, watch
-            )
-        return metric, fit_and_hold_out(metric, observations, everyone=everyone, watch=watch)
-    except InputError as error:
-        raise InputError(f"{options.rankings}: participant {name!r}: {error}") from error
 
 
 def _summary(result: HeldOut, baseline: str | None) -> dict[str, Any]:

@@ -4,11 +4,11 @@
 | --- | --- |
 | ``unregularised`` | every channel weight ≥ 0, hardly pulled to stock (:data:`LEAST_PULL`) |
 | ``layer`` | one multiplier per layer, with the default settings, from stock |
-| ``pooled`` | everyone's weights, the same for all people |
+| ``pooled`` | pooled weights, the same for all people |
 | ``tilt`` | one parameter: late layers gain on early ones, or lose |
 
 For a left-out target all of them are learnt without its rankings, on the same rankings as the
-personal metric of the same plan and scored on the same ones, so their gains over stock compare.
+personal metric and scored on the same ones, so their gains over stock compare.
 """
 
 from __future__ import annotations
@@ -19,17 +19,24 @@ from typing import Literal, get_args
 import numpy as np
 
 from clpips.errors import InputError
-from clpips.evaluation.held_out import HeldOut, check_targets, held_out_of
+from clpips.evaluation.held_out import (
+    HeldOut,
+    check_targets,
+    held_out_agreement,
+    stock_agreement,
+)
 from clpips.features.base import Space
 from clpips.features.lpips import Vectors
 from clpips.features.names import Backbone
 from clpips.metric.card import Card
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.comparisons import kept_weights
-from clpips.metric.fit import HELD_OUT_TOLERANCE, FitSettings, RankingFit
-from clpips.metric.hyperparameters import Choice, Plan, choose
+from clpips.metric.fit import FittedWeights
+from clpips.metric.hyperparameters import HyperParameters, select_hyperparameters
 from clpips.metric.observations import Observation
-from clpips.metric.pooled import POOLED, Everyone
+from clpips.metric.pooled import POOLED_SETTINGS, PooledPrior
+from clpips.metric.ranking_problem import HELD_OUT_TOLERANCE, RankingProblem
+from clpips.metric.settings import FitSettings
 from clpips.metric.solver import Array
 from clpips.progress import Watch
 
@@ -43,10 +50,10 @@ with which the solver still comes within its tolerance on real people's rankings
 SETTINGS: Mapping[Baseline, FitSettings] = {
     "unregularised": FitSettings("channel", 1.0, LEAST_PULL, "stock"),
     "layer": FitSettings("layer").filled(),
-    "pooled": POOLED,
+    "pooled": POOLED_SETTINGS,
     "tilt": FitSettings("layer").filled(),
 }
-"""How each is fitted; nothing is left to choose. A tilt has the margin alone, and no pull."""
+"""How each is fitted; nothing is left to select. A tilt has the margin alone, and no pull."""
 
 STEEPEST = 6.0
 """Largest tilt that is tried: the last layer then gains e⁶ ≈ 400 on the first."""
@@ -57,13 +64,13 @@ SAME = 1e-9
 """Losses nearer than this are one value that was rounded differently."""
 
 
-def side_by_side(
-    plan: Plan, names: Sequence[Baseline] = BASELINES, watch: Watch | None = None
+def hold_out_baselines(
+    fitted: FittedWeights, names: Sequence[Baseline] = BASELINES, watch: Watch | None = None
 ) -> dict[str, HeldOut]:
-    """Each baseline's held-out agreement, on the rankings and folds of one person's plan.
+    """Each baseline's held-out agreement, on the rankings and folds of one person's fit.
 
     Args:
-        plan: of the personal fit, as :meth:`clpips.metric.clpips.CLPIPS.plan` returns it.
+        fitted: the personal fit.
         names: which baselines; ``pooled`` is left out where nobody else took part.
         watch: progress and cancel.
 
@@ -75,16 +82,16 @@ def side_by_side(
         InputError: another name.
         Cancelled: the watch asked to stop.
     """
-    check_targets(plan.fit)
+    problem, prior = fitted.problem, fitted.prior
+    check_targets(problem)
     for name in names:
         _check(name)
-    fit, everyone = plan.fit, plan.everyone
-    there = [name for name in names if name != "pooled" or everyone is not None]
-    watch, found = watch or Watch(), dict[str, HeldOut]()
+    there = [name for name in names if name != "pooled" or prior is not None]
+    watch, stock, found = watch or Watch(), stock_agreement(problem), dict[str, HeldOut]()
     for number, name in enumerate(there):
         part = watch.part(number / len(there), 1 / len(there))
-        folds = _folds(name, fit, everyone, plan.choice, part)
-        found[name] = held_out_of(fit, folds, seed=fit.settings.seed)
+        weights = _without_each_target(name, problem, prior, fitted.hyperparameters, part)
+        found[name] = held_out_agreement(problem, weights, stock=stock, seed=fitted.settings.seed)
     return found
 
 
@@ -92,7 +99,7 @@ def fit_baseline(
     name: Baseline,
     observations: Sequence[Observation],
     space: Space | str,
-    everyone: Everyone | None = None,
+    prior: PooledPrior | None = None,
     watch: Watch | None = None,
 ) -> Vectors:
     """A baseline learnt from all rankings: (channels,) weights ≥ 0.
@@ -101,7 +108,7 @@ def fit_baseline(
         name: which.
         observations: of one person, or of several.
         space: their feature space.
-        everyone: all participants' rankings; ``pooled`` needs them.
+        prior: pooled weights of all participants; ``pooled`` needs them.
         watch: progress and cancel.
 
     Raises:
@@ -109,41 +116,36 @@ def fit_baseline(
         Cancelled: the watch asked to stop.
     """
     _check(name)
-    fit = RankingFit(observations, space, SETTINGS[name])
-    return _learnt(name, fit, everyone, watch or Watch())[0]
+    problem = RankingProblem.of(observations, space)
+    return _learnt(name, problem, prior, watch or Watch())[0]
 
 
-def baseline_and_hold_out(
+def fit_and_hold_out_baseline(
     name: Baseline,
     observations: Sequence[Observation],
     backbone: Backbone,
-    everyone: Everyone | None = None,
+    prior: PooledPrior | None = None,
     watch: Watch | None = None,
 ) -> tuple[CLPIPS, HeldOut | None]:
     """:func:`fit_baseline` as a metric that can be saved, and its held-out agreement.
 
-    The card of ``pooled`` names everybody, from whose rankings it was learnt. The agreement is
-    ``None`` for rankings of a single target.
+    The card of ``pooled`` names all participants, from whose rankings it was learnt. The
+    agreement is ``None`` for rankings of a single target.
     """
     _check(name)
-    watch, how = watch or Watch(), SETTINGS[name]
-    metric = CLPIPS(
-        backbone,
-        granularity=how.granularity,
-        margin=how.margin,
-        shrinkage=how.shrinkage,
-        start=how.start,
-    )
-    fit = metric.prepared(observations)
-    metric.weights_, gap = _learnt(name, fit, everyone, watch.part(0.0, 0.5))
-    whose = fit if name != "pooled" or everyone is None else everyone.fit
-    metric.card_ = Card.of_fit(fit.space, whose, how, gap)
-    if len(fit.targets) < 2:
+    watch, settings = watch or Watch(), SETTINGS[name]
+    problem = RankingProblem.of(observations, backbone)
+    weights, gap = _learnt(name, problem, prior, watch.part(0.0, 0.5))
+    learnt_from = problem if name != "pooled" or prior is None else prior.problem
+    rankings = [one.ranking for one in learnt_from.observations]
+    card = Card.of_fit(problem.space, rankings, settings, gap)
+    metric = CLPIPS.of_weights(weights, card)
+    if len(problem.targets) < 2:
         return metric, None
-    # Nothing is left to choose: this only says which targets go together.
-    choice = choose(fit, everyone, watch)
-    folds = _folds(name, fit, everyone, choice, watch.part(0.5, 0.5))
-    return metric, held_out_of(fit, folds, seed=how.seed)
+    # Nothing is left to select: this only says which targets go together.
+    selected = select_hyperparameters(problem, settings, prior, watch)
+    folds = _without_each_target(name, problem, prior, selected, watch.part(0.5, 0.5))
+    return metric, held_out_agreement(problem, folds, seed=settings.seed)
 
 
 def tilted(space: Space, theta: float) -> Vectors:
@@ -155,31 +157,34 @@ def tilted(space: Space, theta: float) -> Vectors:
     return weights
 
 
-def best_tilts(fit: RankingFit, left_out: Sequence[frozenset[str]], watch: Watch) -> list[float]:
+def best_tilts(
+    problem: RankingProblem, left_out: Sequence[frozenset[str]], watch: Watch
+) -> list[float]:
     """The tilt with the least mean margin ranking loss, without the rankings of some targets.
 
     The loss is taken with distances in units of their own mean gap, so that a tilt is not
     preferred for making all distances larger.
 
     Args:
-        fit: the comparisons.
+        problem: the comparisons.
         left_out: sets of targets; one tilt is found for each.
         watch: progress and cancel.
     """
-    rankings = [each.ranking for each in fit.observations]
+    rankings = [each.ranking for each in problem.observations]
     kept = np.array([[one.target not in each for each in left_out] for one in rankings])
-    shares = fit.comparisons.shares(kept_weights(rankings, kept))
-    starts = np.flatnonzero(np.diff(fit.space.block_of, prepend=-1))
-    per_layer = np.add.reduceat(fit.table * fit.stock, starts, axis=1)[fit.rows] * fit.unit
-    gaps = fit.comparisons.gaps(per_layer)
+    shares = problem.comparisons.shares(kept_weights(rankings, kept))
+    starts = np.flatnonzero(np.diff(problem.space.block_of, prepend=-1))
+    per_layer = np.add.reduceat(problem.table * problem.stock, starts, axis=1)
+    gaps = problem.comparisons.gaps(per_layer[problem.rows] * problem.unit)
     coarse = np.arange(-STEEPEST, STEEPEST + COARSE / 2, COARSE)
     tilts = []
     for number, own in enumerate(kept.T):
-        watch.report(number / len(left_out), "Tilting the layers")
-        there = own[fit.owner]
-        near = _least(coarse, gaps[there], shares[there, number], fit.space)
+        watch.report(number / len(left_out), "Fitting the tilt of the layers")
+        there = own[problem.owner]
+        own_gaps, own_shares = gaps[there], shares[there, number]
+        near = _least(coarse, own_gaps, own_shares, problem.space)
         fine = np.clip(near + np.arange(-COARSE, COARSE + FINE / 2, FINE), -STEEPEST, STEEPEST)
-        tilts.append(_least(fine, gaps[there], shares[there, number], fit.space))
+        tilts.append(_least(fine, own_gaps, own_shares, problem.space))
     return tilts
 
 
@@ -201,42 +206,49 @@ def _places(space: Space) -> Array:
 
 
 def _learnt(
-    name: Baseline, fit: RankingFit, everyone: Everyone | None, watch: Watch
+    name: Baseline, problem: RankingProblem, prior: PooledPrior | None, watch: Watch
 ) -> tuple[Vectors, float]:
     """Weights from all rankings, and their duality gap."""
     if name == "tilt":
-        return tilted(fit.space, best_tilts(fit, [frozenset()], watch)[0]), 0.0
+        return tilted(problem.space, best_tilts(problem, [frozenset()], watch)[0]), 0.0
     if name == "pooled":
-        if everyone is None:
-            raise InputError("the baseline 'pooled' needs the rankings of several participants")
-        fit = everyone.fit
-    solution = fit.solve([frozenset()], SETTINGS[name], check=_telling(name, watch))
-    return fit.channel_weights(solution)[:, 0], float(solution.gap[0])
+        problem = _needed(prior).problem
+    solution = problem.solve([frozenset()], SETTINGS[name], check=_reporting(name, watch))
+    return problem.channel_weights(solution)[:, 0], float(solution.gap[0])
 
 
-def _folds(
-    name: Baseline, fit: RankingFit, everyone: Everyone | None, choice: Choice, watch: Watch
+def _without_each_target(
+    name: Baseline,
+    problem: RankingProblem,
+    prior: PooledPrior | None,
+    selected: HyperParameters,
+    watch: Watch,
 ) -> Vectors:
     """(channels, targets) a baseline's weights, learnt with each target left out."""
-    left_out = [frozenset([target]) for target in fit.targets]
+    left_out = [frozenset([target]) for target in problem.targets]
     if name == "pooled":
-        assert everyone is not None
         # As under a personal metric: without anybody's rankings of the target's whole group.
-        groups = [choice.group_with(target) for target in fit.targets]
-        return everyone.weights(groups, watch)
+        groups = [selected.group_with(target) for target in problem.targets]
+        return _needed(prior).weights(groups, watch)
     if name == "tilt":
-        tilts = best_tilts(fit, left_out, watch)
-        return np.stack([tilted(fit.space, theta) for theta in tilts], axis=1)
-    solution = fit.solve(
+        tilts = best_tilts(problem, left_out, watch)
+        return np.stack([tilted(problem.space, theta) for theta in tilts], axis=1)
+    solution = problem.solve(
         left_out,
         SETTINGS[name],
         tolerance=HELD_OUT_TOLERANCE,
-        check=_telling(name, watch),
+        check=_reporting(name, watch),
     )
-    return fit.channel_weights(solution)
+    return problem.channel_weights(solution)
 
 
-def _telling(name: Baseline, watch: Watch) -> Callable[[float], None]:
+def _needed(prior: PooledPrior | None) -> PooledPrior:
+    if prior is None:
+        raise InputError("the baseline 'pooled' needs the rankings of several participants")
+    return prior
+
+
+def _reporting(name: Baseline, watch: Watch) -> Callable[[float], None]:
     return lambda share: watch.report(share, f"Fitting the baseline {name}")
 
 

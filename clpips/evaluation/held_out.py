@@ -12,15 +12,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, Verdict, sentence_of, verdict_of
 from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.fit import RankingFit
-from clpips.metric.hyperparameters import Plan
+from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.observations import Known, Observation, by_participant
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
+from clpips.metric.ranking_problem import RankingProblem
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement, over_people, over_rankings
 from clpips.stats.intervals import HELD_OUT_REACH, gain_interval
@@ -38,7 +39,7 @@ __all__ = [
     "evaluate",
     "fit_and_hold_out",
     "held_out",
-    "held_out_of",
+    "held_out_agreement",
     "verdict_of",
 ]
 
@@ -78,7 +79,7 @@ class HeldOut:
         targets: each target's own result.
         n_targets: targets with at least one ranking that counts.
         verdict: what the interval of the gain says (:mod:`clpips.evaluation.verdict`).
-        pooled: agreement of everyone's weights on the same rankings, where others took part; for
+        pooled: agreement of the pooled weights on the same rankings, where others took part; for
             a left-out target they are fitted without anybody's rankings of it.
         p: that the mean gain is no more than chance (one-sided sign flips of targets).
         folds: (channels, targets) the weights that scored each target, in their order.
@@ -97,7 +98,7 @@ class HeldOut:
 
     @property
     def in_use(self) -> Literal["personal", "stock"]:
-        """Which metric deserves to be used: the personal one only once it is proven."""
+        """Which metric to use: the personal one only once it is proven."""
         return "personal" if self.verdict == "better" else "stock"
 
     @property
@@ -168,11 +169,17 @@ def held_out(
     metric: CLPIPS,
     rankings: Sequence[Ranking | Observation],
     *,
-    everyone: Everyone | None = None,
+    prior: PooledPrior | None = None,
     known: Known | None = None,
     watch: Watch | None = None,
 ) -> HeldOut:
     """Leave-one-target-out agreement of a fit with ``metric``'s settings, beside stock.
+
+    ``metric`` itself stays as it is.
+
+    Args:
+        metric, rankings, prior, known, watch: as :meth:`clpips.metric.clpips.CLPIPS.fit` takes
+            them.
 
     Raises:
         UndefinedStatistic: rankings of fewer than two targets.
@@ -180,92 +187,88 @@ def held_out(
         Cancelled: the watch asked to stop.
     """
     observations = metric.observe(rankings, known=known, watch=watch)
-    fit = metric.prepared(observations)
-    return _left_out(metric, metric.plan(fit, everyone, watch or Watch()), watch or Watch())
+    fitted = fit_weights(observations, metric.space, metric.settings, prior=prior, watch=watch)
+    return _with_each_target_left_out(fitted, metric.settings.seed, watch)
 
 
 def fit_and_hold_out(
     metric: CLPIPS,
     rankings: Sequence[Ranking | Observation],
     *,
-    everyone: Everyone | None = None,
+    prior: PooledPrior | None = None,
     known: Known | None = None,
     watch: Watch | None = None,
 ) -> HeldOut | None:
     """``metric.fit`` and :func:`held_out` in one go, sharing the work; ``metric`` is fitted.
 
     Args:
-        metric: its settings say how; what they leave open is chosen by nested
-            leave-one-target-out (:mod:`clpips.metric.hyperparameters`).
-        rankings: of one person, or of several for a pooled metric.
-        everyone: all participants' rankings, to start from; ``None`` starts from stock.
-        known: difference vectors at hand.
-        watch: progress and cancel.
+        metric, rankings, prior, known, watch: as :meth:`clpips.metric.clpips.CLPIPS.fit` takes
+            them.
 
     Returns:
         the held-out agreement, or ``None`` for rankings of a single target, which can be fitted
         but say nothing about unseen targets.
     """
-    watch = watch or Watch()
-    observations = metric.observe(rankings, known=known, watch=watch)
-    fit = metric.prepared(observations)
-    plan = metric.plan(fit, everyone, watch)
+    metric.fit(rankings, prior=prior, known=known, watch=watch)
     try:
-        result = _left_out(metric, plan, watch)
+        return _with_each_target_left_out(metric.fit_, metric.settings.seed, watch)
     except UndefinedStatistic:
-        result = None
-    metric.adopt(plan)
-    return result
+        return None
 
 
-def _left_out(metric: CLPIPS, plan: Plan, watch: Watch) -> HeldOut:
-    check_targets(plan.fit)
-    folds, pooled = plan.folds(watch), plan.pooled_folds(watch)
-    return held_out_of(plan.fit, folds, pooled, seed=metric.settings.seed)
+def _with_each_target_left_out(fitted: FittedWeights, seed: int, watch: Watch | None) -> HeldOut:
+    check_targets(fitted.problem)
+    watch = watch or Watch()
+    weights = fitted.without_each_target(watch)
+    pooled = fitted.pooled_without_each_target(watch)
+    return held_out_agreement(fitted.problem, weights, pooled, seed=seed)
 
 
-def check_targets(fit: RankingFit) -> None:
+def check_targets(problem: RankingProblem) -> None:
     """Raise :class:`UndefinedStatistic` where no target can be left out."""
-    if (n := len(fit.targets)) < 2:
+    if (n := len(problem.targets)) < 2:
         raise UndefinedStatistic(
             f"held-out agreement needs rankings of at least two targets, got {n}"
         )
 
 
-def held_out_of(
-    fit: RankingFit, folds: Vectors, pooled_folds: Vectors | None = None, *, seed: int = 0
+def held_out_agreement(
+    problem: RankingProblem,
+    weights: Vectors,
+    pooled_weights: Vectors | None = None,
+    *,
+    stock: Agreement | None = None,
+    seed: int = 0,
 ) -> HeldOut:
     """Held-out agreement of weights that were fitted with each target left out.
 
     Args:
-        fit: the rankings that are scored.
-        folds: (channels, targets) weights for each of ``fit.targets``; "personal" in the result.
-        pooled_folds: everyone's weights for each target, where there are any.
+        problem: the rankings that are scored.
+        weights: (channels, targets), one column for each of ``problem.targets``; "personal" in
+            the result.
+        pooled_weights: the pooled weights for each target, where there are any.
+        stock: agreement of the stock weights on the same rankings, where it is known.
         seed: of the permutation test.
     """
-    check_targets(fit)
-    observations, targets = fit.observations, fit.targets
+    check_targets(problem)
+    observations, targets = problem.observations, problem.targets
     number = {target: fold for fold, target in enumerate(targets)}
     fold_of = [number[one.ranking.target] for one in observations]
-    stock = _agreement(observations, [fit.stock] * len(fold_of))
-    personal = _agreement(observations, [folds[:, fold] for fold in fold_of])
+    stock = stock or stock_agreement(problem)
+    personal = _agreement(observations, [weights[:, fold] for fold in fold_of])
+    pooled = None
+    if pooled_weights is not None:
+        pooled = _agreement(observations, [pooled_weights[:, fold] for fold in fold_of])
     groups = [[n for n, fold in enumerate(fold_of) if fold == each] for each in range(len(targets))]
-    gains = [
-        None if mine is None or theirs is None else mine - theirs
-        for mine, theirs in zip(personal.per_ranking, stock.per_ranking, strict=True)
-    ]
-    by_target = [np.array([gains[n] for n in g if gains[n] is not None]) for g in groups]
-    counted = [each for each in by_target if len(each)]
-    gain, interval = gain_interval(counted, reach=HELD_OUT_REACH)
+    gains = _gains(personal, stock, groups)
+    gain, interval = gain_interval(gains, reach=HELD_OUT_REACH)
     return HeldOut(
         stock=stock,
         personal=personal,
-        pooled=None
-        if pooled_folds is None
-        else _agreement(observations, [pooled_folds[:, fold] for fold in fold_of]),
+        pooled=pooled,
         gain=gain,
         gain_ci=interval,
-        p=gain_p(counted, seed=seed).p if counted else None,
+        p=gain_p(gains, seed=seed).p if gains else None,
         targets=tuple(
             TargetAgreement(
                 target,
@@ -275,10 +278,27 @@ def held_out_of(
             )
             for target, group in zip(targets, groups, strict=True)
         ),
-        n_targets=len(counted),
-        verdict=verdict_of(interval, sum(map(len, counted)), len(counted)),
-        folds=folds,
+        n_targets=len(gains),
+        verdict=verdict_of(interval, sum(map(len, gains)), len(gains)),
+        folds=weights,
     )
+
+
+def stock_agreement(problem: RankingProblem) -> Agreement:
+    """Agreement of the stock weights with some rankings."""
+    return _agreement(problem.observations, [problem.stock] * len(problem.observations))
+
+
+def _gains(
+    personal: Agreement, stock: Agreement, groups: Sequence[Sequence[int]]
+) -> list[NDArray[np.float64]]:
+    """For each target with a ranking that counts, personal − stock Spearman of its rankings."""
+    gains = [
+        None if mine is None or theirs is None else mine - theirs
+        for mine, theirs in zip(personal.per_ranking, stock.per_ranking, strict=True)
+    ]
+    by_target = [np.array([gains[n] for n in g if gains[n] is not None]) for g in groups]
+    return [each for each in by_target if len(each)]
 
 
 def _mean_of(values: Any) -> float | None:

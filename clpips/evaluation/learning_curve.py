@@ -8,15 +8,16 @@ what was learnt and not by which boards were easy. With no ranking the metric is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.metric.fit import HELD_OUT_TOLERANCE, FitSettings, RankingFit
-from clpips.metric.hyperparameters import Plan
+from clpips.metric.fit import FittedWeights
+from clpips.metric.ranking_problem import RankingProblem
+from clpips.metric.settings import FitSettings
 from clpips.metric.solver import Array
 from clpips.progress import Watch
 from clpips.stats.cluster_robust import Clustered
@@ -91,7 +92,7 @@ class LearningCurve:
 
 
 def learning_curve(
-    plan: Plan,
+    fitted: FittedWeights,
     *,
     sizes: Sequence[int] | None = None,
     repeats: int = REPEATS,
@@ -101,8 +102,8 @@ def learning_curve(
     """Held-out agreement of fits to random subsets of the targets.
 
     Args:
-        plan: one person's fit, from ``metric.plan``. Each target is scored under the settings
-            that the plan chose without that target's rankings, at every size.
+        fitted: one person's fit. Each target is scored under the settings that were selected
+            without that target's rankings, at every size.
         sizes: numbers of targets, from 2 on; all targets are added. By default about six,
             growing by a common factor.
         repeats: random orders of the targets; in each every target is scored once per size.
@@ -116,7 +117,7 @@ def learning_curve(
     """
     if repeats < 1:
         raise InputError(f"a learning curve needs at least one repeat, got {repeats}")
-    fit, boards = plan.fit, _boards(plan.fit)
+    problem, boards = fitted.problem, _boards(fitted.problem)
     every = len(boards)
     if every < 2:
         raise UndefinedStatistic(
@@ -127,18 +128,18 @@ def learning_curve(
         raise InputError(f"sizes must lie between 2 and {every} targets, got {list(sizes or ())}")
     folds = _folds(every, chosen, repeats, np.random.default_rng(seed))
     counted = [number for board in boards.values() for number in board]
-    values = np.zeros((len(chosen) + 1, len(counted)))
-    values[0] = [_spearman(fit, number, fit.stock) for number in counted]
-    _score(plan, boards, folds, values[1:], watch or Watch())
+    stock = [_spearman(problem, number, problem.stock) for number in counted]
+    learnt = _mean_spearmans(fitted, boards, folds, len(chosen), watch or Watch())
+    values = np.concatenate([[stock], learnt])
     labels = tuple(target for target, board in boards.items() for _ in board)
     return _curve(values, labels, [0, *chosen], repeats=repeats, seed=seed)
 
 
-def _boards(fit: RankingFit) -> dict[str, list[int]]:
+def _boards(problem: RankingProblem) -> dict[str, list[int]]:
     """The observations that have a Spearman, by target."""
     found: dict[str, list[int]] = {}
-    for number, one in enumerate(fit.observations):
-        stock = one.vectors @ fit.stock
+    for number, one in enumerate(problem.observations):
+        stock = one.vectors @ problem.stock
         if len(stock) >= MIN_IMAGES and np.ptp(one.ranking.ranks) > 0 and np.ptp(stock) > 0:
             found.setdefault(one.ranking.target, []).append(number)
     return found
@@ -178,59 +179,66 @@ def _folds(
     return folds
 
 
-def _score(
-    plan: Plan,
+def _mean_spearmans(
+    fitted: FittedWeights,
     boards: Mapping[str, Sequence[int]],
     folds: Sequence[_Fold],
-    values: Array,
+    n_sizes: int,
     watch: Watch,
-) -> None:
-    """Add each fold's Spearmans into ``values`` (sizes, rankings), as means over repeats."""
+) -> Array:
+    """(sizes, rankings) each ranking's Spearman at each size, as the mean over repeats."""
     targets = list(boards)
     often = np.bincount([fold.size for fold in folds]) / len(targets)
     starts = np.cumsum([0, *map(len, boards.values())])
+    values, done = np.zeros((n_sizes, int(starts[-1]))), 0
+    for settings, batch in _batches(fitted, targets, folds):
+        part = watch.part(done / len(folds), len(batch) / len(folds))
+        weights = _fold_weights(fitted, targets, batch, settings, part)
+        done += len(batch)
+        for column, fold in enumerate(batch):
+            for place, number in enumerate(boards[targets[fold.scored]]):
+                found = _spearman(fitted.problem, number, weights[:, column])
+                values[fold.size, starts[fold.scored] + place] += found / often[fold.size]
+    return values
+
+
+def _batches(
+    fitted: FittedWeights, targets: Sequence[str], folds: Sequence[_Fold]
+) -> Iterator[tuple[FitSettings, list[_Fold]]]:
+    """Folds of the same settings, ``AT_ONCE`` at a time."""
     by_settings: dict[FitSettings, list[_Fold]] = {}
     for fold in folds:
-        by_settings.setdefault(plan.choice.for_target(targets[fold.scored]), []).append(fold)
-    done = 0
+        settings = fitted.hyperparameters.for_target(targets[fold.scored])
+        by_settings.setdefault(settings, []).append(fold)
     for settings, own in by_settings.items():
         for first in range(0, len(own), AT_ONCE):
-            some = own[first : first + AT_ONCE]
-            part = watch.part(done / len(folds), len(some) / len(folds))
-            weights = _weights(plan, targets, some, settings, part)
-            done += len(some)
-            for column, fold in enumerate(some):
-                for place, number in enumerate(boards[targets[fold.scored]]):
-                    found = _spearman(plan.fit, number, weights[:, column])
-                    values[fold.size, starts[fold.scored] + place] += found / often[fold.size]
+            yield settings, own[first : first + AT_ONCE]
 
 
-def _weights(
-    plan: Plan, targets: Sequence[str], folds: Sequence[_Fold], settings: FitSettings, watch: Watch
+def _fold_weights(
+    fitted: FittedWeights,
+    targets: Sequence[str],
+    folds: Sequence[_Fold],
+    settings: FitSettings,
+    watch: Watch,
 ) -> Array:
     """(channels, folds) weights fitted to each fold's targets alone, as the report fits them."""
-    every, means = frozenset(plan.fit.targets), None
-    if settings.start == "everyone" and plan.everyone is not None:
-        groups = [plan.choice.group_with(targets[fold.scored]) for fold in folds]
-        means = plan.everyone.weights(groups, watch)
-    solution = plan.fit.solve(
+    every = frozenset(fitted.problem.targets)
+    return fitted.fold_weights(
         [every - {targets[one] for one in fold.trained} for fold in folds],
+        [targets[fold.scored] for fold in folds],
         settings,
-        means=means,
-        alpha=plan.choice.start(settings, [targets[fold.scored] for fold in folds]),
-        tolerance=HELD_OUT_TOLERANCE,
-        check=lambda share: watch.report(share, "Drawing the learning curve"),
+        watch,
     )
-    return plan.fit.channel_weights(solution)
 
 
-def _spearman(fit: RankingFit, number: int, weights: Array) -> float:
+def _spearman(problem: RankingProblem, number: int, weights: Array) -> float:
     """Spearman of one observation.
 
     Weights whose distances are all equal have none; 0, no order, keeps the curve's rankings the
     same at every size.
     """
-    one = fit.observations[number]
+    one = problem.observations[number]
     distances = one.vectors @ weights
     if np.ptp(distances) == 0:
         return 0.0

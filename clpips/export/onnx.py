@@ -10,7 +10,6 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -165,7 +164,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _metadata(metric: CLPIPS, side: int | None) -> Mapping[str, str]:
-    card = {"clpips.card": json.dumps(asdict(metric.card_))} if metric.is_fitted else {}
+    card = {"clpips.card": json.dumps(metric.card_.to_dict())} if metric.is_fitted else {}
     return {
         "clpips.format": FORMAT,
         "clpips.backbone": metric.backbone,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from clpips.features.base import Block, Space
 from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
 from clpips.features.registry import space_of
 from clpips.metric.fingerprints import card_digests, digests
-from clpips.metric.fit import FitSettings, RankingFit
+from clpips.metric.settings import FitSettings, Start
 from clpips.text import one_line
 from clpips.types import Ranking
 from clpips.version import __version__
@@ -51,6 +51,8 @@ _SETTINGS_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "start": str,
     "seed": int,
 }
+_STORED_START: Mapping[Start, str] = {"stock": "stock", "pooled": "everyone"}
+"""The names of starting points in files, which are older than those in the code."""
 _BLOCK_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "name": str,
     "channels": int,
@@ -92,27 +94,33 @@ class Card:
     def of_fit(
         cls,
         space: Space,
-        fit: RankingFit,
+        rankings: Sequence[Ranking],
         settings: FitSettings,
         gap: float,
-        others: RankingFit | None = None,
+        prior_rankings: Sequence[Ranking] = (),
     ) -> Card:
-        """The card of a fit that was just made; ``others`` are those that it started from."""
-        started = [] if others is None else [one.ranking for one in others.observations]
-        rankings = [one.ranking for one in fit.observations]
+        """The card of weights that were just fitted.
+
+        Args:
+            space: the feature space.
+            rankings: that the weights were fitted to.
+            settings: of the fit.
+            gap: the solver's relative duality gap.
+            prior_rankings: that the prior weights were fitted to.
+        """
         return cls(
             backbone=space.name,
             backbone_sha256=space.checksum,
             blocks=space.blocks,
             participants=tuple(sorted({ranking.participant for ranking in rankings})),
             n_rankings=len(rankings),
-            n_comparisons=len(fit.share),
+            n_comparisons=sum(_count_comparisons(one.ranks) for one in rankings),
             n_targets=len({ranking.target for ranking in rankings}),
             settings=settings,
             gap=gap,
             held_out=None,
             library=__version__,
-            learnt_from=card_digests([*rankings, *started]),
+            learnt_from=card_digests([*rankings, *prior_rankings]),
         )
 
     def count_learnt_from(self, rankings: Iterable[Ranking]) -> int | None:
@@ -123,9 +131,19 @@ class Card:
         kept = frozenset(self.learnt_from)
         return sum(one in kept for one in digests(rankings)) if kept else None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON, as files hold them."""
+        return {**asdict(self), "settings": stored_settings(self.settings)}
+
     def with_held_out(self, held_out: Mapping[str, Any]) -> Card:
         """The same card with the agreement on rankings that were not fitted."""
         return replace(self, held_out=dict(held_out))
+
+
+def stored_settings(settings: FitSettings) -> dict[str, Any]:
+    """Settings as files and reports hold them."""
+    values = asdict(settings)
+    return {**values, "start": _STORED_START.get(values["start"])}
 
 
 def refused(path: Path, rule: str) -> MetricFileError:
@@ -147,7 +165,7 @@ def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
         if metadata["format"] == FORMER:
             told = _brought_up_to_date(told)
         values = _typed("card", told, _CARD_TYPES, _LATER_TYPES)
-        values["settings"] = FitSettings(**_typed("settings", values["settings"], _SETTINGS_TYPES))
+        values["settings"] = _read_settings(values["settings"])
         for name in ("participants", "learnt_from"):
             values[name] = tuple(values.get(name, ()))
         values["blocks"] = tuple(
@@ -167,6 +185,18 @@ def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
     if card.backbone in SPACES:
         _check_space(path, card)
     return card
+
+
+def _read_settings(stored: Any) -> FitSettings:
+    values = _typed("settings", stored, _SETTINGS_TYPES)
+    starts: dict[str, Start] = {name: start for start, name in _STORED_START.items()}
+    if values["start"] not in starts:
+        raise ValueError(f"start must be one of {tuple(starts)}, got {values['start']!r}")
+    return FitSettings(**{**values, "start": starts[values["start"]]})
+
+
+def _count_comparisons(ranks: Sequence[int]) -> int:
+    return sum(one < other for one in ranks for other in ranks)
 
 
 def _check_space(path: Path, card: Card) -> None:

@@ -20,11 +20,11 @@ from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
 from clpips.features.registry import open_space, space_of
 from clpips.io.images import ImageSource
 from clpips.metric.card import Card
-from clpips.metric.fit import FitSettings, RankingFit, Start
-from clpips.metric.hyperparameters import Plan, plan_of
+from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.observations import Known, Observation, observe
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.metric.serialization import read_metric, write_lpips, write_metric
+from clpips.metric.settings import FitSettings, Start
 from clpips.metric.solver import TOLERANCE
 from clpips.progress import Watch
 from clpips.types import Granularity, Ranking
@@ -54,13 +54,15 @@ class CLPIPS:
         backbone: the name of a feature space (:mod:`clpips.features`).
         granularity: what is learnt: ``channel`` — every weight (1152 for alex) — or ``layer``,
             one multiplier per block of the stock weights.
-        margin, shrinkage, start, seed: see :class:`clpips.metric.fit.FitSettings`. What is ``None``
-            is chosen from the rankings, by nested leave-one-target-out.
+        margin, shrinkage, start, seed: see :class:`clpips.metric.settings.FitSettings`. What is
+            ``None`` is selected from the rankings, by nested leave-one-target-out.
         device: where the network runs.
 
     Attributes:
         weights_: (channels,) learnt weights, after ``fit``; all ≥ 0.
         card_: what they were learnt from, after ``fit``.
+        fit_: the fit itself, after ``fit``: comparisons, hyper-parameters and solution, which an
+            evaluation of the same rankings uses again.
     """
 
     def __init__(
@@ -138,7 +140,7 @@ class CLPIPS:
         self,
         rankings: Sequence[Ranking | Observation],
         *,
-        everyone: Everyone | None = None,
+        prior: PooledPrior | None = None,
         known: Known | None = None,
         watch: Watch | None = None,
     ) -> Self:
@@ -147,8 +149,8 @@ class CLPIPS:
         Args:
             rankings: of one person, or of several for a pooled metric; images as paths. Or
                 observations, whose difference vectors are at hand.
-            everyone: all participants' rankings, whose pooled weights are then the starting
-                point; ``None`` starts from the stock weights.
+            prior: pooled weights of all participants, towards which this person's are pulled;
+                ``None`` pulls towards the stock weights.
             known: difference vectors at hand, by (target, image).
             watch: progress and cancel.
 
@@ -157,33 +159,28 @@ class CLPIPS:
             ImageError: an image that cannot be used.
             Cancelled: the watch asked to stop; nothing was learnt.
         """
-        watch = watch or Watch()
-        fit = self.prepared(self.observe(rankings, known=known, watch=watch))
-        return self.adopt(self.plan(fit, everyone, watch))
-
-    def prepared(self, observations: Sequence[Observation]) -> RankingFit:
-        """The comparisons of some observations, ready to be fitted with these settings."""
-        return RankingFit(observations, self.space, self.settings)
-
-    def plan(self, fit: RankingFit, everyone: Everyone | None, watch: Watch) -> Plan:
-        """Choose what the settings leave open, and fit all rankings."""
-        return plan_of(fit, everyone, watch)
-
-    def adopt(self, plan: Plan) -> Self:
-        """Take over the weights of a fit that was made, and write its card."""
-        gap = float(plan.solution.gap[0])
-        if not abs(gap) <= 10 * TOLERANCE:
+        observations = self.observe(rankings, known=known, watch=watch)
+        fitted = fit_weights(observations, self.space, self.settings, prior=prior, watch=watch)
+        if not abs(fitted.gap) <= 10 * TOLERANCE:
             warnings.warn(
-                f"the fit stopped {abs(gap):.1%} away from its optimum",
+                f"the fit stopped {abs(fitted.gap):.1%} away from its optimum",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        self.weights_ = plan.weights
-        settings = plan.choice.settings
-        started = plan.everyone if settings.start == "everyone" else None
-        others = None if started is None else started.fit
-        self.card_ = Card.of_fit(self.space, plan.fit, settings, gap, others)
+        self.weights_, self.card_, self.fit_ = fitted.weights, self._card_of(fitted), fitted
         return self
+
+    def _card_of(self, fitted: FittedWeights) -> Card:
+        """The card of a fit; the prior's rankings are named where it was pulled towards it."""
+        pulled_by = fitted.prior if fitted.settings.start == "pooled" else None
+        others = () if pulled_by is None else pulled_by.problem.observations
+        return Card.of_fit(
+            self.space,
+            [one.ranking for one in fitted.problem.observations],
+            fitted.settings,
+            fitted.gap,
+            [one.ranking for one in others],
+        )
 
     def distances_of(self, vectors: Vectors) -> Vectors:
         """Difference vectors (n, channels) → distances (n,)."""
@@ -261,6 +258,17 @@ class CLPIPS:
                 non-finite weights.
         """
         layers, card = read_metric(path)
+        return cls.of_weights(np.concatenate(layers), card, device=device)
+
+    @classmethod
+    def of_weights(cls, weights: Vectors, card: Card, *, device: str = "cpu") -> Self:
+        """A metric of weights that were fitted before, or in another way than :meth:`fit`'s.
+
+        Args:
+            weights: (channels,), all ≥ 0.
+            card: what they were learnt from, and how.
+            device: where the network runs.
+        """
         settings = card.settings
         metric = cls(
             card.backbone,
@@ -271,7 +279,7 @@ class CLPIPS:
             seed=settings.seed,
             device=device,
         )
-        metric.weights_, metric.card_ = np.concatenate(layers), card
+        metric.weights_, metric.card_ = weights, card
         return metric
 
     def save_lpips(self, path: str | os.PathLike[str]) -> None:

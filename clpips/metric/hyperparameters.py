@@ -1,4 +1,4 @@
-"""How a fit's settings are chosen from the rankings alone, by nested leave-one-target-out.
+"""How a fit's settings are selected from the rankings alone, by nested leave-one-target-out.
 
 The targets are cut into at most ``GROUPS`` groups. Every setting in the grid is fitted with each
 group left out and, for the honest report, with each *pair* of groups left out; it is scored on
@@ -22,33 +22,32 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from clpips.features.lpips import Vectors
-from clpips.metric.fit import HELD_OUT_TOLERANCE, FitSettings, RankingFit
-from clpips.metric.pooled import Everyone
-from clpips.metric.solver import Array, Solution
+from clpips.metric.pooled import PooledPrior
+from clpips.metric.ranking_problem import RankingProblem
+from clpips.metric.settings import FitSettings
+from clpips.metric.solver import Array
 from clpips.progress import Watch
 
 GROUPS = 6
 MIN_GROUPS = 4
-"""With fewer there is nothing to choose by: the default is taken."""
+"""With fewer groups there is too little to select by: the default is taken."""
 MIN_IMAGES = 3
 SEARCH_TOLERANCE = 0.05
-"""Relative duality gap while choosing: ranks settle long before the last digits do."""
+"""Relative duality gap during selection: ranks settle long before the last digits do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What was chosen, from what.
+class HyperParameters:
+    """The settings that were selected, and what from.
 
     Args:
         settings: for a fit to all rankings.
         of_group: for the held-out score of each group's targets.
         groups: the group (from 0) of each target.
-        grid: all that could have been chosen, the default first.
-        scores: mean held-out Spearman of each setting of the grid; empty where nothing was
-            chosen.
+        grid: all that were tried, the default first.
+        scores: mean held-out Spearman of each setting of the grid; empty where none was tried.
         starts: for each setting of the grid, the dual variables of its fits with one group left
-            out, (comparisons, groups); empty where nothing was chosen.
+            out, (comparisons, groups); empty where none was tried.
     """
 
     settings: FitSettings
@@ -62,12 +61,12 @@ class Choice:
         """The settings under which a target's rankings are scored."""
         return self.of_group[self.groups[target]]
 
-    def start(self, settings: FitSettings, targets: Sequence[str]) -> Array | None:
-        """(comparisons, targets) where fits without these targets may start from.
+    def dual_start(self, settings: FitSettings, targets: Sequence[str]) -> Array | None:
+        """(comparisons, targets) dual variables from which fits without these targets may start.
 
-        They are the ends of fits without the target's whole group, so nothing in them has seen
-        the target. A start from all rankings' fit would leave the rest leaning against it: that
-        cost 0.08 Spearman on real judgements.
+        They are the solutions without the target's whole group, so no ranking of the target had
+        a part in them. A start from the fit to all rankings would leave a trace of the target:
+        that cost 0.08 Spearman on real judgements.
         """
         if not self.starts:
             return None
@@ -80,80 +79,9 @@ class Choice:
         return frozenset(each for each, group in self.groups.items() if group == own)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A fit that was made: the settings that were chosen, and the weights they gave.
-
-    Args:
-        fit: the comparisons.
-        everyone: the pooled weights to start from, where there are others.
-        choice: the settings.
-        solution: of all rankings.
-    """
-
-    fit: RankingFit
-    everyone: Everyone | None
-    choice: Choice
-    solution: Solution
-
-    @property
-    def weights(self) -> Vectors:
-        """(channels,) the weights that all rankings gave."""
-        weights: Vectors = self.fit.channel_weights(self.solution)[:, 0]
-        return weights
-
-    def folds(self, watch: Watch) -> Vectors:
-        """(channels, targets) weights fitted with each target left out.
-
-        A target's settings were chosen without its group's rankings, and everyone's weights
-        under them were fitted without anybody's rankings of its group.
-        """
-        targets, fit = self.fit.targets, self.fit
-        folds = np.zeros((len(fit.stock), len(targets)))
-        chosen = [self.choice.for_target(target) for target in targets]
-        for settings in dict.fromkeys(chosen):
-            own = [number for number, each in enumerate(chosen) if each == settings]
-            means = None
-            if settings.start == "everyone" and self.everyone is not None:
-                left_out = [self.choice.group_with(targets[number]) for number in own]
-                means = self.everyone.weights(left_out, watch)
-            solution = fit.solve(
-                [frozenset([targets[number]]) for number in own],
-                settings,
-                means=means,
-                alpha=self.choice.start(settings, [targets[number] for number in own]),
-                tolerance=HELD_OUT_TOLERANCE,
-                check=lambda share: watch.report(share, "Fitting with each target left out"),
-            )
-            folds[:, own] = fit.channel_weights(solution)
-        return folds
-
-    def pooled_folds(self, watch: Watch) -> Vectors | None:
-        """(channels, targets) everyone's weights without each target's group, if there are any."""
-        if self.everyone is None:
-            return None
-        left_out = [self.choice.group_with(target) for target in self.fit.targets]
-        return self.everyone.weights(left_out, watch)
-
-
-def plan_of(fit: RankingFit, everyone: Everyone | None, watch: Watch) -> Plan:
-    """Choose the settings and fit all rankings."""
-    choice = choose(fit, everyone, watch)
-    means = None
-    if choice.settings.start == "everyone" and everyone is not None:
-        means = everyone.weights([frozenset()], watch)
-    solution = fit.solve(
-        [frozenset()],
-        choice.settings,
-        means=means,
-        check=lambda share: watch.report(share, "Fitting weights"),
-    )
-    return Plan(fit, everyone, choice, solution)
-
-
 def grid_of(settings: FitSettings, *, has_others: bool) -> tuple[FitSettings, ...]:
     """All combinations worth trying of what is ``None`` in some settings, the default first."""
-    default = settings.filled(start="everyone" if has_others else "stock")
+    default = settings.filled(start="pooled" if has_others else "stock")
     tried = [default]
     if settings.shrinkage is None:
         tried += [replace(default, shrinkage=each) for each in (0.005, 0.1, 0.5)]
@@ -174,51 +102,72 @@ def grouped(targets: Sequence[str], order: Sequence[str] = ()) -> dict[str, int]
     return {target: number % count for number, target in enumerate(ordered)}
 
 
-def choose(fit: RankingFit, everyone: Everyone | None, watch: Watch) -> Choice:
-    """Choose what is ``None`` in a fit's settings.
+def select_hyperparameters(
+    problem: RankingProblem, settings: FitSettings, prior: PooledPrior | None, watch: Watch
+) -> HyperParameters:
+    """Select what is ``None`` in some settings.
 
     Args:
-        fit: the comparisons of one person, or pooled.
-        everyone: where weights fitted to all participants come from; ``None`` without others.
+        problem: the comparisons of one person, or pooled.
+        settings: what is given, and ``None`` for what is to be selected.
+        prior: pooled weights of all participants; ``None`` without others.
         watch: progress and cancel.
     """
-    grid = grid_of(fit.settings, has_others=everyone is not None)
-    groups = grouped(fit.targets, everyone.targets if everyone else ())
+    grid = grid_of(settings, has_others=prior is not None)
+    groups = grouped(problem.targets, prior.targets if prior else ())
     count = max(groups.values()) + 1
     if len(grid) == 1 or count < MIN_GROUPS:
-        return Choice(grid[0], (grid[0],) * count, groups, grid)
-    members = [frozenset(t for t, g in groups.items() if g == each) for each in range(count)]
+        return HyperParameters(grid[0], (grid[0],) * count, groups, grid)
     pairs = list(combinations(range(count), 2))
-    left_out = [*members, *(members[one] | members[other] for one, other in pairs)]
-    means = None if everyone is None else everyone.weights(left_out, watch)
-    group_of = np.array([groups[each.ranking.target] for each in fit.observations])
-    scored, starts, near = [], [], None
-    for number, settings in enumerate(grid):
-        watch.report(number / len(grid), "Choosing how strongly to fit")
-        found = fit.solve(
-            left_out,
-            settings,
-            means=means if settings.start == "everyone" else None,
-            # The same rankings are left out of the default's fits; alpha grows with shrinkage.
-            alpha=None if near is None else near * _ratio(settings, grid[0]),
-            tolerance=SEARCH_TOLERANCE,
-        )
-        near = found.alpha if near is None else near
-        starts.append(found.alpha[:, :count].copy())
-        scored.append(_scores(fit, fit.channel_weights(found)))
+    scores, starts = _tried(problem, grid, groups, pairs, prior, watch)
+    group_of = np.array([groups[each.ranking.target] for each in problem.observations])
     columns = {frozenset(pair): count + number for number, pair in enumerate(pairs)}
     of_group = tuple(
-        grid[_best([_by_group(each, group_of, columns, own, count) for each in scored])]
+        grid[_best([_by_group(each, group_of, columns, own, count) for each in scores])]
         for own in range(count)
     )
-    every = [_by_group(each, group_of, columns, None, count) for each in scored]
-    means_of = tuple(float(each.mean()) for each in every)
-    return Choice(grid[_best(every)], of_group, groups, grid, means_of, tuple(starts))
+    by_group = [_by_group(each, group_of, columns, None, count) for each in scores]
+    means = tuple(float(each.mean()) for each in by_group)
+    return HyperParameters(grid[_best(by_group)], of_group, groups, grid, means, starts)
 
 
-def _ratio(settings: FitSettings, default: FitSettings) -> np.float32:
-    assert settings.shrinkage is not None and default.shrinkage is not None
-    return np.float32(settings.shrinkage / default.shrinkage)
+def _tried(
+    problem: RankingProblem,
+    grid: Sequence[FitSettings],
+    groups: Mapping[str, int],
+    pairs: Sequence[tuple[int, int]],
+    prior: PooledPrior | None,
+    watch: Watch,
+) -> tuple[list[Array], tuple[Array, ...]]:
+    """Every setting of the grid, fitted without each group and without each pair of groups.
+
+    Returns:
+        for each setting, its scores (observations, groups + pairs), and the dual variables of
+        its fits without one group (comparisons, groups).
+    """
+    count = max(groups.values()) + 1
+    members = [frozenset(t for t, g in groups.items() if g == each) for each in range(count)]
+    left_out = [*members, *(members[one] | members[other] for one, other in pairs)]
+    means = None if prior is None else prior.weights(left_out, watch)
+    scores, starts, default = list[Array](), list[Array](), None
+    for number, settings in enumerate(grid):
+        watch.report(number / len(grid), "Selecting hyper-parameters")
+        found = problem.solve(
+            left_out,
+            settings,
+            prior_means=means if settings.start == "pooled" else None,
+            # The same rankings are left out of the default's fits; alpha grows with shrinkage.
+            start=None if default is None else default * _shrinkage_ratio(settings, grid[0]),
+            tolerance=SEARCH_TOLERANCE,
+        )
+        default = found.alpha if default is None else default
+        starts.append(found.alpha[:, :count].copy())
+        scores.append(_scores(problem, problem.channel_weights(found)))
+    return scores, tuple(starts)
+
+
+def _shrinkage_ratio(settings: FitSettings, default: FitSettings) -> np.float32:
+    return np.float32(settings.margin_and_shrinkage()[1] / default.margin_and_shrinkage()[1])
 
 
 def _by_group(
@@ -236,10 +185,7 @@ def _by_group(
         column = group if own is None else columns[frozenset((group, own))]
         values = scores[group_of == group, column]
         values = values[np.isfinite(values)]
-        if len(values):
-            found.append(values.mean())
-        else:
-            found.append(np.nan)
+        found.append(values.mean() if len(values) else np.nan)
     return np.array(found)
 
 
@@ -255,12 +201,12 @@ def _best(by_group: Sequence[Array]) -> int:
     return int(lead.argmax())
 
 
-def _scores(fit: RankingFit, weights: Array) -> Array:
+def _scores(problem: RankingProblem, weights: Array) -> Array:
     """(observations, problems) Spearman of each ranking; NaN where it has none."""
-    distances = fit.distances(weights)  # centred per ranking, which keeps the order
-    found = np.full((len(fit.observations), weights.shape[1]), np.nan)
+    distances = problem.distances(weights)  # centred per ranking, which keeps the order
+    found = np.full((len(problem.observations), weights.shape[1]), np.nan)
     start = 0
-    for number, each in enumerate(fit.observations):
+    for number, each in enumerate(problem.observations):
         ranks = stats.rankdata(each.ranking.ranks)
         ours = distances[start : start + len(ranks)]
         start += len(ranks)

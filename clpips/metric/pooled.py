@@ -1,4 +1,4 @@
-"""Everyone's weights: where a person's fit starts from when others took part too.
+"""Pooled weights: the prior of a person's fit when others took part too.
 
 The pooled metric is fitted to all participants' rankings, each person weighing the same, with a
 strong pull towards stock. A person's own fit is then pulled towards it instead of towards stock.
@@ -14,15 +14,16 @@ import numpy as np
 
 from clpips.features.base import Space
 from clpips.features.lpips import Vectors
-from clpips.metric.fit import HELD_OUT_TOLERANCE, FitSettings, RankingFit
 from clpips.metric.observations import Observation
+from clpips.metric.ranking_problem import HELD_OUT_TOLERANCE, RankingProblem
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 
-POOLED = FitSettings(granularity="channel", margin=1.0, shrinkage=2.0, start="stock")
+POOLED_SETTINGS = FitSettings(granularity="channel", margin=1.0, shrinkage=2.0, start="stock")
 """How the pooled weights under personal ones are fitted."""
 
 
-class Everyone:
+class PooledPrior:
     """Pooled weights with any targets left out, each set fitted once.
 
     Args:
@@ -31,24 +32,24 @@ class Everyone:
     """
 
     def __init__(self, observations: Sequence[Observation], space: Space | str) -> None:
-        self.fit = RankingFit(observations, space, POOLED)
+        self.problem = RankingProblem.of(observations, space)
         self._known: dict[frozenset[str], Vectors] = {}
 
     @property
     def targets(self) -> tuple[str, ...]:
         """All targets, in the order in which they appear."""
-        return self.fit.targets
+        return self.problem.targets
 
     def weights(self, left_out: Sequence[frozenset[str]], watch: Watch) -> Vectors:
         """(channels, sets) pooled weights, each without the rankings of a set of targets."""
         missing = [each for each in dict.fromkeys(left_out) if each not in self._known]
         if missing:
-            solution = self.fit.solve(
+            solution = self.problem.solve(
                 missing,
-                POOLED,
+                POOLED_SETTINGS,
                 tolerance=HELD_OUT_TOLERANCE,
-                check=lambda share: watch.report(share, "Fitting everybody's weights"),
+                check=lambda share: watch.report(share, "Fitting pooled weights"),
             )
-            found = self.fit.channel_weights(solution)
+            found = self.problem.channel_weights(solution)
             self._known.update(zip(missing, found.T, strict=True))
         return np.stack([self._known[each] for each in left_out], axis=1)

@@ -13,7 +13,6 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def metric_bytes(layers: Sequence[Vectors], card: Card) -> bytes:
     """What :func:`write_metric` writes, for a caller who writes several files or none."""
     # float64, so that saving and loading changes no distance at all.
     tensors = {f"layer{number}": np.ascontiguousarray(w) for number, w in enumerate(layers)}
-    text = json.dumps(asdict(card), sort_keys=True)
+    text = json.dumps(card.to_dict(), sort_keys=True)
     metadata = {"format": FORMAT, "card": text, CHECKSUM: _checksum(text, tensors)}
     return safetensors.numpy.save(tensors, metadata=metadata)
 

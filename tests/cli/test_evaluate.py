@@ -148,17 +148,17 @@ def as_before(source: Path, target: Path) -> None:
     target.write_bytes(safetensors.numpy.save(tensors, metadata=metadata))
 
 
-def test_a_start_from_everybody_was_learnt_from_the_others_too(
+def test_a_fit_with_a_pooled_prior_counts_as_learnt_from_the_others_too(
     capsys, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from clpips import CLPIPS
     from clpips.io.rankings import read_rankings
-    from clpips.metric.pooled import Everyone
+    from clpips.metric.pooled import PooledPrior
 
-    metric = CLPIPS("alex", start="everyone")
+    metric = CLPIPS("alex", start="pooled")
     observations = metric.observe(read_rankings(study / "rankings.csv"))
     ada = [one for one in observations if one.ranking.participant == "ada"]
-    metric.fit(ada, everyone=Everyone(observations, "alex"))
+    metric.fit(ada, prior=PooledPrior(observations, "alex"))
     assert metric.card_.n_rankings == 3
     assert metric.card_.count_learnt_from([one.ranking for one in observations]) == 6
     alone = CLPIPS("alex").fit(ada)

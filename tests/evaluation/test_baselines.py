@@ -15,18 +15,19 @@ from clpips.evaluation.baselines import (
     BASELINES,
     LEAST_PULL,
     STEEPEST,
-    baseline_and_hold_out,
     best_tilts,
+    fit_and_hold_out_baseline,
     fit_baseline,
-    side_by_side,
+    hold_out_baselines,
     tilted,
 )
-from clpips.evaluation.held_out import held_out_of
+from clpips.evaluation.held_out import HeldOut, held_out_agreement
 from clpips.features.base import Block, Space
-from clpips.metric.fit import CHANNEL_SPREAD, FitSettings, RankingFit
-from clpips.metric.hyperparameters import Plan, plan_of
+from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.observations import Observation
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
+from clpips.metric.ranking_problem import RankingProblem
+from clpips.metric.settings import CHANNEL_SPREAD, FitSettings
 from clpips.progress import Watch
 
 __all__ = ["exactly"]  # the fixture
@@ -44,65 +45,76 @@ def rest() -> list[Observation]:
     return [*person("bo", LATE, seed=2, noise=0.2), *person("cy", LATE, seed=3, noise=0.2)]
 
 
-def planned(observations: list[Observation], others: list[Observation] | None = None) -> Plan:
-    everyone = None if others is None else Everyone([*observations, *others], SPACE)
-    return plan_of(RankingFit(observations, SPACE, FitSettings()), everyone, Watch())
+def fitted(
+    observations: list[Observation], others: list[Observation] | None = None
+) -> FittedWeights:
+    prior = None if others is None else PooledPrior([*observations, *others], SPACE)
+    return fit_weights(observations, SPACE, FitSettings(), prior=prior)
 
 
-def prepared(observations: list[Observation]) -> RankingFit:
-    return RankingFit(observations, SPACE, FitSettings())
+def problem_of(observations: list[Observation]) -> RankingProblem:
+    return RankingProblem.of(observations, SPACE)
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
-    return planned(own(), rest())
+def personal() -> FittedWeights:
+    return fitted(own(), rest())
 
 
-# --- side by side --------------------------------------------------------------------------
+def report_of(personal: FittedWeights) -> HeldOut:
+    return held_out_agreement(
+        personal.problem,
+        personal.without_each_target(Watch()),
+        personal.pooled_without_each_target(Watch()),
+    )
 
 
-def test_all_are_scored_on_the_rankings_of_the_personal_metric(plan: Plan) -> None:
-    found = side_by_side(plan)
-    personal = held_out_of(plan.fit, plan.folds(Watch()), plan.pooled_folds(Watch()))
+# --- held out --------------------------------------------------------------------------
+
+
+def test_all_are_scored_on_the_rankings_of_the_personal_metric(personal: FittedWeights) -> None:
+    found = hold_out_baselines(personal)
+    report = report_of(personal)
     assert tuple(found) == BASELINES
     for one in found.values():
-        assert one.stock == personal.stock
-        assert one.n_targets == personal.n_targets
-        assert [each.target for each in one.targets] == [each.target for each in personal.targets]
-        assert one.gain == pytest.approx(one.personal.spearman - personal.stock.spearman)
+        assert one.stock == report.stock
+        assert one.n_targets == report.n_targets
+        assert [each.target for each in one.targets] == [each.target for each in report.targets]
+        assert one.gain == pytest.approx(one.personal.spearman - report.stock.spearman)
         assert one.p is not None
     assert len({one.personal.per_ranking for one in found.values()}) == len(BASELINES)
 
 
-def test_pooled_is_the_pooled_metric_of_the_report(plan: Plan) -> None:
-    report = held_out_of(plan.fit, plan.folds(Watch()), plan.pooled_folds(Watch()))
-    assert side_by_side(plan, ["pooled"])["pooled"].personal == report.pooled
+def test_pooled_is_the_pooled_metric_of_the_report(personal: FittedWeights) -> None:
+    report = report_of(personal)
+    assert hold_out_baselines(personal, ["pooled"])["pooled"].personal == report.pooled
 
 
 def test_without_others_there_is_no_pooled_baseline() -> None:
-    assert tuple(side_by_side(planned(own(targets=3)))) == ("unregularised", "layer", "tilt")
+    assert tuple(hold_out_baselines(fitted(own(targets=3)))) == ("unregularised", "layer", "tilt")
 
 
-def test_only_what_is_named_is_fitted(plan: Plan, monkeypatch) -> None:
-    monkeypatch.setattr(RankingFit, "solve", None)
-    assert tuple(side_by_side(plan, ["tilt"])) == ("tilt",)
+def test_only_what_is_named_is_fitted(personal: FittedWeights, monkeypatch) -> None:
+    monkeypatch.setattr(RankingProblem, "solve", None)
+    assert tuple(hold_out_baselines(personal, ["tilt"])) == ("tilt",)
 
 
 @pytest.mark.usefixtures("exactly")
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_weights_that_score_a_target_have_not_seen_it(name) -> None:
     """Neither this person's rankings of it, nor anybody's."""
-    before = side_by_side(planned(own(), rest()), [name])[name].folds
-    after = side_by_side(planned(changed(own(), "t2"), changed(rest(), "t2")), [name])[name].folds
+    before = hold_out_baselines(fitted(own(), rest()), [name])[name].folds
+    others = changed(rest(), "t2")
+    after = hold_out_baselines(fitted(changed(own(), "t2"), others), [name])[name].folds
     moved = np.abs(after - before).max(axis=0)
     assert moved[2] < 0.01
     assert np.median(np.delete(moved, 2)) > 0.05
 
 
 @pytest.mark.parametrize("name", ["unregularised", "layer", "tilt"])
-def test_they_are_the_weights_of_the_other_rankings(name, plan: Plan) -> None:
+def test_they_are_the_weights_of_the_other_rankings(name, personal: FittedWeights) -> None:
     """Left out of a fold is the same as never having been asked, to the solver's tolerance."""
-    fold = side_by_side(plan, [name])[name].folds[:, 2]
+    fold = hold_out_baselines(personal, [name])[name].folds[:, 2]
     alone = fit_baseline(name, [one for one in own() if one.ranking.target != "t2"], SPACE)
     everything = fit_baseline(name, own(), SPACE)
     assert np.abs(fold - alone).max() < np.abs(fold - everything).max() / 4
@@ -110,36 +122,36 @@ def test_they_are_the_weights_of_the_other_rankings(name, plan: Plan) -> None:
 
 def test_one_target_cannot_be_left_out() -> None:
     with pytest.raises(UndefinedStatistic, match="at least two targets"):
-        side_by_side(planned(own(targets=1)))
+        hold_out_baselines(fitted(own(targets=1)))
 
 
-def test_another_name_is_refused(plan: Plan) -> None:
+def test_another_name_is_refused(personal: FittedWeights) -> None:
     with pytest.raises(InputError, match=r"one of .*'tilt'.*got 'deep'"):
-        side_by_side(plan, ["deep"])
+        hold_out_baselines(personal, ["deep"])
     with pytest.raises(InputError, match="got 'deep'"):
         fit_baseline("deep", own(), SPACE)
 
 
-def test_progress_rises_to_the_end_and_can_be_stopped(plan: Plan) -> None:
+def test_progress_rises_to_the_end_and_can_be_stopped(personal: FittedWeights) -> None:
     told: list[float] = []
-    side_by_side(plan, watch=Watch(lambda share, words: told.append(share)))
+    hold_out_baselines(personal, watch=Watch(lambda share, words: told.append(share)))
     assert all(one <= other for one, other in pairwise(told))
     assert 0 <= told[0] < 0.3 < 0.7 < told[-1] <= 1
     with pytest.raises(Cancelled):
-        side_by_side(plan, watch=Watch(cancelled=lambda: True))
+        hold_out_baselines(personal, watch=Watch(cancelled=lambda: True))
 
 
 # --- unregularised -------------------------------------------------------------------------
 
 
-def loss_of(fit: RankingFit, weights: np.ndarray) -> float:
-    gaps = fit.comparisons.gaps(fit.vectors @ weights) / fit.unit
-    return float(fit.share @ np.maximum(1 - gaps, 0))
+def loss_of(problem: RankingProblem, weights: np.ndarray) -> float:
+    gaps = problem.comparisons.gaps(problem.vectors @ weights) / problem.unit
+    return float(problem.share @ np.maximum(1 - gaps, 0))
 
 
 def test_no_weights_have_less_loss_than_the_unregularised_by_more_than_its_pull() -> None:
     """The oracle is a linear programme without any pull, solved by HiGHS."""
-    fit = prepared(own())
+    fit = problem_of(own())
     ours = fit_baseline("unregularised", own(), SPACE)
     delta = fit.comparisons.matrix @ fit.vectors / fit.unit
     pairs, channels = delta.shape
@@ -158,9 +170,9 @@ def test_no_weights_have_less_loss_than_the_unregularised_by_more_than_its_pull(
     assert loss_of(fit, ours) - least.fun < (loss_of(fit, default) - least.fun) / 2
 
 
-def test_of_all_these_it_is_the_solution_with_the_least_pull(plan: Plan) -> None:
+def test_of_all_these_it_is_the_solution_with_the_least_pull(personal: FittedWeights) -> None:
     settings = FitSettings("channel", 1.0, LEAST_PULL, "stock")
-    expected = prepared(own()).solve(ALL, settings).weights[:, 0]
+    expected = problem_of(own()).solve(ALL, settings).weights[:, 0]
     np.testing.assert_array_equal(fit_baseline("unregularised", own(), SPACE), expected)
     assert FitSettings().filled().shrinkage >= 20 * LEAST_PULL
 
@@ -169,7 +181,7 @@ def test_of_all_these_it_is_the_solution_with_the_least_pull(plan: Plan) -> None
 
 
 def test_a_layer_baseline_scales_the_stock_weights_of_each_layer() -> None:
-    folds = side_by_side(planned(own()), ["layer"])["layer"].folds
+    folds = hold_out_baselines(fitted(own()), ["layer"])["layer"].folds
     for weights in (fit_baseline("layer", own(), SPACE), *folds.T):
         ratios = [weights[block == BLOCK] / STOCK[block == BLOCK] for block in range(3)]
         for ratio in ratios:
@@ -190,7 +202,7 @@ def test_a_tilt_of_nothing_is_stock_and_a_steep_one_favours_one_end() -> None:
 def test_a_planted_tilt_is_found() -> None:
     for theta in (-3.0, 0.0, 2.5):
         observations = own(tilted(SPACE, theta), targets=40, noise=0.0)
-        (found,) = best_tilts(prepared(observations), ALL, Watch())
+        (found,) = best_tilts(problem_of(observations), ALL, Watch())
         assert found == pytest.approx(theta, abs=1.0)
         np.testing.assert_allclose(fit_baseline("tilt", observations, SPACE), tilted(SPACE, found))
 
@@ -216,7 +228,7 @@ def test_no_other_tilt_has_a_smaller_loss(seed: int) -> None:
         unit = np.mean(np.abs(gaps))
         return float(np.mean([np.mean([max(0, 1 - g / unit) for g in mine]) for mine in terms]))
 
-    (found,) = best_tilts(prepared(observations), ALL, Watch())
+    (found,) = best_tilts(problem_of(observations), ALL, Watch())
     least = min(loss(theta) for theta in np.arange(-STEEPEST, STEEPEST + 0.01, 0.05))
     assert loss(found) <= least + 1e-3
 
@@ -225,13 +237,13 @@ def test_a_tilt_does_not_depend_on_the_scale_of_the_vectors() -> None:
     observations = own(LATE)
     scaled = [Observation(one.ranking, 1e-3 * one.vectors) for one in observations]
     left_out = [frozenset({f"t{n}"}) for n in range(8)]
-    assert best_tilts(prepared(scaled), left_out, Watch()) == pytest.approx(
-        best_tilts(prepared(observations), left_out, Watch())
+    assert best_tilts(problem_of(scaled), left_out, Watch()) == pytest.approx(
+        best_tilts(problem_of(observations), left_out, Watch())
     )
 
 
 def test_where_nothing_can_be_told_the_tilt_is_none() -> None:
-    fit = prepared(own(targets=2))
+    fit = problem_of(own(targets=2))
     assert best_tilts(fit, [frozenset({"t0", "t1"})], Watch()) == [0.0]
     alike = [Observation(one.ranking, np.ones((6, 12))) for one in own()]
     np.testing.assert_array_equal(fit_baseline("tilt", alike, SPACE), STOCK)
@@ -245,10 +257,10 @@ def test_a_space_of_one_layer_has_no_tilt() -> None:
 # --- learnt from all rankings --------------------------------------------------------------
 
 
-def test_pooled_is_everyones_and_needs_others() -> None:
-    everyone = Everyone([*own(), *rest()], SPACE)
-    found = fit_baseline("pooled", own(), SPACE, everyone)
-    np.testing.assert_allclose(found, everyone.weights(ALL, Watch())[:, 0], rtol=0.05, atol=0.02)
+def test_the_pooled_baseline_is_the_prior_and_needs_others() -> None:
+    prior = PooledPrior([*own(), *rest()], SPACE)
+    found = fit_baseline("pooled", own(), SPACE, prior)
+    np.testing.assert_allclose(found, prior.weights(ALL, Watch())[:, 0], rtol=0.05, atol=0.02)
     with pytest.raises(InputError, match="several participants"):
         fit_baseline("pooled", own(), SPACE)
 
@@ -264,13 +276,11 @@ def in_alex(name: str, *, seed: int) -> list[Observation]:
 @pytest.mark.parametrize("name", BASELINES)
 def test_as_a_metric_it_has_the_same_weights_agreement_and_a_card(name, tmp_path) -> None:
     observations = in_alex("ada", seed=1)
-    everyone = Everyone([*observations, *in_alex("bo", seed=2)], "alex")
-    metric, result = baseline_and_hold_out(name, observations, "alex", everyone)
-    np.testing.assert_array_equal(
-        metric.weights, fit_baseline(name, observations, "alex", everyone)
-    )
-    own_plan = plan_of(RankingFit(observations, "alex", FitSettings()), everyone, Watch())
-    assert result == side_by_side(own_plan, [name])[name]
+    prior = PooledPrior([*observations, *in_alex("bo", seed=2)], "alex")
+    metric, result = fit_and_hold_out_baseline(name, observations, "alex", prior)
+    np.testing.assert_array_equal(metric.weights, fit_baseline(name, observations, "alex", prior))
+    own_fit = fit_weights(observations, "alex", FitSettings(), prior=prior)
+    assert result == hold_out_baselines(own_fit, [name])[name]
     metric.save(tmp_path / "ada.safetensors")
     read = type(metric).load(tmp_path / "ada.safetensors")
     np.testing.assert_array_equal(read.weights, metric.weights)
@@ -280,7 +290,7 @@ def test_as_a_metric_it_has_the_same_weights_agreement_and_a_card(name, tmp_path
 
 
 def test_as_a_metric_of_one_target_it_has_no_agreement() -> None:
-    metric, result = baseline_and_hold_out("tilt", in_alex("ada", seed=1)[:1], "alex")
+    metric, result = fit_and_hold_out_baseline("tilt", in_alex("ada", seed=1)[:1], "alex")
     assert result is None
     assert metric.is_fitted
 

@@ -14,7 +14,8 @@ from clpips.errors import Cancelled, InputError, UndefinedStatistic
 from clpips.evaluation.forecast import forecast, rankings_needed
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.evaluation.learning_curve import LearningCurve, learning_curve
-from clpips.metric.hyperparameters import Plan
+from clpips.metric.fit import FittedWeights, fit_weights
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 
 
@@ -26,15 +27,14 @@ def table() -> np.ndarray:
     return 0.01 * scale * rng.lognormal(0, 0.7, (12, 24, 1152))
 
 
-def planned(table: np.ndarray, targets: int, *, noise: float = 0.1) -> Plan:
-    metric = CLPIPS("alex")
+def fitted(table: np.ndarray, targets: int, *, noise: float = 0.1) -> FittedWeights:
     rankings = simulated(table, layer_person(1), range(targets), seed=1, noise=noise)
-    return metric.plan(metric.prepared(rankings), None, Watch())
+    return fit_weights(rankings, "alex", FitSettings())
 
 
 @pytest.fixture(scope="module")
 def curve(table: np.ndarray) -> LearningCurve:
-    return learning_curve(planned(table, 8), repeats=2)
+    return learning_curve(fitted(table, 8), repeats=2)
 
 
 def test_its_ends_are_what_the_held_out_report_says(table, curve) -> None:
@@ -54,13 +54,13 @@ def test_every_size_scores_every_ranking(curve) -> None:
 
 
 def test_the_same_seed_gives_the_same_curve(table, curve) -> None:
-    again = learning_curve(planned(table, 8), repeats=2)
+    again = learning_curve(fitted(table, 8), repeats=2)
     np.testing.assert_array_equal(again.values, curve.values)
     assert again.to_dict() == curve.to_dict()
 
 
 def test_progress_rises_and_cancel_stops(table) -> None:
-    plan, told = planned(table, 5), []
+    plan, told = fitted(table, 5), []
     watch = Watch(lambda fraction, words: told.append(fraction))
     learning_curve(plan, repeats=1, watch=watch)
     assert all(0 <= fraction <= 1 for fraction in told)
@@ -70,8 +70,8 @@ def test_progress_rises_and_cancel_stops(table) -> None:
 
 def test_too_few_targets_and_impossible_sizes_are_named(table) -> None:
     with pytest.raises(UndefinedStatistic, match="at least two targets, got 1"):
-        learning_curve(planned(table, 1))
-    plan = planned(table, 3)
+        learning_curve(fitted(table, 1))
+    plan = fitted(table, 3)
     with pytest.raises(InputError, match="between 2 and 3"):
         learning_curve(plan, sizes=[4])
     with pytest.raises(InputError, match="at least one repeat"):

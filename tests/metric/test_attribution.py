@@ -142,19 +142,18 @@ def test_two_left_out_targets_give_no_interval() -> None:
 
 def test_planted_weights_are_told_from_stock_on_the_planted_layer() -> None:
     """Somebody who looks at the first layer alone gets it back, with an interval clear of stock."""
-    from clpips.metric.fit import FitSettings, RankingFit
+    from clpips.metric.fit import fit_weights
+    from clpips.metric.settings import FitSettings
     from clpips.progress import Watch
 
     rng = np.random.default_rng(4)
     table = rng.gamma(2.0, 0.05, (8, 20, len(stock_weights("alex"))))
     table *= np.repeat(rng.gamma(3.0, 1.0, (8, 20, 5)), CHANNELS, axis=2)
     observations = simulated(table, layer_person(0), range(8), seed=5)
-    fit = RankingFit(observations, "alex", FitSettings())
-    solution = fit.all_of_it(Watch())
-    folds = fit.channel_weights(fit.without([[n] for n in range(8)], solution, Watch()))
-    personal = fit.channel_weights(solution)[:, 0]
+    fitted = fit_weights(observations, "alex", FitSettings().filled())
+    folds = fitted.without_each_target(Watch())
     first = layer_uncertainty(
-        folds, personal, stock_weights("alex"), CHANNELS, mean_vector(observations)
+        folds, fitted.weights, stock_weights("alex"), CHANNELS, mean_vector(observations)
     )[0]
     assert first.differs
     assert first.interval[0] > first.stock

@@ -20,8 +20,8 @@ from clpips.evaluation.held_out import evaluate, fit_and_hold_out, held_out
 from clpips.features.lpips import Network
 from clpips.features.weights import stock_weights
 from clpips.io.images import load_image
-from clpips.metric.fit import FitSettings, RankingFit
 from clpips.metric.observations import Observation
+from clpips.metric.ranking_problem import RankingProblem
 from clpips.metric.solver import MarginRankingProblem, Prior
 from clpips.progress import Watch
 from clpips.types import Ranking
@@ -107,12 +107,11 @@ def test_the_solver_reaches_the_objective_of_an_independent_one(table: np.ndarra
     vectors, channels = rng.random((12, 6)), 6
     prior = Prior(rng.random(channels), 0.3 + rng.random(channels), np.repeat([0, 1], 3), 0.8)
     rankings = [Ranking("a", str(t), tuple("abcdef"), (1, 2, 3, 4, 5, 6)) for t in range(2)]
-    fit = RankingFit(
+    problem = RankingProblem.of(
         [Observation(r, np.tile(vectors[6 * i : 6 * i + 6], 192)) for i, r in enumerate(rankings)],
         "alex",
-        FitSettings(),
     )
-    differences, shares = fit.comparisons.matrix, fit.share
+    differences, shares = problem.comparisons.matrix, problem.share
     ours = MarginRankingProblem(vectors, differences, prior).solve(
         shares[:, None], np.array([0.7]), np.array([0.05]), tolerance=1e-5, max_steps=20000
     )
@@ -147,10 +146,10 @@ def test_comparisons_never_cross_rankings_and_rankings_weigh_the_same() -> None:
     vectors = np.random.default_rng(0).random((3, 1152))
     long = Observation(Ranking("a", "t", ("a", "b", "c"), (1, 2, 3)), vectors)
     short = Observation(Ranking("a", "u", ("d", "e", "f"), (1, 2, 2)), vectors)
-    fit = RankingFit([long, short], "alex", FitSettings())
-    assert len(fit.share) == 5  # 3 + 2: a tie makes no comparison
-    assert np.bincount(fit.owner, weights=fit.share) == pytest.approx([1, 1])
-    image_of_row = fit.comparisons.matrix.tocoo()
+    problem = RankingProblem.of([long, short], "alex")
+    assert len(problem.share) == 5  # 3 + 2: a tie makes no comparison
+    assert np.bincount(problem.owner, weights=problem.share) == pytest.approx([1, 1])
+    image_of_row = problem.comparisons.matrix.tocoo()
     for row in range(5):
         images = image_of_row.col[image_of_row.row == row]
         assert len({int(image) // 3 for image in images}) == 1

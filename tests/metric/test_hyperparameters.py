@@ -1,4 +1,4 @@
-"""The choice of settings is nested: what a target is scored by has never seen the target."""
+"""The selection of settings is nested: what scores a target was selected without the target."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 from little import BLOCK, SPACE, STOCK, changed, exactly, person
 
 from clpips.errors import Cancelled
-from clpips.metric.fit import FitSettings, RankingFit
+from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.hyperparameters import (
     GROUPS,
     MIN_GROUPS,
-    Choice,
-    Plan,
+    HyperParameters,
     _best,
-    choose,
     grid_of,
     grouped,
-    plan_of,
+    select_hyperparameters,
 )
 from clpips.metric.observations import Observation
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
+from clpips.metric.ranking_problem import RankingProblem
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 
 __all__ = ["exactly"]  # the fixture
@@ -45,54 +45,54 @@ def others(seed: int) -> list[Observation]:
     ]
 
 
-def planned(
+def fitted(
     own: list[Observation],
     rest: list[Observation] | None = None,
     how: FitSettings = FitSettings(),  # noqa: B008 - frozen
-) -> Plan:
-    everyone = None if rest is None else Everyone([*own, *rest], SPACE)
-    return plan_of(RankingFit(own, SPACE, how), everyone, Watch())
+) -> FittedWeights:
+    prior = None if rest is None else PooledPrior([*own, *rest], SPACE)
+    return fit_weights(own, SPACE, how, prior=prior)
 
 
-# --- the choice is nested ------------------------------------------------------------------
+# --- the selection is nested ------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("exactly")
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_rankings_of_a_group_do_not_choose_the_settings_it_is_scored_under(seed) -> None:
+def test_settings_that_score_a_group_are_selected_without_its_rankings(seed) -> None:
     own = someone(seed)
     groups = grouped([f"t{n}" for n in range(8)])
-    before = planned(own).choice
+    before = fitted(own).hyperparameters
     for group in (0, 3, 5):
         members = [target for target, its in groups.items() if its == group]
-        after = planned(changed(own, *members)).choice
+        after = fitted(changed(own, *members)).hyperparameters
         assert after.of_group[group] == before.of_group[group]
 
 
 @pytest.mark.usefixtures("exactly")
-def test_with_others_too_nobodys_rankings_of_a_group_choose_its_settings() -> None:
+def test_with_a_prior_nobodys_rankings_of_a_group_select_its_settings() -> None:
     own, rest = someone(1), others(1)
-    before = planned(own, rest)
+    before = fitted(own, rest)
     for target in ("t0", "t3"):
-        members = before.choice.group_with(target)
-        after = planned(changed(own, *members), changed(rest, *members))
-        assert after.choice.for_target(target) == before.choice.for_target(target)
-        pooled = [each.pooled_folds(Watch()) for each in (before, after)]
-        number = before.fit.targets.index(target)
+        members = before.hyperparameters.group_with(target)
+        after = fitted(changed(own, *members), changed(rest, *members))
+        assert after.hyperparameters.for_target(target) == before.hyperparameters.for_target(target)
+        pooled = [each.pooled_without_each_target(Watch()) for each in (before, after)]
+        number = before.problem.targets.index(target)
         np.testing.assert_allclose(
             pooled[0][:, number], pooled[1][:, number], rtol=0.02, atol=0.005
         )
 
 
 def test_those_settings_do_depend_on_the_other_groups() -> None:
-    """So the tests above are not passed by choosing nothing."""
-    chosen = {planned(someone(seed)).choice.of_group for seed in SEEDS}
-    assert len({settings for each in chosen for settings in each}) >= 3
+    """So the tests above are not passed by selecting nothing."""
+    selected = {fitted(someone(seed)).hyperparameters.of_group for seed in SEEDS}
+    assert len({settings for each in selected for settings in each}) >= 3
     turned = 0
     for seed in SEEDS:
         own = someone(seed)
-        before = planned(own).choice.of_group[0]
-        turned += before != planned(changed(own, "t1", "t2", "t3", "t7")).choice.of_group[0]
+        before = fitted(own).hyperparameters.of_group[0]
+        turned += before != fitted(changed(own, "t1", "t2", "t3", "t7")).hyperparameters.of_group[0]
     assert turned >= 1
 
 
@@ -100,19 +100,19 @@ def test_those_settings_do_depend_on_the_other_groups() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_targets_own_rankings_do_not_change_the_weights_that_score_it(seed) -> None:
     own = someone(seed)
-    before = planned(own).folds(Watch())
+    before = fitted(own).without_each_target(Watch())
     for number in (0, 5):
-        after = planned(changed(own, f"t{number}")).folds(Watch())
+        after = fitted(changed(own, f"t{number}")).without_each_target(Watch())
         np.testing.assert_allclose(after[:, number], before[:, number], rtol=0.02, atol=0.005)
         assert np.abs(after[:, number + 1] - before[:, number + 1]).max() > 0.05
 
 
 @pytest.mark.usefixtures("exactly")
-def test_with_others_too_nobodys_rankings_of_a_target_change_the_weights_that_score_it() -> None:
-    how = FitSettings("channel", 1.0, 0.5, "everyone")
+def test_with_a_prior_nobodys_rankings_of_a_target_change_the_weights_that_score_it() -> None:
+    how = FitSettings("channel", 1.0, 0.5, "pooled")
     own, rest = someone(2), others(2)
-    before = planned(own, rest, how).folds(Watch())
-    after = planned(changed(own, "t4"), changed(rest, "t4"), how).folds(Watch())
+    before = fitted(own, rest, how).without_each_target(Watch())
+    after = fitted(changed(own, "t4"), changed(rest, "t4"), how).without_each_target(Watch())
     np.testing.assert_allclose(after[:, 4], before[:, 4], rtol=0.02, atol=0.005)
     assert np.abs(after[:, 3] - before[:, 3]).max() > 0.05
 
@@ -122,7 +122,10 @@ def test_more_rankings_of_a_target_do_not_change_the_weights_that_score_it() -> 
     """Not only their order: how many there are, and the margin's unit, are its own affair."""
     own = someone(1)
     wide = Observation(replace(own[0].ranking, round="2"), 50 * own[0].vectors[::-1])
-    before, after = planned(own).folds(Watch()), planned([*own, wide]).folds(Watch())
+    before, after = (
+        fitted(own).without_each_target(Watch()),
+        fitted([*own, wide]).without_each_target(Watch()),
+    )
     np.testing.assert_allclose(after[:, 0], before[:, 0], rtol=0.02, atol=0.005)
 
 
@@ -135,8 +138,8 @@ def repeated(own: list[Observation], *, steady: bool) -> list[Observation]:
 @pytest.mark.usefixtures("exactly")
 def test_how_repeatable_a_target_was_does_not_change_the_weights_that_score_it() -> None:
     own = someone(1)
-    before = planned(repeated(own, steady=True)).folds(Watch())
-    after = planned(repeated(own, steady=False)).folds(Watch())
+    before = fitted(repeated(own, steady=True)).without_each_target(Watch())
+    after = fitted(repeated(own, steady=False)).without_each_target(Watch())
     np.testing.assert_allclose(after[:, 0], before[:, 0], rtol=0.02, atol=0.005)
     assert np.abs(after[:, 1] - before[:, 1]).max() > 0.05
 
@@ -144,8 +147,8 @@ def test_how_repeatable_a_target_was_does_not_change_the_weights_that_score_it()
 @pytest.mark.usefixtures("exactly")
 def test_how_sure_a_person_was_of_a_target_does_not_change_the_weights_that_score_it() -> None:
     own = [replaced(one, confidence=0.1 + 0.1 * n) for n, one in enumerate(someone(1))]
-    before = planned(own).folds(Watch())
-    after = planned([replaced(own[0], confidence=1.0), *own[1:]]).folds(Watch())
+    before = fitted(own).without_each_target(Watch())
+    after = fitted([replaced(own[0], confidence=1.0), *own[1:]]).without_each_target(Watch())
     np.testing.assert_allclose(after[:, 0], before[:, 0], rtol=0.02, atol=0.005)
 
 
@@ -174,7 +177,7 @@ def test_among_settings_that_lead_enough_the_largest_lead_wins() -> None:
     assert _best([DEFAULT, DEFAULT - 0.1, DEFAULT]) == 0
 
 
-def test_a_group_without_a_score_is_left_out_and_too_few_are_no_choice() -> None:
+def test_a_group_without_a_score_is_left_out_and_with_too_few_the_default_stays() -> None:
     lead = DEFAULT + 0.1
     for missing in (1, 3):
         default, better = DEFAULT.copy(), lead.copy()
@@ -190,7 +193,7 @@ def test_a_group_without_a_score_is_left_out_and_too_few_are_no_choice() -> None
 def test_the_default_comes_first_and_what_was_given_stays() -> None:
     for has_others in (False, True):
         grid = grid_of(FitSettings(), has_others=has_others)
-        assert grid[0] == FitSettings().filled(start="everyone" if has_others else "stock")
+        assert grid[0] == FitSettings().filled(start="pooled" if has_others else "stock")
         assert len(set(grid)) == len(grid) == (8 if has_others else 7)
         # One thing at a time differs from the default.
         names = ("granularity", "margin", "shrinkage", "start")
@@ -207,38 +210,40 @@ def test_groups_are_of_about_one_size_and_the_same_for_everybody() -> None:
         sizes = np.bincount(list(groups.values()))
         assert len(sizes) == min(GROUPS, count)
         assert np.ptp(sizes) <= 1
-    everyone = [f"t{n}" for n in range(12)]
-    assert grouped(everyone[::-1], everyone) == grouped(everyone)
+    of_all = [f"t{n}" for n in range(12)]
+    assert grouped(of_all[::-1], of_all) == grouped(of_all)
 
 
 @pytest.mark.parametrize("targets", [2, MIN_GROUPS - 1])
 def test_with_fewer_than_four_groups_nothing_is_fitted_and_the_default_is_taken(
     targets: int, monkeypatch
 ) -> None:
-    fit = RankingFit(someone(1, targets=targets), SPACE, FitSettings())
+    problem = RankingProblem.of(someone(1, targets=targets), SPACE)
 
     def solve(*_: object, **__: object) -> None:
         raise AssertionError("something was fitted")
 
-    monkeypatch.setattr(RankingFit, "solve", solve)
-    choice = choose(fit, None, Watch())
-    assert choice.settings == FitSettings().filled()
-    assert {choice.for_target(target) for target in fit.targets} == {choice.settings}
-    assert choice.scores == ()
+    monkeypatch.setattr(RankingProblem, "solve", solve)
+    found = select_hyperparameters(problem, FitSettings(), None, Watch())
+    assert found.settings == FitSettings().filled()
+    assert {found.for_target(target) for target in problem.targets} == {found.settings}
+    assert found.scores == ()
 
 
-def test_with_four_groups_there_is_a_choice() -> None:
-    choice = choose(RankingFit(someone(1, targets=MIN_GROUPS), SPACE, FitSettings()), None, Watch())
-    assert len(choice.scores) == len(choice.grid) > 1
+def test_with_four_groups_settings_are_selected() -> None:
+    problem = RankingProblem.of(someone(1, targets=MIN_GROUPS), SPACE)
+    found = select_hyperparameters(problem, FitSettings(), None, Watch())
+    assert len(found.scores) == len(found.grid) > 1
 
 
 def test_a_group_holds_its_target_and_no_other_groups() -> None:
     settings = FitSettings().filled()
-    choice = Choice(settings, (settings,) * 2, {"a": 0, "b": 1, "c": 0}, (settings,))
-    assert choice.group_with("c") == {"a", "c"}
-    assert choice.group_with("b") == {"b"}
+    found = HyperParameters(settings, (settings,) * 2, {"a": 0, "b": 1, "c": 0}, (settings,))
+    assert found.group_with("c") == {"a", "c"}
+    assert found.group_with("b") == {"b"}
 
 
-def test_a_choice_can_be_stopped() -> None:
+def test_the_selection_can_be_cancelled() -> None:
+    problem, watch = RankingProblem.of(someone(1), SPACE), Watch(cancelled=lambda: True)
     with pytest.raises(Cancelled):
-        choose(RankingFit(someone(1), SPACE, FitSettings()), None, Watch(cancelled=lambda: True))
+        select_hyperparameters(problem, FitSettings(), None, watch)

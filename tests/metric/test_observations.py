@@ -16,8 +16,9 @@ from clpips.errors import Cancelled, InputError
 from clpips.features import batching
 from clpips.features.lpips import Network
 from clpips.metric.centering import centred
-from clpips.metric.fit import FitSettings, RankingFit
 from clpips.metric.observations import Observation, observe
+from clpips.metric.ranking_problem import RankingProblem
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 from clpips.types import Ranking
 
@@ -201,20 +202,20 @@ def shared_and_apart() -> tuple[list[Observation], list[Observation]]:
 def test_a_shared_table_gives_the_same_fit(granularity) -> None:
     shared, apart = shared_and_apart()
     settings = FitSettings(granularity, margin=1.0, shrinkage=20.0, start="stock")
-    fits = [RankingFit(each, "alex", settings) for each in (shared, apart)]
-    assert [len(fit.table) for fit in fits] == [len(shared[0].table), 480]
+    problems = [RankingProblem.of(each, "alex") for each in (shared, apart)]
+    assert [len(problem.table) for problem in problems] == [len(shared[0].table), 480]
     assert len(shared[0].table) <= 72
-    one, other = (fit.channel_weights(fit.solve([frozenset()], settings)) for fit in fits)
+    one, other = (each.channel_weights(each.solve([frozenset()], settings)) for each in problems)
     np.testing.assert_allclose(one, other, atol=1e-6 * other.max())
-    assert fits[0].unit == pytest.approx(fits[1].unit, rel=1e-12)
+    assert problems[0].unit == pytest.approx(problems[1].unit, rel=1e-12)
 
 
-def test_distances_of_a_fit_keep_every_gap() -> None:
+def test_distances_of_a_problem_keep_every_gap() -> None:
     shared, _ = shared_and_apart()
-    fit = RankingFit(shared, "alex", FitSettings())
+    problem = RankingProblem.of(shared, "alex")
     weights = layer_person(2)
-    ours = fit.distances(weights)
-    np.testing.assert_allclose(ours, fit.vectors @ weights, atol=1e-9 * np.abs(ours).max())
+    ours = problem.distances(weights)
+    np.testing.assert_allclose(ours, problem.vectors @ weights, atol=1e-9 * np.abs(ours).max())
     ends = np.cumsum([0, *(len(one.rows) for one in shared)])
     for one, (start, end) in zip(shared, itertools.pairwise(ends), strict=True):
         expected = one.vectors @ weights

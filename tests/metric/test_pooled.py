@@ -1,4 +1,4 @@
-"""Everyone's weights: nobody's rankings of what is left out, and each person the same."""
+"""Pooled weights: no ranking of what is left out, and each person weighs the same."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from little import BLOCK, SPACE, STOCK, changed, exactly, person
 
 from clpips.errors import Cancelled
-from clpips.metric.fit import RankingFit
 from clpips.metric.observations import Observation
-from clpips.metric.pooled import POOLED, Everyone
+from clpips.metric.pooled import POOLED_SETTINGS, PooledPrior
+from clpips.metric.ranking_problem import RankingProblem
 from clpips.progress import Watch
 
 __all__ = ["exactly"]  # the fixture
@@ -26,7 +26,7 @@ def people() -> list[Observation]:
 
 
 def weights(observations: list[Observation], *left_out: frozenset[str]) -> np.ndarray:
-    return Everyone(observations, SPACE).weights(left_out, Watch())
+    return PooledPrior(observations, SPACE).weights(left_out, Watch())
 
 
 def again(observations: list[Observation], prefix: str) -> list[Observation]:
@@ -75,25 +75,25 @@ def test_repeated_boards_and_doubts_take_no_say_from_a_person() -> None:
         Observation(replace(one.ranking, confidence=n % 2), one.vectors)
         for n, one in enumerate(person("bo", LAST, seed=2))
     ]
-    fit = Everyone([*ada, *bo], SPACE).fit
-    whose = np.array([one.ranking.participant for one in fit.observations])[fit.owner]
-    assert fit.share[whose == "ada"].sum() == pytest.approx(8)
-    assert fit.share[whose == "bo"].sum() == pytest.approx(8)
+    problem = PooledPrior([*ada, *bo], SPACE).problem
+    whose = np.array([one.ranking.participant for one in problem.observations])[problem.owner]
+    assert problem.share[whose == "ada"].sum() == pytest.approx(8)
+    assert problem.share[whose == "bo"].sum() == pytest.approx(8)
 
 
 def test_each_set_of_targets_is_fitted_once(monkeypatch) -> None:
-    everyone = Everyone(people(), SPACE)
+    prior = PooledPrior(people(), SPACE)
     asked: list[list[frozenset[str]]] = []
-    solve = RankingFit.solve
+    solve = RankingProblem.solve
 
     def counted(self, left_out, *rest, **more):
         asked.append(list(left_out))
         return solve(self, left_out, *rest, **more)
 
-    monkeypatch.setattr(RankingFit, "solve", counted)
-    first = everyone.weights([SETS[0], SETS[1], SETS[0]], Watch())
-    second = everyone.weights([SETS[2], SETS[1]], Watch())
-    everyone.weights(SETS, Watch())
+    monkeypatch.setattr(RankingProblem, "solve", counted)
+    first = prior.weights([SETS[0], SETS[1], SETS[0]], Watch())
+    second = prior.weights([SETS[2], SETS[1]], Watch())
+    prior.weights(SETS, Watch())
     assert asked == [SETS[:2], SETS[2:]]
     assert np.array_equal(first[:, 0], first[:, 2])
     assert np.array_equal(first[:, 1], second[:, 1])
@@ -101,21 +101,22 @@ def test_each_set_of_targets_is_fitted_once(monkeypatch) -> None:
 
 
 def test_they_are_what_people_share_pulled_strongly_towards_stock() -> None:
-    everyone = Everyone([*person("ada", LAST, seed=1), *person("bo", LAST, seed=2)], SPACE)
-    found = everyone.weights([frozenset()], Watch())[:, 0]
+    prior = PooledPrior([*person("ada", LAST, seed=1), *person("bo", LAST, seed=2)], SPACE)
+    found = prior.weights([frozenset()], Watch())[:, 0]
     growth = [float((found[b == BLOCK] / STOCK[b == BLOCK]).mean()) for b in range(3)]
     assert growth[2] > 1.1 > growth[0]
-    plain = everyone.fit.solve([frozenset()], replace(POOLED, shrinkage=0.02)).weights[:, 0]
+    little_pull = replace(POOLED_SETTINGS, shrinkage=0.02)
+    plain = prior.problem.solve([frozenset()], little_pull).weights[:, 0]
     assert np.abs(found - STOCK).sum() < np.abs(plain - STOCK).sum()
-    assert everyone.targets == tuple(f"t{n}" for n in range(8))
+    assert prior.targets == tuple(f"t{n}" for n in range(8))
 
 
 def test_with_every_target_left_out_they_are_stock() -> None:
-    everyone = Everyone(people(), SPACE)
-    found = everyone.weights([frozenset(everyone.targets)], Watch())
+    prior = PooledPrior(people(), SPACE)
+    found = prior.weights([frozenset(prior.targets)], Watch())
     np.testing.assert_allclose(found[:, 0], STOCK, rtol=1e-5)
 
 
 def test_it_can_be_stopped() -> None:
     with pytest.raises(Cancelled):
-        Everyone(people(), SPACE).weights(SETS, Watch(cancelled=lambda: True))
+        PooledPrior(people(), SPACE).weights(SETS, Watch(cancelled=lambda: True))

@@ -22,7 +22,7 @@ def exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     """All fits are carried to their one solution, whatever the path of the solver's steps."""
     monkeypatch.setattr("clpips.metric.hyperparameters.SEARCH_TOLERANCE", 1e-3)
     for name in (
-        "clpips.metric.hyperparameters.HELD_OUT_TOLERANCE",
+        "clpips.metric.fit.HELD_OUT_TOLERANCE",
         "clpips.metric.pooled.HELD_OUT_TOLERANCE",
         "clpips.evaluation.baselines.HELD_OUT_TOLERANCE",
     ):

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
-from app.jobs.rankings.used import everyone_of, standing_rankings
+from app.jobs.rankings.used import pooled_prior, standing_rankings
 from app.jobs.vectors import observations
 from app.store import Store
 from clpips.errors import Cancelled, ClpipsError
 from clpips.features.names import Backbone
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.types import Ranking
 
 WIDE: Backbone = "wide"
@@ -62,7 +62,7 @@ class Company:
     store: Store
     study_id: int
     until: str
-    _everyone: dict[Backbone, Everyone | None] = field(default_factory=dict)
+    _priors: dict[Backbone, PooledPrior | None] = field(default_factory=dict)
 
     @cached_property
     def rankings(self) -> list[Ranking]:
@@ -70,12 +70,12 @@ class Company:
         used = standing_rankings(self.store, self.study_id, until=self.until)
         return [one.ranking for one in used]
 
-    def everyone(self, backbone: Backbone) -> Everyone | None:
-        """Where personal fits in a feature space start from, fitted once."""
-        if backbone not in self._everyone:
+    def pooled_prior(self, backbone: Backbone) -> PooledPrior | None:
+        """The prior of personal fits in a feature space, fitted once."""
+        if backbone not in self._priors:
             found = observations(self.store, self.rankings, backbone)
-            self._everyone[backbone] = everyone_of(found, backbone)
-        return self._everyone[backbone]
+            self._priors[backbone] = pooled_prior(found, backbone)
+        return self._priors[backbone]
 
 
 def sentence(words: str) -> str:

@@ -8,7 +8,7 @@ from app.jobs.comparison.inputs import LeftOut, Values
 from clpips.evaluation.forecast import RankingsNeeded, forecast, rankings_needed
 from clpips.evaluation.held_out import HeldOut
 from clpips.evaluation.learning_curve import REPEATS, learning_curve
-from clpips.metric.hyperparameters import Plan
+from clpips.metric.fit import FittedWeights
 from clpips.progress import Watch
 
 WANTED = 0.1
@@ -21,24 +21,24 @@ KEYS = ("curve", "forecast", "needed")
 
 
 def more_rankings(
-    plan: Plan | None, own: HeldOut | None, left_out: LeftOut, watch: Watch
+    fitted: FittedWeights | None, own: HeldOut | None, left_out: LeftOut, watch: Watch
 ) -> Values:
     """``curve``, ``forecast`` and ``needed``, each ``None`` where it cannot be said.
 
     Args:
-        plan, own: a fit and its held-out agreement; ``None`` where it has none.
+        fitted, own: a fit and its held-out agreement; ``None`` where it has none.
         left_out: told why something is not there.
         watch: progress and cancel.
 
     Raises:
         Cancelled: somebody asked to stop.
     """
-    if plan is None or own is None:
+    if fitted is None or own is None:
         why = left_out.get("table", "There is no held-out agreement to forecast.")
         left_out.update(dict.fromkeys(KEYS, why))
         return dict.fromkeys(KEYS)
-    repeats = REPEATS if len(plan.fit.targets) <= MANY_TARGETS else 1
-    curve = left_out.unless("curve", lambda: learning_curve(plan, repeats=repeats, watch=watch))
+    repeats = REPEATS if len(fitted.problem.targets) <= MANY_TARGETS else 1
+    curve = left_out.unless("curve", lambda: learning_curve(fitted, repeats=repeats, watch=watch))
     ahead = None
     if curve is not None:
         ahead = left_out.unless("forecast", lambda: forecast(curve, AHEAD * curve.n_rankings))

@@ -11,11 +11,11 @@ from app.jobs.rankings.used import used_by
 from app.jobs.vectors import observations
 from app.store import Store
 from app.study.records import Fit
-from clpips.evaluation.baselines import side_by_side
-from clpips.evaluation.held_out import HeldOut, check_targets, held_out_of
+from clpips.evaluation.baselines import hold_out_baselines
+from clpips.evaluation.held_out import HeldOut, check_targets, held_out_agreement
 from clpips.features.names import Backbone
-from clpips.metric.clpips import CLPIPS
-from clpips.metric.hyperparameters import Plan
+from clpips.metric.fit import FittedWeights, fit_weights
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement
 from clpips.types import Ranking
@@ -50,24 +50,24 @@ def compare_fit(
     left_out = LeftOut()
     rankings = [one.ranking for one in used_by(store, fit)]
 
-    def planned(space: Backbone, following: Watch) -> tuple[Plan, HeldOut]:
-        return _planned(company, fit, rankings, space, following)
+    def refitted(space: Backbone, following: Watch) -> tuple[FittedWeights, HeldOut]:
+        return _refitted(company, fit, rankings, space, following)
 
-    found = left_out.unless("table", lambda: planned(fit.backbone, watch.part(0.0, 0.2)))
-    plan, own = found or (None, None)
+    found = left_out.unless("table", lambda: refitted(fit.backbone, watch.part(0.0, 0.2)))
+    fitted, own = found or (None, None)
     table: list[Values] = []
-    if plan is not None and own is not None:
-        table += _rows(plan, own, left_out, watch.part(0.2, 0.2))
-        if fit.participant_id is not None and plan.everyone is None:
+    if fitted is not None and own is not None:
+        table += _rows(fitted, own, left_out, watch.part(0.2, 0.2))
+        if fit.participant_id is not None and fitted.prior is None:
             left_out["pooled"] = NOBODY_ELSE
         if _differs(fit, own):
             left_out["table"] = CHANGED
     if no_wide is not None:
         left_out["wide"] = no_wide
     elif fit.backbone != WIDE and own is not None:
-        wide = left_out.unless("wide", lambda: planned(WIDE, watch.part(0.4, 0.3)))
+        wide = left_out.unless("wide", lambda: refitted(WIDE, watch.part(0.4, 0.3)))
         table += _side(*wide) if wide is not None else []
-    more = more_rankings(plan, own, left_out, watch.part(0.7, 0.3))
+    more = more_rankings(fitted, own, left_out, watch.part(0.7, 0.3))
     return {
         "table": table,
         **more,
@@ -76,41 +76,41 @@ def compare_fit(
     }
 
 
-def _planned(
+def _refitted(
     company: Company, fit: Fit, rankings: Sequence[Ranking], space: Backbone, watch: Watch
-) -> tuple[Plan, HeldOut]:
+) -> tuple[FittedWeights, HeldOut]:
     """A fit as the job ``fit`` makes it, in any space, and its held-out agreement.
 
     Raises:
         InputError: no ranking makes a comparison.
         UndefinedStatistic: rankings of fewer than two targets.
     """
-    metric = CLPIPS(space)
-    everyone = None if fit.participant_id is None else company.everyone(space)
-    prepared = metric.prepared(observations(company.store, rankings, space))
-    check_targets(prepared)
-    plan = metric.plan(prepared, everyone, watch.part(0.0, 0.6))
-    folds = plan.folds(watch.part(0.6, 0.4))
-    return plan, held_out_of(prepared, folds, seed=metric.settings.seed)
+    settings = FitSettings()
+    prior = None if fit.participant_id is None else company.pooled_prior(space)
+    observed = observations(company.store, rankings, space)
+    fitted = fit_weights(observed, space, settings, prior=prior, watch=watch.part(0.0, 0.6))
+    check_targets(fitted.problem)
+    weights = fitted.without_each_target(watch.part(0.6, 0.4))
+    return fitted, held_out_agreement(fitted.problem, weights, seed=settings.seed)
 
 
-def _rows(plan: Plan, own: HeldOut, left_out: LeftOut, watch: Watch) -> list[Values]:
+def _rows(fitted: FittedWeights, own: HeldOut, left_out: LeftOut, watch: Watch) -> list[Values]:
     """Stock, pooled and personal, then the other baselines, on the same rankings and folds."""
     rest = left_out.unless(
-        "baselines", lambda: side_by_side(plan, ("unregularised", "layer", "tilt"), watch)
+        "baselines", lambda: hold_out_baselines(fitted, ("unregularised", "layer", "tilt"), watch)
     )
-    space = plan.fit.space.name
-    return _side(plan, own) + [
+    space = fitted.problem.space.name
+    return _side(fitted, own) + [
         _row(name, space, one.personal, one) for name, one in (rest or {}).items()
     ]
 
 
-def _side(plan: Plan, own: HeldOut) -> list[Values]:
+def _side(fitted: FittedWeights, own: HeldOut) -> list[Values]:
     """Stock, pooled where others took part, and personal."""
-    space = plan.fit.space.name
+    space = fitted.problem.space.name
     found = [_row("stock", space, own.stock, None)]
-    if plan.everyone is not None:
-        pooled = side_by_side(plan, ("pooled",))["pooled"]
+    if fitted.prior is not None:
+        pooled = hold_out_baselines(fitted, ("pooled",))["pooled"]
         found.append(_row("pooled", space, pooled.personal, pooled))
     found.append(_row("personal", space, own.personal, own))
     for each in found:

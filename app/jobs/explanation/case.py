@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from app.jobs.rankings import fold_weights
-from app.jobs.rankings.used import everybody_until, everyone_of, standing_rankings, used_by
+from app.jobs.rankings.used import everybody_until, pooled_prior, standing_rankings, used_by
 from app.jobs.vectors import THREADS, compute_missing, observations
 from app.store import Store
 from app.study.records import Fit, RankedRound
@@ -150,13 +150,13 @@ def _left_out(
     store: Store, fit: Fit, metric: CLPIPS, observed: Sequence[Observation], watch: Watch
 ) -> Vectors:
     """(channels, targets) weights fitted without each target, where the fit did not keep them."""
-    everyone = None
-    if fit.report.get("everyone") or metric.card_.settings.start == "everyone":
+    prior = None
+    if fit.report.get("everyone") or metric.card_.settings.start == "pooled":
         # Others' rankings count until the fit was made, its own until the last it had read.
         company = standing_rankings(store, fit.study_id, until=everybody_until(fit))
         rankings = [each.ranking for each in company]
-        everyone = everyone_of(observations(store, rankings, fit.backbone), fit.backbone)
-    found = held_out(CLPIPS(fit.backbone), observed, everyone=everyone, watch=watch).folds
+        prior = pooled_prior(observations(store, rankings, fit.backbone), fit.backbone)
+    found = held_out(CLPIPS(fit.backbone), observed, prior=prior, watch=watch).folds
     if found is None:
         raise StudyError("an explanation needs weights fitted without each target, got none")
     return found

@@ -13,13 +13,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from app.jobs.rankings.used import Used, everyone_of, standing_rankings
+from app.jobs.rankings.used import Used, pooled_prior, standing_rankings
 from app.jobs.vectors import checksum, compute, observations
 from app.store import Store
 from app.study.types import Study
 from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 from clpips.types import Ranking
 
@@ -56,7 +56,7 @@ def current_metric(store: Store, study: Study, participant_id: int, watch: Watch
     )
     observed = observations(store, rankings, metric.backbone)
     others = _others(store, study, participant_id)
-    metric.fit(observed, everyone=others, watch=watch.part(0.5, 0.5))
+    metric.fit(observed, prior=others, watch=watch.part(0.5, 0.5))
     return Current("personal", metric.weights, len(own))
 
 
@@ -91,7 +91,7 @@ def _missing(store: Store, rankings: Sequence[Ranking], backbone: str) -> list[t
     return [pair for pair in dict.fromkeys(pairs) if pair not in known]
 
 
-def _others(store: Store, study: Study, participant_id: int) -> Everyone | None:
+def _others(store: Store, study: Study, participant_id: int) -> PooledPrior | None:
     """What those who completed the study have in common; ``None`` before two have."""
     done = tuple(
         person.id
@@ -104,7 +104,7 @@ def _others(store: Store, study: Study, participant_id: int) -> Everyone | None:
 @lru_cache(maxsize=4)
 def _company(
     store: Store, study_id: int, backbone: str, people: tuple[int, ...]
-) -> Everyone | None:
+) -> PooledPrior | None:
     """Their pooled weights, fitted once as long as nobody else completes the study."""
     used = [
         each
@@ -113,4 +113,4 @@ def _company(
     ]
     rankings = [each.ranking for each in used]
     compute(store, _missing(store, rankings, backbone), backbone, Watch())
-    return everyone_of(observations(store, rankings, backbone), backbone)
+    return pooled_prior(observations(store, rankings, backbone), backbone)

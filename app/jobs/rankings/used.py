@@ -9,7 +9,7 @@ from app.store import Store
 from app.study.records import Fit, RankedRound
 from clpips.features.names import Backbone
 from clpips.metric.observations import Observation
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.types import Ranking
 
 USED_UP_TO = "rankings used up to "
@@ -65,10 +65,10 @@ def latest(used: Sequence[Used]) -> str:
     return max((_moment(each.ranked) for each in used), default="")
 
 
-def everyone_of(observations: Sequence[Observation], backbone: Backbone) -> Everyone | None:
-    """Where a person's fit starts from: ``None`` unless two people's rankings compare images."""
+def pooled_prior(observations: Sequence[Observation], backbone: Backbone) -> PooledPrior | None:
+    """The prior of a personal fit: ``None`` unless two people's rankings compare images."""
     people = {o.ranking.participant for o in observations if len(set(o.ranking.ranks)) > 1}
-    return Everyone(observations, backbone) if len(people) > 1 else None
+    return PooledPrior(observations, backbone) if len(people) > 1 else None
 
 
 def _moment(ranked: RankedRound) -> str:

@@ -23,7 +23,7 @@ from app.study.records import Fit
 from app.study.settings import StudySettings
 from app.study.types import Job, Study
 from clpips.errors import Cancelled, WeightsError
-from clpips.evaluation.baselines import side_by_side
+from clpips.evaluation.baselines import hold_out_baselines
 from clpips.evaluation.forecast import forecast
 from clpips.evaluation.held_out import held_out
 from clpips.evaluation.inter_rater import calibration
@@ -33,7 +33,9 @@ from clpips.evaluation.repeatability import self_repeatability
 from clpips.features.registry import space_of
 from clpips.generation.scenes import sample_targets
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.pooled import Everyone
+from clpips.metric.fit import fit_weights
+from clpips.metric.pooled import PooledPrior
+from clpips.metric.settings import FitSettings
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement, over_people
 from clpips.stats.position_bias import position_bias
@@ -169,18 +171,18 @@ def test_every_row_is_what_the_library_says(
     store, study = whole
     everybody = vectors.observations(store, store.rankings.of_study(study.id), space)
     own = [one for one in everybody if one.ranking.participant == "Simulated 1 (layer 1)"]
-    metric, everyone = CLPIPS(space), Everyone(everybody, space)
-    plan = metric.plan(metric.prepared(own), everyone, Watch())
+    prior = PooledPrior(everybody, space)
+    fitted = fit_weights(own, space, FitSettings(), prior=prior)
     part = result["fits"][str(person_fits[0].id)]
-    for name, one in side_by_side(plan, OWN[1:2] if space == "wide" else OWN[3:]).items():  # type: ignore[arg-type]
+    for name, one in hold_out_baselines(fitted, OWN[1:2] if space == "wide" else OWN[3:]).items():  # type: ignore[arg-type]
         row = line(part, name, space)
         assert row["agreement"] == as_json(one.personal.to_dict())
         assert (row["gain"], row["p"]) == (one.gain, one.p)
-    expected = held_out(CLPIPS(space), own, everyone=everyone)
+    expected = held_out(CLPIPS(space), own, prior=prior)
     assert line(part, "personal", space)["gain"] == expected.gain
     assert line(part, "stock", space)["agreement"]["spearman"] == expected.stock.spearman
     if space == "alex":
-        curve = learning_curve(plan)
+        curve = learning_curve(fitted)
         assert part["curve"] == as_json(curve.to_dict())
         assert part["forecast"] == as_json(forecast(curve, 16).to_dict())
         assert (part["needed"]["wanted"], part["needed"]["n_rankings"]) == (0.1, 8)

@@ -24,7 +24,7 @@ from clpips.errors import Cancelled, StudyError
 from clpips.evaluation.held_out import held_out
 from clpips.metric.attribution import flipped, layer_shares, mean_vector
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 
 BLOCKS = 5
@@ -117,7 +117,7 @@ def test_every_comparison_is_judged_by_weights_that_never_saw_its_target(
     assert (counts["gained"], counts["lost"]) == (len(flips.gained), len(flips.lost))
     assert counts["all"] == flips.n_comparisons == 30
     everybody = observations(store, store.rankings.of_study(study.id), "alex")
-    found = held_out(CLPIPS("alex"), own, everyone=Everyone(everybody, "alex"))
+    found = held_out(CLPIPS("alex"), own, prior=PooledPrior(everybody, "alex"))
     assert [one.target for one in found.targets] == [one.ranking.target for one in own]
     np.testing.assert_allclose(weights, found.folds)
 

@@ -21,7 +21,7 @@ from clpips.errors import Cancelled, StudyError
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.comparisons import ranking_weights
-from clpips.metric.pooled import Everyone
+from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 
 
@@ -61,10 +61,10 @@ def test_a_fit_says_what_the_library_says_and_never_builds_the_network(
     result = fitted(store, study, "participant", ada.id)
     kept = store.fits.get(result["fits"][0])
     rankings = store.rankings.of_study(study.id, participant_id=ada.id)
-    everyone = Everyone(observations(store, store.rankings.of_study(study.id), "alex"), "alex")
+    prior = PooledPrior(observations(store, store.rankings.of_study(study.id), "alex"), "alex")
     metric = CLPIPS("alex")
     own = observations(store, rankings, "alex")
-    held_out = fit_and_hold_out(metric, own, everyone=everyone)
+    held_out = fit_and_hold_out(metric, own, prior=prior)
     assert held_out is not None
     assert kept.report["held_out"] == json.loads(json.dumps(held_out.to_dict()))
     np.testing.assert_array_equal(CLPIPS.load(kept.metric_path).weights, metric.weights)
@@ -96,22 +96,22 @@ def test_where_nobody_else_compares_a_fit_starts_from_stock(store: Store, other:
     assert report["held_out"]["pooled"] is None
 
 
-def test_everybodys_weights_are_made_once_for_all_people(
+def test_the_pooled_prior_is_made_once_for_all_people(
     store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Everyone] = []
-    given: list[Everyone | None] = []
+    made: list[PooledPrior] = []
+    given: list[PooledPrior | None] = []
     really = fit.fit_and_hold_out
 
-    def make(found: Any, space: str) -> Everyone:
-        made.append(Everyone(found, space))
+    def make(found: Any, space: str) -> PooledPrior:
+        made.append(PooledPrior(found, space))
         return made[-1]
 
-    def hold_out(*args: Any, everyone: Everyone | None, **options: Any) -> Any:
-        given.append(everyone)
-        return really(*args, everyone=everyone, **options)
+    def hold_out(*args: Any, prior: PooledPrior | None, **options: Any) -> Any:
+        given.append(prior)
+        return really(*args, prior=prior, **options)
 
-    monkeypatch.setattr("app.jobs.rankings.used.Everyone", make)
+    monkeypatch.setattr("app.jobs.rankings.used.PooledPrior", make)
     monkeypatch.setattr(fit, "fit_and_hold_out", hold_out)
     fitted(store, study, "each")
     assert len(made) == 1 and given == [made[0], made[0]]
