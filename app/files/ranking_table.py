@@ -111,7 +111,7 @@ def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _distinct(ranked: RankedRound) -> Iterator[tuple[Candidate, int]]:
-    """Each image once with its rank, nearest first; nothing for a board of one image or a duel."""
+    """Each image once with its rank, nearest first; empty for blind pairs and single images."""
     board = ranked.round.ranking
     if board is None or ranked.round.kind == "duel":
         return

@@ -69,7 +69,7 @@ def _board(
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
     """A round's images to show, and what the job's result says about their choice."""
     if asked.kind == "duel":
-        return _duel(store, job, asked, _hushed(watch))
+        return _blind_pair(store, job, asked, _hushed(watch))
     choice = _choice(store, job, asked)
     if choice is not None or job.payload.get("arms"):
         watch = _hushed(watch)
@@ -91,14 +91,14 @@ def _hushed(watch: Watch) -> Watch:
     return Watch(lambda share, words: watch.progress(share, HUSHED), watch.cancelled)
 
 
-def _duel(
+def _blind_pair(
     store: Store, job: Job, asked: Round, watch: Watch
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
-    """The two images of a duel, and a record of all that were made for it."""
+    """The two images of a blind pair, and a record of all that were generated for it."""
     from app.jobs.drawing.blind_pair import made_for, pair  # it loads torch
 
     if job.study_id is None or job.participant_id is None:
-        raise ValueError("a duel is for a participant of a study")
+        raise ValueError("a blind pair must belong to a participant of a study")
     study = store.studies.get(job.study_id)
     made = _made(store, job.payload, asked, made_for(study), watch.part(0.0, DRAWING_SHARE))
     target = store.rounds.of_trial(job.participant_id, asked.trial_id).target.image

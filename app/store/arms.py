@@ -1,4 +1,4 @@
-"""What a study compares at random, as its rounds and people have it so far."""
+"""Results by study arm: makers of images and metrics for guidance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.study.arms import ARM
 from app.study.records import ArmBoard, ArmImage, GuidanceCount
 from app.study.types import Round
 
-# Finished targets only, so that nobody who is still at one counts as having had few rounds.
+# Finished targets only: a target in progress would count as one with few rounds.
 _COUNTS = """
     SELECT guidance, count(*) AS began, count(completed_at) AS completed,
         sum((SELECT count(*) FROM trial WHERE participant_id = participant.id AND state = 'done'
@@ -22,15 +22,15 @@ _COUNTS = """
 
 
 class Arms:
-    """What the researcher's page reads about the arms of a study."""
+    """Rounds and participants by the arm they were assigned to."""
 
     def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     def boards(self, study_id: int) -> tuple[ArmBoard, ...]:
-        """The images of every round whose maker was drawn at random, in the order of time.
+        """The images of every round whose maker was drawn at random, in chronological order.
 
-        Only rounds that participants asked for: no repeats, no duels.
+        Only rounds that participants asked for: no repeats, no blind pairs.
 
         Raises:
             StudyError: there is no such study.
@@ -51,7 +51,7 @@ class Arms:
         return tuple(ArmBoard(label, images) for label, images in boards if images)
 
     def guidance_counts(self, study_id: int) -> tuple[GuidanceCount, ...]:
-        """How far those are who are shown each metric; a metric that nobody has is not in it.
+        """How far the participants with each metric are; a metric that nobody has is left out.
 
         Raises:
             StudyError: there is no such study.

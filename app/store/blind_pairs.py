@@ -9,18 +9,18 @@ from app.store.participant_rows import read_participants, read_trials
 from app.store.round_rows import read_rounds
 from app.store.studies import read_study
 from app.study.blind_pairs import PLACE, SIDE
-from app.study.records import Duel
+from app.study.records import BlindPair
 from app.study.types import Round
 
 
 class BlindPairs:
-    """What the researcher's page reads about duels."""
+    """Blind A/B pairs of a study and their results."""
 
     def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
-    def of_study(self, study_id: int) -> tuple[Duel, ...]:
-        """Every duel of a study, by participant and in the order of time; failed ones too.
+    def of_study(self, study_id: int) -> tuple[BlindPair, ...]:
+        """Every blind pair of a study, by participant in chronological order; failed ones too.
 
         Raises:
             StudyError: there is no such study.
@@ -44,7 +44,7 @@ class BlindPairs:
         )
 
 
-def _blind_pair(one: Round, participant: str, target: str) -> Duel:
+def _blind_pair(one: Round, participant: str, target: str) -> BlindPair:
     sides = {each.provenance.options.get(SIDE): each for each in one.candidates}
     personal, stock = sides.get("personal"), sides.get("stock")
     winner: Literal["personal", "stock", "tie"] | None = None
@@ -52,7 +52,7 @@ def _blind_pair(one: Round, participant: str, target: str) -> Duel:
         rank = dict(zip(one.ranking.order, one.ranking.ranks, strict=True))
         apart = rank[stock.id] - rank[personal.id]
         winner = "tie" if apart == 0 else "personal" if apart > 0 else "stock"
-    return Duel(
+    return BlindPair(
         participant=participant,
         target=target,
         personal=personal.image if personal else "",

@@ -19,13 +19,13 @@ from clpips.types import Provenance
 
 
 class CalibrationBoards:
-    """What the worker makes once, and everybody ranks in the last part."""
+    """Boards that the worker makes once and every participant ranks at the end."""
 
     def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     def add(self, study_id: int, boards: Sequence[CalibrationBoard]) -> bool:
-        """Keep a study's calibration boards, all of them in one step.
+        """Store all calibration boards of a study in one transaction.
 
         Returns:
             Whether they were taken: ``False`` where the study has its boards already.

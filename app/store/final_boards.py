@@ -1,9 +1,10 @@
-"""The last part of a study: boards with nothing to write, and then the completion code.
+"""The final boards of a study, which need no prompt, and then the completion code.
 
-Two kinds come with their images, mixed: some of the participant's own boards once more, which
-shows how repeatable their rankings are, and boards that everybody ranks alike, which shows how
-far people agree. Nobody is told which is which. Then come the duels, whose two images are made
-when everything that a metric can learn from is ranked.
+Two kinds have their images already and are shown in random order: repeats of the participant's
+own boards, which measure how repeatable their rankings are, and calibration boards, which have
+the same images for everybody and measure how far people agree. Participants are not told which
+is which. Blind pairs follow; their two images are generated once everything that a metric is
+fitted to has been ranked.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from clpips.errors import StudyError
 
 
 class Board(NamedTuple):
-    """One board of the last part: of which trial, the round it repeats, whether it is a duel."""
+    """One final board: the round it repeats, if any, its trial, and whether it is a blind pair."""
 
     repeats: int | None
     trial_id: int
@@ -41,14 +42,14 @@ class FinalBoards:
         self._access = access
 
     def show_next(self, participant_id: int, round_id: int) -> Participant:
-        """Leave a ranked board of the last part behind; after the last one all is done.
+        """Go on from a ranked final board to the next; after the last one the study is completed.
 
-        A board that was left already changes nothing, so a second click is harmless.
+        Calling it again for the same board changes nothing, so a second click is harmless.
 
-        A duel whose images could not be made, or whose making was cancelled, is left unranked.
+        A blind pair that failed or was cancelled is left unranked.
 
         Raises:
-            StudyError: not the participant's round, not one of the last part, or not ranked yet.
+            StudyError: not the participant's round, not a final board, or not ranked yet.
         """
         with self._access.write() as db:
             check_owner(db, participant_id, round_id)
@@ -64,11 +65,11 @@ class FinalBoards:
             return read_participant(db, participant_id)
 
 
-def begin_last_part(db: Database, participant_id: int) -> None:
+def begin_final_boards(db: Database, participant_id: int) -> None:
     """After the last target: the first board, or the end where there is none."""
     study_id = number(db, "SELECT study_id FROM participant WHERE id = ?", [participant_id])
     last = number(db, "SELECT max(position) FROM trial WHERE participant_id = ?", [participant_id])
-    # Only targets whose images are there: nobody waits for them at the end of a study.
+    # Only targets whose images exist, so that nobody has to wait for them at the end.
     sql = """SELECT id FROM target WHERE study_id = ? AND kind = 'calibration'
              AND id IN (SELECT target_id FROM calibration) ORDER BY position"""
     for position, target in enumerate(rows(db, sql, [study_id]), start=last + 1):
@@ -78,7 +79,7 @@ def begin_last_part(db: Database, participant_id: int) -> None:
 
 
 def show_next_board(db: Database, participant_id: int) -> None:
-    """Show the board after the current one; after the last one the participant is done."""
+    """Show the next final board; after the last one the participant has completed the study."""
     db.execute(
         """UPDATE trial SET state = 'done', finished_at = ?
            WHERE participant_id = ? AND state = 'active'""",
@@ -95,7 +96,7 @@ def show_next_board(db: Database, participant_id: int) -> None:
 
 
 def latest_board(db: Database, participant_id: int) -> int | None:
-    """The round of the newest board of the last part; ``None`` before it began."""
+    """The round of the newest final board; ``None`` before the first."""
     sql = """SELECT max(round.id) AS id FROM round JOIN trial ON trial.id = trial_id
              WHERE participant_id = ? AND kind != 'own'"""
     row = first(db, sql, [participant_id])
@@ -103,16 +104,16 @@ def latest_board(db: Database, participant_id: int) -> int | None:
 
 
 def boards_shown(db: Database, participant_id: int) -> int:
-    """How many boards of the last part the participant has seen, the current one too."""
+    """How many final boards the participant has been shown, including the current one."""
     sql = """SELECT count(*) FROM round JOIN trial ON trial.id = trial_id
              WHERE participant_id = ? AND kind != 'own'"""
     return number(db, sql, [participant_id])
 
 
 def read_plan(db: Database, participant_id: int) -> list[Board]:
-    """All boards of a participant's last part, in order; the same whenever it is asked.
+    """All final boards of a participant, in order; the same on every call.
 
-    It holds once every target is finished: what it depends on changes no more then.
+    Valid once every target is finished: nothing it depends on changes after that.
     """
     person = first(db, "SELECT seed, study_id FROM participant WHERE id = ?", [participant_id])
     if person is None:
@@ -138,17 +139,17 @@ def read_plan(db: Database, participant_id: int) -> list[Board]:
 def plan(
     own: Sequence[Board], calibration: Sequence[Board], *, repeats: int, seed: int
 ) -> list[Board]:
-    """Which boards the last part has, mixed.
+    """The repeats and calibration boards to show, in random order.
 
-    Repeats come from as many targets as there are, from those before the last one first: the
-    last ones are fresh in memory. The very last board is repeated only where nothing else is
-    left, and never at once.
+    Repeats are spread over as many targets as possible. The last target comes last, because
+    its boards are still fresh in memory. The very last board is repeated only if nothing else is
+    left, and never first.
 
     Args:
-        own: what the participant has ranked, in the order of time.
-        calibration: the boards that everybody ranks.
-        repeats: how many of their own boards to show again, at most.
-        seed: decides which ones, and the order.
+        own: the boards the participant has ranked, in chronological order.
+        calibration: the calibration boards.
+        repeats: the maximum number of their own boards to repeat.
+        seed: determines the choice and the order.
     """
     rng = random.Random(f"boards/{seed}")
     pool = list(own[:-1])
@@ -169,7 +170,7 @@ def plan(
 
 
 def blind_pairs(trials: Sequence[int], *, count: int, seed: int) -> list[Board]:
-    """Which trials the duels are of: each equally often, in random order; none without a trial."""
+    """Blind pairs: each trial equally often, in random order; none without a trial."""
     if not trials:
         return []
     return [
@@ -220,7 +221,7 @@ def _images(db: Database, board: Board) -> list[Row]:
 
 
 def _reordered(images: list[Row], rng: random.Random, *, anew: bool) -> list[tuple[str, str]]:
-    """The images in a random order; ``anew`` takes any but the one they come in."""
+    """The images in a random order; with ``anew``, in another one than they come in."""
     before = [each["image"] for each in images]
     shown = list(images)
     rng.shuffle(shown)
@@ -230,7 +231,7 @@ def _reordered(images: list[Row], rng: random.Random, *, anew: bool) -> list[tup
 
 
 def _fresh_code(db: Database, participant_id: int) -> str:
-    """A completion code that nobody else in the study has, such as ``K7QM-3XPD``."""
+    """A completion code that is unique in the study, such as ``K7QM-3XPD``."""
     taken = """SELECT count(*) FROM participant WHERE completion_code = ?
                AND study_id = (SELECT study_id FROM participant WHERE id = ?)"""
     while True:

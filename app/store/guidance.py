@@ -16,10 +16,10 @@ from app.study.arms import Guidance
 from app.study.records import Guide
 from app.study.types import Participant
 
-GONE_SECONDS = 2 * 60 * 60
-"""Who was not heard of for so long is not expected to complete the study any more."""
+DROPOUT_SECONDS = 2 * 60 * 60
+"""A participant inactive for this long is not expected to complete the study."""
 
-_HEARD_OF = """
+_ACTIVE = """
     SELECT guidance, count(*) AS people FROM participant
     WHERE study_id = ?1 AND id != ?2 AND started_at IS NOT NULL AND (
         completed_at IS NOT NULL OR started_at > ?3
@@ -38,11 +38,11 @@ class RoundGuidance:
     def add(
         self, round_id: int, metric: str, n_rankings: int, distances: Mapping[str, float]
     ) -> bool:
-        """Keep what a metric says after a round; it replaces what was said before.
+        """Store a metric's distances after a round, replacing earlier ones.
 
         Returns:
-            Whether it was kept: ``False`` where the participant has been shown another already,
-            or the round is gone.
+            Whether they were stored: ``False`` if the participant has already been shown others, or
+            the round no longer exists.
         """
         told = {"metric": metric, "n_rankings": n_rankings, "distances": dict(distances)}
         with self._access.write() as db:
@@ -60,12 +60,12 @@ class RoundGuidance:
             return True
 
     def get(self, round_id: int) -> Guide | None:
-        """What a metric says after a round; ``None`` before it is known."""
+        """The distances after a round; ``None`` before they are computed."""
         with self._access.read() as db:
             return read_guide(db, round_id)
 
     def show(self, participant_id: int, round_id: int) -> Guide | None:
-        """The same for the participant's eyes: from now on the round's ranking cannot change.
+        """The same, to be shown to the participant; from then on the round's ranking cannot change.
 
         Raises:
             StudyError: the round is not the participant's.
@@ -84,19 +84,19 @@ class RoundGuidance:
 
 
 def read_guide(db: Database, round_id: int) -> Guide | None:
-    """What a metric says after a round, or ``None``."""
+    """The distances after a round, or ``None``."""
     row = first(db, "SELECT * FROM guide WHERE round_id = ?", [round_id])
     return None if row is None else _guide(row)
 
 
 def was_shown(db: Database, round_id: int) -> bool:
-    """Whether the participant has seen what a metric says of this round."""
+    """Whether the participant has been shown the distances of this round."""
     sql = "SELECT 1 FROM guide WHERE round_id = ? AND shown_at IS NOT NULL"
     return first(db, sql, [round_id]) is not None
 
 
 def ask_for_guide(db: Database, participant_id: int, round_id: int) -> None:
-    """Queue what is to be shown after a ranking, where the participant is shown anything."""
+    """Queue the guidance job after a ranking, if the participant is shown a metric."""
     participant = read_participant(db, participant_id)
     own = first(db, "SELECT 1 FROM round WHERE id = ? AND kind = 'own'", [round_id])
     if participant.guidance == "none" or own is None:
@@ -112,17 +112,17 @@ def ask_for_guide(db: Database, participant_id: int, round_id: int) -> None:
         {"round_id": round_id},
         study_id=participant.study_id,
         participant_id=participant_id,
-        key=None if running else key,  # one that runs has read the ranking that this one replaces
+        key=None if running else key,  # a running job has read the ranking that this one replaces
     )
 
 
 def draw_guidance(db: Database, participant: Participant, arms: Sequence[Guidance]) -> None:
-    """Give somebody who begins the metric that the fewest have, by chance among equals.
+    """Assign a new participant the least frequent metric, at random among equally frequent ones.
 
-    Those count who completed the study or may still do so: who left half-way makes room, so that
-    the arms balance over completed participants.
+    Participants who completed the study, or may still do so, are counted; those who dropped out
+    are not, so that the arms balance over completed participants.
     """
-    found = rows(db, _HEARD_OF, [participant.study_id, participant.id, now(seconds=-GONE_SECONDS)])
+    found = rows(db, _ACTIVE, [participant.study_id, participant.id, now(seconds=-DROPOUT_SECONDS)])
     people = {row["guidance"]: row["people"] for row in found}
     fewest = min(people.get(arm, 0) for arm in arms)
     drawn = random.SystemRandom().choice([a for a in arms if people.get(a, 0) == fewest])

@@ -1,4 +1,4 @@
-"""Copying a study from one database into another, where every number is taken already."""
+"""Copying a study into another database, with new ids for all its rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from app.store.database import Row, insert, number, rows
 from clpips.errors import StudyError
 
-# Which columns of a table hold the number of a row, and of which table; parents come first.
+# Which columns of a table hold the id of a row, and of which table; parents come first.
 NUMBERS = {
     "study": {"id": "study"},
     "target": {"id": "target", "study_id": "study"},
@@ -36,9 +36,9 @@ def copy_rows(
     join_code: str,
     metric_paths: Mapping[str, str] | None,
 ) -> int:
-    """Copy the one study of a bundle; returns its new id.
+    """Copy the only study of a bundle; returns its new id.
 
-    Every number is moved up by the highest one in use, so order and references stay.
+    Every id is increased by the highest one in use, so order and references are preserved.
     """
     moves = {table: number(db, f"SELECT max(id) FROM {table}") for table in NUMBERS}
     here = {row["id"] for row in rows(bundle, "SELECT id FROM round")}
@@ -66,7 +66,7 @@ def copy_rows(
 
 
 def _settle_round(row: Row) -> None:
-    """Its job stayed behind, so a round that was being made will not come."""
+    """Its job is not copied, so a round that was being generated is cancelled."""
     row["job_id"] = None
     if row["state"] == "generating":
         row["state"] = "cancelled"
@@ -77,7 +77,7 @@ def _moved(stored: str, move: int) -> str:
 
 
 def _move_attempt(row: Row, moves: Mapping[str, int], here: set[int]) -> None:
-    """An attempt on a round that is not in the bundle must not point at somebody else's."""
+    """An attempt on a round that is not in the bundle must not refer to another study's round."""
     known = row["round_id"] in here
     row["round_id"] = row["round_id"] + moves["round"] if known else 0
     payload: dict[str, Any] = json.loads(row["payload"])
@@ -101,7 +101,7 @@ def _path(stored: str, metric_paths: Mapping[str, str] | None) -> str:
 
 
 def _copy_vectors(bundle: Database, db: Database) -> None:
-    """Vectors that are here already stay as they are; an image that is not here has none."""
+    """Existing vectors stay as they are; vectors of images that are missing here are skipped."""
     known = {row["sha"] for row in rows(db, "SELECT sha FROM image")}
     for row in bundle.query("SELECT * FROM difference_vector"):
         if row["target"] in known and row["image"] in known:

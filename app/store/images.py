@@ -20,7 +20,7 @@ class Images:
         self._access = access
 
     def add(self, data: bytes, *, width: int, height: int, media_type: str = "image/png") -> str:
-        """Keep an encoded image; the same bytes are kept once.
+        """Store an encoded image; the same bytes are stored once.
 
         The file is on disk before its row is, so a row without its file cannot happen.
 
@@ -30,7 +30,7 @@ class Images:
             media_type: ``image/png``, ``image/jpeg`` or ``image/webp``.
 
         Returns:
-            The SHA-256 of ``data``, 64 hexadecimal digits, by which it is known from now on.
+            The SHA-256 of ``data``, 64 hexadecimal digits, its identifier from now on.
 
         Raises:
             StudyError: no bytes, or another media type.
@@ -63,7 +63,7 @@ class Images:
         return self._image_file(sha, row["media_type"])
 
     def exists(self, sha: str) -> bool:
-        """Whether an image is there, both its row and its file."""
+        """Whether an image exists, both its row and its file."""
         try:
             return self.path(sha).is_file()
         except StudyError:

@@ -1,6 +1,6 @@
-"""Whether the rows of a study from elsewhere can be shown: its moments, names and reports.
+"""Checks of an imported study: timestamps, names and reports must be readable.
 
-One of them that no page can read would break every page it is on, the list of studies first.
+A value that no page can read would break every page that shows it, first the list of studies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.store.database import first, rows, timestamp
 from clpips.errors import StudyError
 from clpips.features.names import BACKBONES
 
-# What people read, by table.
+# The columns that are shown as names, by table.
 NAMES = {"study": "title", "target": "name", "participant": "label"}
 VERDICTS = ("better", "not better yet", "worse", "too early")
 WHOLE = ("n_rankings", "n_comparisons", "n_targets")

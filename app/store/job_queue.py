@@ -1,4 +1,4 @@
-"""The order of the work: which job is next, whose lease has run out, what a job's end means."""
+"""The job queue: which job is next, expired leases, and how a job ends."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.store.database import Row, first, insert, now, number, rows
 from app.study.types import Job, JobKind, Study
 
 MAX_ATTEMPTS = 3
-LATELY_SECONDS = 3600.0
-JUST_NOW_SECONDS = 60.0
-WAITED_SHARE = 0.5  # of the last wait; with more, more people are overtaken and none waits less
-DRAWN_SECONDS = 1.0
+RECENT_SECONDS = 3600.0  # a longer-past wait no longer counts
+JUST_NOW_SECONDS = 60.0  # generate jobs started since then push back the next one
+WAIT_CREDIT = 0.5  # share of the last wait; with more, more people are overtaken, none waits less
+STARTED_PENALTY_SECONDS = 1.0
 
 
 def insert_job(
@@ -55,11 +55,11 @@ def is_calibrated(db: Database, study_id: int) -> bool:
 
 
 def ask_for_calibration(db: Database, study: Study) -> None:
-    """Queue the making of a study's calibration boards, unless they are there or on their way.
+    """Queue the job that makes a study's calibration boards, unless they exist or are queued.
 
-    Asked when the study is made, when it is opened, and when somebody begins: a set that failed
-    before, or whose worker was away, is still made before anybody needs it. Simulated studies
-    make their own.
+    Called when a study is created, when it is opened, and when a participant begins, so that
+    boards whose job failed are made before anybody needs them. Simulated studies make their
+    own.
     """
     key = f"calibration:{study.id}"
     open_job = "SELECT 1 FROM job WHERE key = ? AND state IN ('queued', 'running')"
@@ -73,11 +73,11 @@ def ask_for_calibration(db: Database, study: Study) -> None:
 def queued_in_order(db: Database, kinds: Sequence[JobKind], *, limit: int = -1) -> list[int]:
     """Ids of queued jobs, the next one first.
 
-    Kinds come in the order given, the oldest job of a kind first. A generate job counts as
-    asked for a little earlier when its participant waited long for the last one (a newcomer
-    counts like the one here who waited longest), and as asked for later for each that was drawn
-    for them just now. So of people who all ask at once it is not always the same who waits
-    longest, one eager person cannot keep the others waiting, and nobody is overtaken for ever.
+    Kinds come in the order given, and within a kind the oldest job first. A generate job is
+    moved forward by a share of its participant's last wait (a newcomer counts like the
+    participant here who waited longest), and back for each of their jobs that was started just
+    now. So when several people ask at once, it is not always the same one who waits longest;
+    one eager participant cannot keep the others waiting; and nobody is overtaken for ever.
     """
     sql = """
         WITH waiting AS (
@@ -91,35 +91,35 @@ def queued_in_order(db: Database, kinds: Sequence[JobKind], *, limit: int = -1) 
                     ORDER BY before.started_at DESC LIMIT 1) AS waited,
                 (SELECT count(*) FROM job AS before
                     WHERE before.participant_id = job.participant_id
-                        AND before.kind = 'generate' AND before.started_at > ?3) AS drawn
+                        AND before.kind = 'generate' AND before.started_at > ?3) AS started
             FROM job JOIN json_each(?1) AS wanted ON wanted.value = job.kind
             WHERE job.state = 'queued')
         SELECT id FROM waiting
         ORDER BY urgency,
             CASE WHEN kind = 'generate'
-                THEN asked - ?4 * coalesce(waited, max(waited) OVER (), 0.0) + ?5 * drawn
+                THEN asked - ?4 * coalesce(waited, max(waited) OVER (), 0.0) + ?5 * started
                 ELSE 0.0 END,
             id
         LIMIT ?6"""
-    lately, just_now = now(seconds=-LATELY_SECONDS), now(seconds=-JUST_NOW_SECONDS)
+    recent, just_now = now(seconds=-RECENT_SECONDS), now(seconds=-JUST_NOW_SECONDS)
     wanted = json.dumps(list(kinds))
-    found = rows(db, sql, [wanted, lately, just_now, WAITED_SHARE, DRAWN_SECONDS, limit])
+    found = rows(db, sql, [wanted, recent, just_now, WAIT_CREDIT, STARTED_PENALTY_SECONDS, limit])
     return [row["id"] for row in found]
 
 
 def reclaim_expired(db: Database) -> None:
-    """Take back what a dead worker left: queue it again, or give up after three attempts."""
+    """Reclaim jobs whose lease has expired: queue them again, or fail them after three attempts."""
     sql = "SELECT * FROM job WHERE state = 'running' AND lease_until < ?"
     for row in rows(db, sql, [now()]):
         reclaim(db, row)
 
 
 def reclaim(db: Database, row: Row) -> None:
-    """Take back one job whose worker died."""
+    """Reclaim one job whose worker died."""
     if row["cancel_requested"]:
         end_job(db, row["id"], "cancelled")
     elif row["attempts"] >= MAX_ATTEMPTS:
-        end_job(db, row["id"], "failed", message=f"the work stopped {MAX_ATTEMPTS} times half-way")
+        end_job(db, row["id"], "failed", message=f"the job was interrupted {MAX_ATTEMPTS} times")
     else:
         requeue(db, row["id"])
 
@@ -141,7 +141,7 @@ def end_job(
     message: str = "",
     result: Mapping[str, Any] | None = None,
 ) -> None:
-    """End an open job; a round that was waiting for it ends with it."""
+    """End an open job, and with it a round that was waiting for it."""
     db.execute(
         """UPDATE job SET state = ?, message = ?, result = ?, finished_at = ?, lease_until = NULL,
                progress = CASE WHEN ? = 'done' THEN 1.0 ELSE progress END

@@ -25,7 +25,7 @@ LEASE_SECONDS = 30.0
 
 
 class Jobs:
-    """What the worker does, and how the web process follows it."""
+    """Jobs that workers claim and the web process follows."""
 
     def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
@@ -39,12 +39,12 @@ class Jobs:
         participant_id: int | None = None,
         key: str | None = None,
     ) -> Job:
-        """Ask for a piece of work.
+        """Queue a job.
 
         Args:
-            kind: what sort.
-            payload: what exactly, JSON-serialisable.
-            study_id, participant_id: whom it is for, where it is for somebody.
+            kind: the kind of job.
+            payload: its arguments, JSON-serialisable.
+            study_id, participant_id: the study and participant it is for, if any.
             key: while a job with this key is queued or running, that one is returned.
         """
         with self._access.write() as db:
@@ -61,12 +61,12 @@ class Jobs:
     def claim(
         self, worker: str, kinds: Sequence[JobKind], *, lease_seconds: float = LEASE_SECONDS
     ) -> Job | None:
-        """Take the next job, or ``None``; jobs whose lease ran out are taken back first.
+        """Take the next job, or ``None``; jobs whose lease has expired are reclaimed first.
 
         Args:
-            worker: who takes it; a name no other worker has.
+            worker: the worker's name, which no other worker has.
             kinds: which kinds it can do, the most urgent first.
-            lease_seconds: how long the job is its own without a heartbeat.
+            lease_seconds: how long it keeps the job without a heartbeat.
         """
         with self._access.read() as db:  # an idle worker asks often; do not make the writers wait
             sql = """SELECT count(*) FROM job WHERE state = 'queued'
@@ -94,7 +94,7 @@ class Jobs:
         message: str = "",
         lease_seconds: float = LEASE_SECONDS,
     ) -> bool:
-        """Tell how far a job is (``progress`` in [0, 1]) and keep it.
+        """Report a job's progress, in [0, 1], and extend its lease.
 
         Returns:
             Whether the work is still wanted: ``False`` once somebody asked to cancel it or the
@@ -111,18 +111,18 @@ class Jobs:
             return not job["cancel_requested"]
 
     def finish(self, job_id: int, worker: str, result: Mapping[str, Any] | None = None) -> bool:
-        """Say that a job is done; ``False`` if it was no longer this worker's."""
+        """Mark a job as done; ``False`` if it was no longer this worker's."""
         return self._end(job_id, worker, "done", result=result)
 
     def fail(self, job_id: int, worker: str, reason: str) -> bool:
-        """Say why a job failed; a round waiting for it fails with the same sentence.
+        """Mark a job as failed; a round waiting for it fails with the same reason.
 
         Returns ``False`` if it was no longer this worker's.
         """
         return self._end(job_id, worker, "failed", message=reason)
 
     def confirm_cancelled(self, job_id: int, worker: str) -> bool:
-        """Say that a job has stopped as asked; ``False`` if it was no longer this worker's."""
+        """Mark a job as cancelled, as requested; ``False`` if it was no longer this worker's."""
         return self._end(job_id, worker, "cancelled")
 
     def cancel(self, job_id: int) -> Job:
@@ -138,7 +138,7 @@ class Jobs:
             return _read_job(db, job_id)
 
     def release(self, worker: str) -> int:
-        """Put a worker's running jobs back, when it stops in good order; says how many."""
+        """Return the running jobs of a worker that shuts down to the queue; returns how many."""
         with self._access.write() as db:
             held = rows(db, "SELECT * FROM job WHERE worker = ? AND state = 'running'", [worker])
             for row in held:
@@ -150,13 +150,13 @@ class Jobs:
             return len(held)
 
     def reclaim_from(self, is_gone: Callable[[str], bool]) -> int:
-        """Take back the jobs of workers that died, without waiting for their leases.
+        """Reclaim the jobs of workers that died, without waiting for their leases to expire.
 
         Args:
-            is_gone: whether a worker of this name certainly runs no more.
+            is_gone: whether the worker of this name has certainly ended.
 
         Returns:
-            How many jobs were taken back: queued again, or ended after too many attempts.
+            How many jobs were reclaimed: queued again, or ended after too many attempts.
         """
         with self._access.write() as db:
             held = rows(db, "SELECT * FROM job WHERE state = 'running'")

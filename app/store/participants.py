@@ -47,11 +47,11 @@ class Participants:
 
         Args:
             study_id: the study they take part in, open or not.
-            label: how screens and exports call them, unique in the study; ``None`` gives
+            label: their name on screens and in exports, unique in the study; ``None`` gives
                 ``P001`` and so on.
             simulated: whether a program answers for them.
             true_weights: the weights a simulated participant ranks by, JSON-serialisable.
-            token: their link's secret, at least 22 characters; ``None`` makes one. Only its
+            token: the secret in their link, at least 22 characters; ``None`` makes one. Only its
                 SHA-256 is stored.
             seed: decides the order of trials and every round's seed; ``None`` draws one.
 
@@ -75,7 +75,7 @@ class Participants:
             return read_participant(db, participant_id), token
 
     def join(self, study_id: int, request_id: str) -> tuple[Participant, str]:
-        """Join an open study; the same ``request_id`` is the same participant again.
+        """Join an open study; the same ``request_id`` returns the same participant.
 
         Args:
             study_id: the study.
@@ -101,7 +101,7 @@ class Participants:
             return read_participant(db, participant_id), token
 
     def by_token(self, token: str) -> Participant | None:
-        """Whose link this is; ``None`` when it is nobody's or was replaced."""
+        """The participant a link belongs to; ``None`` if it is unknown or was replaced."""
         sql = """SELECT participant.* FROM link JOIN participant ON participant.id = participant_id
                  WHERE token_hash = ? AND revoked_at IS NULL"""
         with self._access.read() as db:
@@ -139,25 +139,25 @@ class Participants:
         return token
 
     def consent(self, participant_id: int) -> Participant:
-        """Note that a participant agreed to take part; the first time counts.
+        """Record that a participant agreed to take part; only the first time counts.
 
         Raises:
             StudyError: there is no such participant.
         """
         with self._access.write() as db:
-            return _note(db, participant_id, "consented_at")
+            return _set_time(db, participant_id, "consented_at")
 
     def start(self, participant_id: int) -> Participant:
-        """Note that a participant has read the instructions; the first time counts.
+        """Record that a participant has read the instructions; only the first time counts.
 
-        Then they are also given a metric to be shown, where a study compares several.
+        In a study that compares metrics for guidance, one is assigned to them then.
 
         Raises:
             StudyError: there is no such participant, or they have not agreed yet.
         """
         with self._access.write() as db:
             before = read_participant(db, participant_id)
-            participant = _note(db, participant_id, "started_at", after="consented_at")
+            participant = _set_time(db, participant_id, "started_at", after="consented_at")
             study = read_study(db, participant.study_id)
             if before.started_at is None:
                 draw_guidance(db, participant, study.settings.guidance)
@@ -177,7 +177,7 @@ class Participants:
         return None if stored is None else dict(json.loads(stored))
 
 
-def _note(
+def _set_time(
     db: Database, participant_id: int, column: str, *, after: str | None = None
 ) -> Participant:
     read_participant(db, participant_id)

@@ -1,4 +1,4 @@
-"""Small pictures of what is being drawn at the moment; they come and go and are no data."""
+"""Previews of images that are being generated: temporary files, not study data."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from clpips.io.atomic_files import atomic_file
 
 
 class Previews:
-    """What the worker shows of an image before it is finished."""
+    """Previews by job, written by the worker and shown while a participant waits."""
 
     def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     def save(self, job_id: int, jpeg: bytes) -> None:
-        """Show a picture for a job, in place of its former one."""
+        """Store the preview of a job, replacing the previous one."""
         with atomic_file(self._preview(job_id), durable=False) as partial:
             partial.write_bytes(jpeg)
 
     def delete(self, job_id: int) -> None:
-        """Forget a job's picture."""
+        """Delete a job's preview, if there is one."""
         with contextlib.suppress(FileNotFoundError):
             self._preview(job_id).unlink()
 
     def of_round(self, round_id: int) -> bytes | None:
-        """The JPEG that shows how far a round is; ``None`` where there is none."""
+        """The preview of a round as JPEG; ``None`` if there is none."""
         with self._access.read() as db:
             row = first(db, "SELECT job_id FROM round WHERE id = ?", [round_id])
         if row is None or row["job_id"] is None:

@@ -21,7 +21,7 @@ class Progress:
         self._access = access
 
     def of_participant(self, participant_id: int) -> Standing:
-        """Where a participant stands, all read in one moment.
+        """The current state of a participant, read in one snapshot.
 
         Raises:
             StudyError: there is no such participant.
@@ -39,7 +39,9 @@ class Progress:
                 rounds = read_rounds(db, "round.trial_id = ?", trial.id) if trial else ()
             board = boards_shown(db, participant_id) if last_part else None
             boards = (
-                len(read_plan(db, participant_id)) if last_part else extra_boards(study.settings)
+                len(read_plan(db, participant_id))
+                if last_part
+                else max_final_boards(study.settings)
             )
         latest = rounds[-1] if rounds else None
         is_lost = latest is not None and latest.state in ("failed", "cancelled")
@@ -70,7 +72,7 @@ class Progress:
             StudyError: there is no such study.
         """
         with self._access.read() as db:
-            boards = extra_boards(read_study(db, study_id).settings)
+            boards = max_final_boards(read_study(db, study_id).settings)
             participants = read_participants(db, study_id)
             trials = read_trials(db, study_id, participant_id=None)
             rounds = read_rounds_of_study(db, study_id)
@@ -81,7 +83,7 @@ class Progress:
         ]
 
     def tallies(self) -> dict[int, StudyTally]:
-        """The numbers of every study's line, by study id, in one query.
+        """The counts shown for each study in the list, by study id, in one query.
 
         The list of studies is redrawn every few seconds, so it must not read every round.
         """
@@ -112,13 +114,13 @@ _TALLIES = """
     GROUP BY study.id"""
 
 
-def extra_boards(settings: StudySettings) -> int:
-    """How many boards a last part can have at most."""
+def max_final_boards(settings: StudySettings) -> int:
+    """The largest number of final boards that a participant can have."""
     return settings.repeats + settings.calibration + settings.duels
 
 
 def phase_of(participant: Participant, trial: Trial | None, current: Round | None) -> Phase:
-    """The phase that a participant, their current trial and its current round make."""
+    """The phase of a participant, from their current trial and its current round."""
     if participant.completed_at is not None or trial is None:
         return "done"
     if participant.consented_at is None:
@@ -165,7 +167,7 @@ def _progress(
 
 
 def _last_activity(db: Database, study_id: int) -> dict[int, str]:
-    """When each participant last did something that was stored."""
+    """When each participant last did anything that was stored."""
     sql = """
         SELECT participant.id, max(
             participant.created_at, coalesce(consented_at, ''), coalesce(started_at, ''),

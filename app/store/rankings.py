@@ -1,4 +1,4 @@
-"""Rankings: submitted once and only once, never overwritten, and read for fits."""
+"""Rankings: submitting is idempotent, storing is append-only, and every attempt is kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_PAYLOAD = 20_000  # characters kept of one attempt; a real one has a few hun
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Decision:
     outcome: Outcome
     ranking: BoardRanking
 
@@ -39,12 +39,12 @@ class Rankings:
 
         - The uuid was stored before with the same content: ``duplicate``.
         - Nothing is stored yet: ``saved``, revision 1.
-        - It replaces the ranking that stands: ``saved``, one revision more; the old one is kept.
-        - The ranking that stands has the same order, ranks and confidence: ``duplicate``.
-        - Anything else: ``conflict``; the ranking that stands goes on standing.
+        - It replaces the current ranking: ``saved``, one revision more; the old one is kept.
+        - The current ranking has the same order, ranks and confidence: ``duplicate``.
+        - Anything else: ``conflict``; the current ranking stays.
 
-        Every call is kept in the attempt table, refused ones too. The ranking that comes back is
-        the one that stands now.
+        Every call is kept in the attempt table, refused ones too. The ranking returned is
+        the current one.
 
         Raises:
             StudyError: not the participant's round, not a permutation of its candidates, another
@@ -53,20 +53,20 @@ class Rankings:
         with self._access.write() as db:
             read_participant(db, participant_id)
             try:
-                verdict = _judge(db, participant_id, submission)
+                decision = _decide(db, participant_id, submission)
             except StudyError as refusal:
                 # Not raised from in here: the record of the attempt must be committed.
                 _insert_attempt(db, participant_id, submission, "refused", str(refusal))
                 refused = refusal
             else:
-                _insert_attempt(db, participant_id, submission, verdict.outcome, "")
-                if verdict.outcome == "saved":
+                _insert_attempt(db, participant_id, submission, decision.outcome, "")
+                if decision.outcome == "saved":
                     ask_for_guide(db, participant_id, submission.round_id)
-                return SubmitResult(outcome=verdict.outcome, ranking=verdict.ranking)
+                return SubmitResult(outcome=decision.outcome, ranking=decision.ranking)
         raise refused
 
     def history(self, round_id: int) -> tuple[BoardRanking, ...]:
-        """Every ranking of a round that ever stood, oldest first; the last one stands."""
+        """Every ranking of a round, oldest first; the last one is current."""
         with self._access.read() as db:
             return read_history(db, round_id)
 
@@ -77,13 +77,13 @@ class Rankings:
             return tuple(_attempt(row) for row in rows(db, sql, [round_id]))
 
     def of_study(self, study_id: int, *, participant_id: int | None = None) -> list[Ranking]:
-        """The rankings that stand, as the science takes them.
+        """The current rankings of a study, in the form that :mod:`clpips` takes.
 
         ``participant`` is the label (unique in the study), ``target`` and ``images`` are content
         hashes, ``trial`` the target's place in that person's order and ``round`` its number,
-        both from 1. Of two candidates that are the same image the nearer counts. A round whose
-        candidates are all one image compares nothing and is left out, and so are duels: they
-        examine metrics, and nothing is fitted to them.
+        both from 1. Where two candidates are the same image, the nearer one counts. A round
+        of one distinct image holds no comparison and is left out. So are blind pairs: they test
+        metrics, and nothing is fitted to them.
 
         Raises:
             StudyError: there is no such study.
@@ -94,10 +94,10 @@ class Rankings:
     def shown_positions(
         self, study_id: int, *, participant_id: int | None = None
     ) -> list[tuple[int, ...]]:
-        """Where the board showed each ranked image, 1 for its first place.
+        """The position on the board at which each ranked image was shown, from 1.
 
-        One tuple for each ranking of :meth:`of_study` with the same arguments, and in it one
-        place for each of the ranking's images, in their order: what position bias is measured on.
+        One tuple for each ranking of :meth:`of_study` with the same arguments, with one position
+        for each of the ranking's images, in their order; position bias is measured on it.
 
         Raises:
             StudyError: there is no such study.
@@ -112,7 +112,7 @@ class Rankings:
     def submission_times(
         self, study_id: int, *, participant_id: int | None = None
     ) -> tuple[str, ...]:
-        """When each ranking that stands was submitted, earliest first; duels are left out."""
+        """When each current ranking was submitted, earliest first; blind pairs are left out."""
         sql = """SELECT max(submission.submitted_at) AS at FROM submission
                  JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
                  JOIN participant ON participant.id = participant_id
@@ -131,36 +131,36 @@ class Rankings:
 
 
 def read_history(db: Database, round_id: int) -> tuple[BoardRanking, ...]:
-    """Every ranking of a round that ever stood, oldest first."""
+    """Every ranking of a round, oldest first."""
     sql = "SELECT * FROM submission WHERE round_id = ? ORDER BY revision"
     return tuple(board_ranking(row) for row in rows(db, sql, [round_id]))
 
 
-def _judge(db: Database, participant_id: int, submission: Submission) -> _Verdict:
-    """Decide what a submission is, and store it if it counts."""
+def _decide(db: Database, participant_id: int, submission: Submission) -> _Decision:
+    """Decide what becomes of a submission, and store it if it is to be saved."""
     check_owner(db, participant_id, submission.round_id)
     _check_board(db, submission)
     same_uuid = "SELECT * FROM submission WHERE round_id = ? AND uuid = ?"
     seen = first(db, same_uuid, [submission.round_id, submission.uuid])
-    standing = _standing_ranking(db, submission.round_id)
-    if standing is None:
-        # An edit whose first submission never arrived is stored too: what was pressed is kept.
-        return _store(db, submission, revision=1)
+    current = _current_ranking(db, submission.round_id)
+    if current is None:
+        # An edit whose original submission never arrived is stored too: the user did submit it.
+        return _insert_ranking(db, submission, revision=1)
     if seen is not None:
         # A uuid that comes back with other content must not be told 'duplicate': that content
         # was never stored.
         same = _same(board_ranking(seen), submission)
-        return _Verdict("duplicate" if same else "conflict", standing)
-    if _same(standing, submission):
-        return _Verdict("duplicate", standing)
-    if submission.replaces != standing.uuid:
-        return _Verdict("conflict", standing)
+        return _Decision("duplicate" if same else "conflict", current)
+    if _same(current, submission):
+        return _Decision("duplicate", current)
+    if submission.replaces != current.uuid:
+        return _Decision("conflict", current)
     _check_editable(db, submission.round_id)
-    return _store(db, submission, revision=standing.revision + 1)
+    return _insert_ranking(db, submission, revision=current.revision + 1)
 
 
 def _check_board(db: Database, submission: Submission) -> None:
-    """The submission must speak of what the board showed, nothing else."""
+    """A submission must rank exactly the candidates that the board showed."""
     board = read_round(db, submission.round_id)
     if board.state not in ("ranking", "ranked"):
         raise StudyError(
@@ -196,7 +196,7 @@ def _check_editable(db: Database, round_id: int) -> None:
         raise StudyError("a ranking cannot be changed after the next round was asked for")
 
 
-def _store(db: Database, submission: Submission, *, revision: int) -> _Verdict:
+def _insert_ranking(db: Database, submission: Submission, *, revision: int) -> _Decision:
     submission_id = insert(
         db,
         "submission",
@@ -218,10 +218,10 @@ def _store(db: Database, submission: Submission, *, revision: int) -> _Verdict:
     row = first(db, "SELECT * FROM submission WHERE id = ?", [submission_id])
     if row is None:
         raise RuntimeError("a submission that was just stored could not be read back")
-    return _Verdict("saved", board_ranking(row))
+    return _Decision("saved", board_ranking(row))
 
 
-def _standing_ranking(db: Database, round_id: int) -> BoardRanking | None:
+def _current_ranking(db: Database, round_id: int) -> BoardRanking | None:
     sql = "SELECT * FROM submission WHERE round_id = ? ORDER BY revision DESC LIMIT 1"
     row = first(db, sql, [round_id])
     return None if row is None else board_ranking(row)

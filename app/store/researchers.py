@@ -18,7 +18,7 @@ class Researchers:
         self._access = access
 
     def password_hash(self) -> str | None:
-        """The stored hash; ``None`` until a password was set."""
+        """The stored password hash; ``None`` until one was set."""
         with self._access.read() as db:
             row = first(db, "SELECT password_hash FROM researcher")
         return None if row is None else str(row["password_hash"])
@@ -39,7 +39,7 @@ class Researchers:
             db.execute("INSERT OR REPLACE INTO researcher VALUES (1, ?, ?)", [password_hash, now()])
 
     def add_session(self, token: str, expires: datetime) -> None:
-        """Let the bearer of a token in until an aware moment; only its SHA-256 is stored."""
+        """Start a session until an aware date and time; only the token's SHA-256 is stored."""
         with self._access.write() as db:
             db.execute("DELETE FROM session WHERE expires_at <= ?", [now()])
             row = {
@@ -50,25 +50,25 @@ class Researchers:
             insert(db, "session", row)
 
     def has_session(self, token: str) -> bool:
-        """Whether a token still opens the researcher's pages."""
+        """Whether a token belongs to a session that has not expired."""
         sql = "SELECT count(*) FROM session WHERE token_hash = ? AND expires_at > ?"
         with self._access.read() as db:
             return bool(number(db, sql, [_hash(token), now()]))
 
     def delete_session(self, token: str) -> None:
-        """End a session; one that is not there is fine."""
+        """End a session, if it exists."""
         with self._access.write() as db:
             db.execute("DELETE FROM session WHERE token_hash = ?", [_hash(token)])
 
     def add_login_failure(self, address: str) -> None:
-        """Note a wrong password from a network address; day-old ones are forgotten."""
+        """Record a failed log-in from a network address; records older than a day are deleted."""
         with self._access.write() as db:
             old = now(seconds=-KEEP_FAILURES_SECONDS)
             db.execute("DELETE FROM login_failure WHERE at < ?", [old])
             insert(db, "login_failure", {"address": address, "at": now()})
 
     def count_login_failures(self, address: str, seconds: float) -> int:
-        """How many wrong passwords came from an address within the last ``seconds``."""
+        """The number of failed log-ins from an address within the last ``seconds``."""
         sql = "SELECT count(*) FROM login_failure WHERE address = ? AND at >= ?"
         with self._access.read() as db:
             return number(db, sql, [address, now(seconds=-seconds)])

@@ -1,4 +1,4 @@
-"""Asking for a round's images: who may, from what they start, and what the worker is told."""
+"""Requests for a round's candidates: checks, the starting image, and the worker's job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_own_trial(db: Database, participant_id: int, trial_id: int) -> Row:
 def set_start(
     db: Database, round_id: int, trial_id: int, candidate_id: int, strength: float
 ) -> None:
-    """Note which image a round starts from."""
+    """Set the image that a round's candidates start from."""
     if not 0 < strength <= 1:
         raise StudyError(f"strength must lie in (0, 1], got {strength}")
     sql = """SELECT image FROM candidate JOIN round ON round.id = round_id
@@ -46,7 +46,7 @@ def set_start(
 
 
 def insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int:
-    """Put a round into its trial; returns its id."""
+    """Insert a round of a trial; returns its id."""
     if place["started_at"] is None:
         raise StudyError("a participant must have read the instructions first")
     if place["state"] != "active":
@@ -79,7 +79,7 @@ def insert_round(db: Database, place: Row, prompt: str, request_id: str) -> int:
 
 
 def queue_round(db: Database, place: Row, round_id: int) -> None:
-    """Ask the worker for a round's candidates."""
+    """Queue the job that generates a round's candidates."""
     settings = read_study(db, place["study_id"]).settings
     made = read_round(db, round_id)
     what = {"round_id": round_id, "prompt": made.prompt, "seed": made.seed}
@@ -98,9 +98,9 @@ def queue_round(db: Database, place: Row, round_id: int) -> None:
 
 
 def insert_blind_pair(db: Database, participant_id: int, trial_id: int, *, place: int) -> None:
-    """Put a duel of a finished trial on the participant's way, and ask for its two images.
+    """Insert a blind pair of a finished trial, and queue the job that generates its two images.
 
-    It has the words and the arm of the trial's latest ranked round, and a seed of its own.
+    Prompt and arm are those of the trial's latest ranked round; the seed is its own.
     """
     asked = read_own_trial(db, participant_id, trial_id)
     sql = """SELECT prompt, arm FROM round WHERE trial_id = ? AND kind = 'own' AND state = 'ranked'
@@ -127,10 +127,10 @@ def insert_blind_pair(db: Database, participant_id: int, trial_id: int, *, place
 
 
 def next_arm(db: Database, settings: StudySettings, participant_id: int, seed: int) -> str | None:
-    """Whose turn it is among a study's arms; ``None`` where every board has images of all.
+    """The arm of a participant's next round; ``None`` where each board has images of every arm.
 
-    The turns run over all rounds of a person, so that each arm makes as many as the others; a
-    round that failed or was cancelled is asked for again with the same arm.
+    Arms take turns over all rounds of a participant, so that each makes equally many; a round
+    that failed or was cancelled is requested again with the same arm.
     """
     if not settings.arms or settings.mixes_arms:
         return None
@@ -141,7 +141,7 @@ def next_arm(db: Database, settings: StudySettings, participant_id: int, seed: i
 
 
 def _makers(settings: StudySettings, name: str | None) -> dict[str, Any]:
-    """What makes a round's images: one maker, or the arms that share a board."""
+    """The maker of a round's images, or the arms that share its board."""
     if settings.arms and name is None:
         return {"arms": [_arm(each) for each in settings.arms]}
     for each in settings.arms:

@@ -1,4 +1,4 @@
-"""Rounds: a prompt, the candidates made for it, and where they are shown."""
+"""Rounds: a prompt, the candidates generated for it, and their order on the board."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Rounds:
         strength: float = 0.6,
         queued: bool = True,
     ) -> Round:
-        """Ask for the candidates of a prompt; the work is queued in the same transaction.
+        """Request candidates for a prompt; the job is queued in the same transaction.
 
         Args:
-            participant_id: who asks.
+            participant_id: the participant who asks.
             trial_id: their current trial.
             prompt: 1 to 2,000 characters.
-            request_id: names this click; the same one again is the same round.
+            request_id: identifies this click; the same one again returns the same round.
             start: the candidate of an earlier round of this trial whose image to start from.
             strength: how far the new images may leave it, in (0, 1].
             queued: ``False`` where the caller makes the candidates itself, without the worker.
@@ -97,7 +97,7 @@ class Rounds:
             return read_round(db, round_id)
 
     def of_trial(self, participant_id: int, trial_id: int) -> TrialRounds:
-        """Everything that a participant has of one target so far.
+        """All rounds of a participant with one target.
 
         Raises:
             StudyError: another person's trial.
@@ -112,7 +112,7 @@ class Rounds:
             return TrialRounds(Target(**row), read_rounds(db, "round.trial_id = ?", trial_id))
 
     def provenances(self, trial_id: int) -> tuple[Provenance, ...]:
-        """How every candidate of a trial was made, in the order of time."""
+        """The provenance of every candidate of a trial, in chronological order."""
         sql = """SELECT provenance FROM candidate JOIN round ON round.id = round_id
                  WHERE trial_id = ? ORDER BY candidate.id"""
         with self._access.read() as db:
@@ -129,7 +129,7 @@ class Rounds:
             return read_ranked_rounds(db, study_id, participant_id=participant_id)
 
     def cancel(self, participant_id: int, round_id: int) -> Round:
-        """Stop making a round; one whose candidates are already there stays as it is.
+        """Cancel a round that is being generated; any other stays as it is.
 
         Raises:
             StudyError: the round is not this participant's.
@@ -143,7 +143,7 @@ class Rounds:
             return read_round(db, round_id)
 
     def add_candidates(self, round_id: int, made: Sequence[tuple[str, Provenance]]) -> bool:
-        """Put the images made for a round on its board, in a shuffled order that stays.
+        """Put a round's images on its board, in a random order that then stays.
 
         Args:
             round_id: the round they were made for.
@@ -173,7 +173,7 @@ class Rounds:
             return True
 
     def fail(self, round_id: int, reason: str) -> Round:
-        """Give up on a round that is being made; any other stays as it is.
+        """Mark a round that is being generated as failed; any other stays as it is.
 
         Raises:
             StudyError: there is no such round.
@@ -186,7 +186,7 @@ class Rounds:
             return read_round(db, round_id)
 
     def queue_position(self, round_id: int) -> int:
-        """How many generate jobs come before this round's; 0 once it is being made."""
+        """How many generate jobs come before this round's; 0 once it is running."""
         with self._access.read() as db:
             row = first(db, "SELECT job_id FROM round WHERE id = ?", [round_id])
             order = queued_in_order(db, ["generate"])

@@ -36,7 +36,7 @@ class Studies:
         *,
         simulated: bool = False,
     ) -> Study:
-        """Make a study that people may join.
+        """Create a study that people may join.
 
         Args:
             title: 1 to 200 characters.
@@ -97,7 +97,7 @@ class Studies:
             return None if row is None else _study(row)
 
     def set_open(self, study_id: int, is_open: bool) -> Study:
-        """Say whether more people may join; those inside go on either way.
+        """Set whether more people may join; participants already in it can continue either way.
 
         Raises:
             StudyError: there is no such study.
@@ -105,7 +105,7 @@ class Studies:
         return self._set(study_id, "is_open", is_open)
 
     def set_archived(self, study_id: int, is_archived: bool) -> Study:
-        """Take a study out of the list, or put it back; nothing of it is deleted.
+        """Remove a study from the list, or put it back; nothing is deleted.
 
         Raises:
             StudyError: there is no such study.
@@ -123,9 +123,9 @@ class Studies:
             return read_targets(db, study_id)
 
     def waiting_times(self, study_id: int) -> tuple[Wait, ...]:
-        """How long people waited for each board that was made, in the order of time.
+        """How long participants waited for each board, in chronological order.
 
-        Thinking and ranking are not in it: they begin when the board is shown.
+        Time spent thinking and ranking is not included.
         """
         sql = """SELECT (julianday(job.started_at) - julianday(job.created_at)) * 86400 AS queued,
                         (julianday(job.finished_at) - julianday(job.started_at)) * 86400 AS making
@@ -221,7 +221,7 @@ def read_targets(db: Database, study_id: int) -> tuple[Target, ...]:
 
 
 def code(length: int) -> str:
-    """A random code of letters that cannot be misread."""
+    """A random code without letters that are easily confused."""
     return "".join(secrets.choice(CODE_LETTERS) for _ in range(length))
 
 

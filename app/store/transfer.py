@@ -22,7 +22,7 @@ from app.study.types import Study
 from clpips.errors import InputError, StudyError
 from clpips.io.atomic_files import atomic_file
 
-# Never in a bundle: what lets somebody in, what belongs to this machine, and other people's work.
+# Never in a bundle: credentials, this machine's state, and files that can be made again.
 PRIVATE = (
     "link",
     "researcher",
@@ -32,13 +32,13 @@ PRIVATE = (
     "job",
     "worker",
     "export",
-    "comparison",  # can be had again, from the fits
+    "comparison",  # can be computed again from the fits
 )
 
 USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate
                  UNION SELECT image FROM calibration"""
 
-# What reading a row that somebody tampered with can raise.
+# What reading a manipulated row can raise.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
 
@@ -83,7 +83,7 @@ class Transfer:
         title: str | None = None,
         metric_paths: Mapping[str, str] | None = None,
     ) -> Study:
-        """Take in a study that :meth:`export_study` wrote, as a new one, closed to newcomers.
+        """Import a study that :meth:`export_study` wrote as a new one, closed to new participants.
 
         Its images must have been added before. Everything gets new numbers; the join code is
         new, and participants have no links until
@@ -116,14 +116,7 @@ class Transfer:
                 return read_study(db, study_id)
         except InputError:
             raise
-        except (
-            DatabaseError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-        ) as error:
+        except (DatabaseError, *MALFORMED) as error:
             raise StudyError(f"a bundle must be whole, got a damaged one: {error}") from error
 
     def _copy(self, part: Path) -> None:
@@ -156,7 +149,7 @@ class Transfer:
 
 
 def _keep_only(path: Path, study_id: int) -> None:
-    """Delete all but one study from a copy, and rewrite the file so that nothing lingers."""
+    """Delete all but one study from a copy, and rewrite the file without the deleted data."""
     db = connect(path)
     try:
         db.execute("PRAGMA journal_mode = DELETE")  # one file, no companions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlite_utils import Database
 
 from app.store.database import DatabaseAccess, first, now
-from app.store.final_boards import begin_last_part
+from app.store.final_boards import begin_final_boards
 from app.store.participant_rows import read_participant
 from app.store.round_rows import OPEN_STATES, read_rounds
 from app.store.studies import read_study
@@ -20,9 +20,9 @@ class Trials:
         self._access = access
 
     def finish(self, participant_id: int, trial_id: int) -> Participant:
-        """Leave a target behind; after the last one comes the last part, or the code.
+        """Finish a target and go on to the next, after the last one to the final boards.
 
-        Finishing a trial that is done changes nothing.
+        Finishing a trial that is done already changes nothing.
 
         Raises:
             StudyError: another person's trial, one that is not current, a round still open, or
@@ -39,7 +39,7 @@ class Trials:
             if trial["state"] != "active":
                 raise StudyError("a trial must be the current one, got one that is waiting")
             _check_enough(db, trial_id, read_study(db, participant.study_id).settings.min_rounds)
-            _leave_trial(db, participant_id, trial_id)
+            _finish_trial(db, participant_id, trial_id)
             return read_participant(db, participant_id)
 
 
@@ -52,7 +52,7 @@ def _check_enough(db: Database, trial_id: int, min_rounds: int) -> None:
         raise StudyError(f"a target must have at least {min_rounds} ranked rounds, got {ranked}")
 
 
-def _leave_trial(db: Database, participant_id: int, trial_id: int) -> None:
+def _finish_trial(db: Database, participant_id: int, trial_id: int) -> None:
     db.execute("UPDATE trial SET state = 'done', finished_at = ? WHERE id = ?", [now(), trial_id])
     following = first(
         db,
@@ -63,4 +63,4 @@ def _leave_trial(db: Database, participant_id: int, trial_id: int) -> None:
     if following is not None:
         db.execute("UPDATE trial SET state = 'active' WHERE id = ?", [following["id"]])
         return
-    begin_last_part(db, participant_id)
+    begin_final_boards(db, participant_id)

@@ -17,13 +17,13 @@ VectorRow = tuple[str, str, Backbone, str, NDArray[np.floating], bool]
 
 
 class Vectors:
-    """The numbers that every fit and every score is made from."""
+    """Difference vectors by target, image and backbone."""
 
     def __init__(self, access: DatabaseAccess) -> None:
         self._access = access
 
     def add(self, vectors: Iterable[VectorRow]) -> None:
-        """Keep difference vectors; one that is there already is replaced.
+        """Store difference vectors, replacing existing ones.
 
         Args:
             vectors: target hash, image hash, backbone, checksum of the backbone's weights, the
@@ -52,7 +52,7 @@ class Vectors:
         *,
         checksum: str | None = None,
     ) -> dict[tuple[str, str], NDArray[np.float64]]:
-        """The vectors at hand for pairs of (target, image) hashes; absent pairs are left out.
+        """The stored vectors of pairs of (target, image) hashes; missing pairs are left out.
 
         Args:
             pairs: which ones.
@@ -80,7 +80,7 @@ class Vectors:
     ) -> list[tuple[str, str]]:
         """The (target, image) pairs of a study's boards that have no vector yet.
 
-        The images of calibration boards are among them before anybody has seen one.
+        Images of calibration boards are included before anybody has seen them.
 
         With a ``checksum``, vectors computed with other weights count as missing.
         """

@@ -1,23 +1,23 @@
-"""What a prompt may hold: a person's words, and nothing that works unseen."""
+"""Which characters a prompt may contain: plain text without invisible control characters."""
 
 from __future__ import annotations
 
 from clpips.errors import StudyError
 from clpips.generation.protocol import MAX_PROMPT
 
-# Overrides and isolates of the writing direction: left open, one turns the rest of a page around.
-_TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+# Bidirectional overrides and isolates: an unclosed one reverses the rest of a page.
+_BIDIRECTIONAL = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 _CONTROLS = set(range(1, 0x20)) - {ord("\n"), ord("\t")}
-_UNSEEN = dict.fromkeys(_TURNING | _CONTROLS)
+_REMOVED = dict.fromkeys(_BIDIRECTIONAL | _CONTROLS)
 
 
 def plain_prompt(prompt: str) -> str:
-    """The prompt as it is kept: 1 to 2,000 characters, without controls or space around it.
+    """The prompt as it is stored: 1 to 2,000 characters, stripped, without control characters.
 
     Raises:
         StudyError: nothing is left, it is too long, or it holds a character that is no text.
     """
-    prompt = prompt.translate(_UNSEEN).strip()
+    prompt = prompt.translate(_REMOVED).strip()
     if not prompt:
         raise StudyError("a prompt must say something, got an empty one")
     if len(prompt) > MAX_PROMPT:

@@ -136,8 +136,8 @@ class Guide:
 
 
 @dataclass(frozen=True, slots=True)
-class Duel:
-    """One pair of a blind comparison of two metrics, as far as it is.
+class BlindPair:
+    """One pair of a blind comparison of two metrics, and its result so far.
 
     Args:
         participant: their label.
@@ -284,8 +284,8 @@ __all__ = [
     "ArmBoard",
     "ArmImage",
     "Attempt",
+    "BlindPair",
     "CalibrationBoard",
-    "Duel",
     "Export",
     "Fit",
     "GuidanceCount",

@@ -62,7 +62,7 @@ def ended(store: Store, study: Study, asked: list[int]) -> None:
             assert len({one.position for one in board.candidates}) == len(board.candidates)
         else:
             assert (board.state, job.state) == ("failed", "failed")
-            assert board.message == f"the work stopped {MAX_ATTEMPTS} times half-way"
+            assert board.message == f"the job was interrupted {MAX_ATTEMPTS} times"
             assert board.candidates == ()
 
 

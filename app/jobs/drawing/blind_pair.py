@@ -1,8 +1,8 @@
-"""Duels: two metrics rank the same fresh images, and the person says which one is right.
+"""Blind pairs: two metrics rank the same new images, and the participant says which is right.
 
-Both orders are read from the nearest image on until they differ for the first time; there each
-metric has one image that it ranks nearer than the other one does. These two are shown, side by
-side in random order, and nothing says which is whose.
+Both orders are compared from the nearest image on, up to the first place where they differ. There
+each metric has one image that it ranks nearer than the other metric does. These two are shown
+side by side in random order, without saying which metric prefers which.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from clpips.progress import Watch
 from clpips.types import Provenance
 
 LEAST_MADE = 8
-"""So many images are made for a duel, or as many as for a round of the study if that is more."""
+"""Images generated for a blind pair; more if a round of the study has more."""
 
 Made = Sequence[tuple[str, Provenance]]
 
 
 def made_for(study: Study) -> int:
-    """How many images a duel of a study is chosen from; a pool has no more than it has."""
+    """How many images a blind pair is chosen from; a pool has no more than its own."""
     if any(kind_of(maker) == "pool" for maker in study.settings.makers):
         return study.settings.candidates
     return max(LEAST_MADE, study.settings.made_per_round)
@@ -37,7 +37,7 @@ def made_for(study: Study) -> int:
 def pair(
     store: Store, study: Study, participant_id: int, target: str, made: Made, watch: Watch
 ) -> list[tuple[str, Provenance]]:
-    """The two images of a duel, with what each stands for in its provenance.
+    """The two images of a blind pair; its provenance says which metric prefers each.
 
     Args:
         store: where images and rankings are.

@@ -18,7 +18,7 @@ from app.jobs.drawing.blind_pair import ALIKE, first_difference, made_for
 from app.jobs.rankings.interim_metric import current_metric, distances
 from app.jobs.simulate import true_weights
 from app.store import Store
-from app.store.guidance import GONE_SECONDS
+from app.store.guidance import DROPOUT_SECONDS
 from app.study.arms import Guidance, MakerArm, in_blocks, shared_out
 from app.study.blind_pairs import PLACE, SIDE
 from app.study.settings import StudySettings
@@ -211,7 +211,7 @@ def test_guidance_is_balanced_over_those_who_complete(store: Store) -> None:
                 "UPDATE participant SET started_at = ? WHERE id = ?",
                 ["2020-01-01T00:00:00.000Z", each],
             )
-    assert GONE_SECONDS < 24 * 60 * 60
+    assert DROPOUT_SECONDS < 24 * 60 * 60
     assert [person(store, study).guidance for _ in range(4)] == ["stock"] * 4
     with store.access.write() as db:  # unless they had completed the study
         for each in gone:

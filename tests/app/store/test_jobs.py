@@ -152,7 +152,7 @@ def test_work_that_kills_its_worker_is_given_up_and_its_round_fails(
         set_clock(monkeypatch, 61 * (attempt + 1))
     assert floor.store.jobs.claim("w", ["generate"]) is None
     failed = floor.store.rounds.get(asked.id)
-    assert failed.state == "failed" and "half-way" in failed.message
+    assert failed.state == "failed" and "interrupted" in failed.message
     assert floor.store.jobs.latest()[0].state == "failed"
 
 

@@ -130,9 +130,8 @@ def test_an_imported_participant_goes_on_with_a_new_link(floor: Floor, tmp_path:
     )
     ben = floor.store.participants.of_study(copy.id)[1]
     assert floor.store.participants.by_token(floor.store.participants.renew_link(ben.id)) == ben
-    standing = floor.store.progress.of_participant(
-        ben.id
-    )  # the round that was being made counts as cancelled
+    standing = floor.store.progress.of_participant(ben.id)
+    # The round that was being made counts as cancelled.
     assert (standing.phase, len(standing.ranked_rounds)) == ("compose", 1)
     floor.rank(ben)
 

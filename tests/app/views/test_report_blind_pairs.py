@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.store import Store
 from app.study.types import Study
 from app.views.researcher.report import blind_pairs
-from app.views.researcher.report.blind_pairs import TITLE, counting, duels_csv, found_in, lost
+from app.views.researcher.report.blind_pairs import TITLE, counting, found_in, lost, pairs_csv
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_simulated_people_are_labelled_and_count_only_among_themselves(store: St
 def test_the_file_has_a_row_for_every_pair(store: Store) -> None:
     study = judged_study(store, {"Ada": ["personal", "alike", "tie"]})
     found = list(
-        csv.DictReader(io.StringIO(duels_csv(store, store.blind_pairs.of_study(study.id))))
+        csv.DictReader(io.StringIO(pairs_csv(store, store.blind_pairs.of_study(study.id))))
     )
     assert [(row["winner"], row["state"], row["place"]) for row in found] == [
         ("personal", "ranked", "2"),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.store import Store
 from app.study.blind_pairs import ALIKE
-from app.study.records import Duel
+from app.study.records import BlindPair
 from app.study.types import Study
 from app.views.researcher.formatting import MISSING, NARROW, percent, plural
 from app.views.researcher.html import Column, Html, badge, heading, join, quiet, show, table
@@ -43,36 +43,36 @@ def draw(store: Store, study: Study) -> None:
     """The section of a study with blind pairs; nothing for others."""
     if not study.settings.duels:
         return
-    duels = store.blind_pairs.of_study(study.id)
+    pairs = store.blind_pairs.of_study(study.id)
     simulated = {each.label for each in store.participants.of_study(study.id) if each.simulated}
     show(heading(TITLE))
-    if not duels:
-        pairs = plural(study.settings.duels, "pair")
+    if not pairs:
+        each = plural(study.settings.duels, "pair")
         st.info(
-            f"No pair has been shown yet. Participants see {pairs} once they have ranked every "
+            f"No pair has been shown yet. Participants see {each} once they have ranked every "
             "target. No metric has to be fitted here first."
         )
         return
-    counted = counting(duels, simulated)
+    counted = counting(pairs, simulated)
     found = found_in(counted)
     show(sentence(found, is_simulated=counted[0].participant in simulated))
     show(*(quiet(line) for line in (counts(found), lost(counted)) if line))
-    show(table(COLUMNS, rows(duels, simulated)))
+    show(table(COLUMNS, rows(pairs, simulated)))
     notes = [HELP, CLUSTERS[found.unit] if found.interval else ""]
-    if len(counted) < len(duels):
+    if len(counted) < len(pairs):
         notes.append("Simulated participants are in the table, but not in the result above it.")
     st.caption(" ".join(notes))
 
 
 def offer(store: Store, study: Study) -> None:
     """The pairs as a file to download, where a study has any."""
-    duels = store.blind_pairs.of_study(study.id) if study.settings.duels else ()
-    if not duels:
+    pairs = store.blind_pairs.of_study(study.id) if study.settings.duels else ()
+    if not pairs:
         return
     left, right = st.columns([2, 3], vertical_alignment="center")
     left.download_button(
         "Blind A/B comparisons (.csv)",
-        duels_csv(store, duels),
+        pairs_csv(store, pairs),
         file_name=f"blind-pairs-study-{study.id}.csv",
         mime="text/csv",
         on_click="ignore",
@@ -82,17 +82,17 @@ def offer(store: Store, study: Study) -> None:
         show(quiet("One row per pair: which image each metric prefers, and which one was picked."))
 
 
-def counting(duels: Sequence[Duel], simulated: Collection[str]) -> Sequence[Duel]:
+def counting(pairs: Sequence[BlindPair], simulated: Collection[str]) -> Sequence[BlindPair]:
     """The pairs the result is about: human participants' pairs, or simulated ones if all are."""
-    return [each for each in duels if each.participant not in simulated] or duels
+    return [each for each in pairs if each.participant not in simulated] or pairs
 
 
-def found_in(duels: Sequence[Duel]) -> Preference:
+def found_in(pairs: Sequence[BlindPair]) -> Preference:
     """What pairs say together."""
     return preference(
-        [each.winner for each in duels],
-        [each.participant for each in duels],
-        [each.target for each in duels],
+        [each.winner for each in pairs],
+        [each.participant for each in pairs],
+        [each.target for each in pairs],
     )
 
 
@@ -123,11 +123,11 @@ def counts(found: Preference) -> str:
     return f"n = {text}, {plural(found.n_ties, 'tie')}."
 
 
-def lost(duels: Sequence[Duel]) -> str:
+def lost(pairs: Sequence[BlindPair]) -> str:
     """Which pairs have no answer, and why."""
-    ended = [each for each in duels if each.state in ("failed", "cancelled")]
+    ended = [each for each in pairs if each.state in ("failed", "cancelled")]
     alike = sum(each.message == ALIKE for each in ended)
-    waiting = sum(each.state in ("generating", "ranking") for each in duels)
+    waiting = sum(each.state in ("generating", "ranking") for each in pairs)
     reasons = Counter(each.message or "generation was cancelled" for each in ended)
     del reasons[ALIKE]
     parts = [
@@ -145,15 +145,15 @@ def lost(duels: Sequence[Duel]) -> str:
     return " ".join(filter(None, parts))
 
 
-def rows(duels: Sequence[Duel], simulated: Collection[str]) -> list[tuple[str, ...]]:
+def rows(pairs: Sequence[BlindPair], simulated: Collection[str]) -> list[tuple[str, ...]]:
     """How each participant's pairs ended."""
     return [
-        _row(label, [each for each in duels if each.participant == label], label in simulated)
-        for label in dict.fromkeys(each.participant for each in duels)
+        _row(label, [each for each in pairs if each.participant == label], label in simulated)
+        for label in dict.fromkeys(each.participant for each in pairs)
     ]
 
 
-def duels_csv(store: Store, duels: Sequence[Duel]) -> str:
+def pairs_csv(store: Store, pairs: Sequence[BlindPair]) -> str:
     """Every pair as CSV, failed ones too; images are named as they lie in a study bundle."""
 
     def name_of(sha: str) -> str:
@@ -162,7 +162,7 @@ def duels_csv(store: Store, duels: Sequence[Duel]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(CSV_COLUMNS)
-    for each in duels:
+    for each in pairs:
         images = (name_of(sha) for sha in (each.target, each.personal, each.stock))
         place = each.place or ""
         writer.writerow((each.participant, *images, place, each.winner or "", each.state))
@@ -185,7 +185,7 @@ def _result(found: Preference) -> str:
     )
 
 
-def _row(label: str, theirs: Sequence[Duel], is_simulated: bool) -> tuple[str, ...]:
+def _row(label: str, theirs: Sequence[BlindPair], is_simulated: bool) -> tuple[str, ...]:
     won = Counter(each.winner for each in theirs)
     share = found_in(theirs).share
     return (
