@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.store.database import DatabaseAccess, first, now, rows
-from clpips.errors import StudyError
+from app.store.database import DatabaseAccess, now, row_by_id, rows
 
 
 class Comparisons:
@@ -33,8 +32,7 @@ class Comparisons:
             "created_at": now(),
         }
         with self._access.write() as db:
-            if first(db, "SELECT id FROM fit WHERE id = ?", [fit_id]) is None:
-                raise StudyError(f"a fit must exist, got the unknown number {fit_id}")
+            row_by_id(db, "fit", fit_id)
             db.execute(
                 "INSERT OR REPLACE INTO comparison VALUES (:fit_id, :part, :created_at)", row
             )

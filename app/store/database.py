@@ -125,6 +125,18 @@ def first(db: Database, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
     return None
 
 
+def row_by_id(db: Database, table: str, id: int, noun: str = "") -> Row:
+    """The row of a table with this id; ``noun`` is what the error calls it, else the table's name.
+
+    Raises:
+        StudyError: there is no such row.
+    """
+    row = first(db, f'SELECT * FROM "{table}" WHERE id = ?', [id])
+    if row is None:
+        raise StudyError(f"a {noun or table} must exist, got the unknown number {id}")
+    return row
+
+
 def rows(db: Database, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
     """All rows of a query."""
     return list(db.query(sql, parameters))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.store.database import DatabaseAccess, Row, first, insert, now, rows
+from app.store.database import DatabaseAccess, Row, insert, now, row_by_id, rows
 from app.store.studies import read_study
 from app.study.records import Export
 from clpips.errors import StudyError
@@ -64,10 +64,7 @@ class Exports:
             StudyError: there is none with this id.
         """
         with self._access.read() as db:
-            row = first(db, "SELECT * FROM export WHERE id = ?", [export_id])
-        if row is None:
-            raise StudyError(f"a download must exist, got the unknown number {export_id}")
-        return self._export(row)
+            return self._export(row_by_id(db, "export", export_id, "download"))
 
     def _export(self, row: Row) -> Export:
         return Export(**{**row, "path": self._access.absolute_path(row["path"])})

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseAccess, Row, first, insert, now, number, rows
+from app.store.database import DatabaseAccess, Row, first, insert, now, number, row_by_id, rows
 from app.store.participant_rows import read_participant
 from app.store.round_requests import insert_blind_pair
 from app.store.round_rows import LIVE, check_owner, insert_candidates
@@ -115,9 +115,7 @@ def read_plan(db: Database, participant_id: int) -> list[Board]:
 
     Valid once every target is finished: nothing it depends on changes after that.
     """
-    person = first(db, "SELECT seed, study_id FROM participant WHERE id = ?", [participant_id])
-    if person is None:
-        raise StudyError(f"a participant must exist, got the unknown number {participant_id}")
+    person = row_by_id(db, "participant", participant_id)
     own = """SELECT round.id, trial_id FROM round JOIN trial ON trial.id = trial_id
              WHERE participant_id = ? AND kind = 'own' AND round.state = 'ranked'
                  AND (SELECT count(DISTINCT image) FROM candidate WHERE round_id = round.id) > 1

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.store.database import DatabaseAccess, Row, first, insert, now, rows
+from app.store.database import DatabaseAccess, Row, first, insert, now, row_by_id, rows
 from app.store.studies import read_study
 from app.study.records import Fit
-from clpips.errors import StudyError
 from clpips.features.names import Backbone
 
 
@@ -76,10 +75,7 @@ class Fits:
             StudyError: there is none with this id.
         """
         with self._access.read() as db:
-            row = first(db, "SELECT * FROM fit WHERE id = ?", [fit_id])
-        if row is None:
-            raise StudyError(f"a fit must exist, got the unknown number {fit_id}")
-        return self._fit(row)
+            return self._fit(row_by_id(db, "fit", fit_id))
 
     def latest(self, study_id: int, participant_id: int | None = None) -> Fit | None:
         """The newest fit of one person, or the newest that is nobody's own (pooled)."""

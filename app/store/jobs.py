@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseAccess, Row, first, now, number, rows
+from app.store.database import DatabaseAccess, Row, first, now, number, row_by_id, rows
 from app.store.job_queue import (
     ask_to_cancel,
     end_job,
@@ -19,7 +19,6 @@ from app.store.job_queue import (
     requeue,
 )
 from app.study.types import Job, JobKind
-from clpips.errors import StudyError
 
 LEASE_SECONDS = 30.0
 
@@ -210,10 +209,7 @@ class Jobs:
 
 
 def _read_job(db: Database, job_id: int) -> Job:
-    row = first(db, "SELECT * FROM job WHERE id = ?", [job_id])
-    if row is None:
-        raise StudyError(f"a job must exist, got the unknown number {job_id}")
-    return job_from_row(row)
+    return job_from_row(row_by_id(db, "job", job_id))
 
 
 def _held(db: Database, job_id: int, worker: str) -> Row | None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
-from app.store.database import Row, first, rows
+from app.store.database import Row, row_by_id, rows
 from app.study.types import Participant, Target, Trial
-from clpips.errors import StudyError
 
 
 def read_participant(db: Database, participant_id: int) -> Participant:
     """One participant; raises ``StudyError`` where there is none."""
-    row = first(db, "SELECT * FROM participant WHERE id = ?", [participant_id])
-    if row is None:
-        raise StudyError(f"a participant must exist, got the unknown number {participant_id}")
-    return participant_from_row(row)
+    return participant_from_row(row_by_id(db, "participant", participant_id))
 
 
 def read_participants(db: Database, study_id: int) -> tuple[Participant, ...]:

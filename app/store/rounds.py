@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseAccess, first, now, number, rows
+from app.store.database import DatabaseAccess, first, now, number, row_by_id, rows
 from app.store.job_queue import ask_to_cancel, end_job, queued_in_order
 from app.store.ranked_rounds import read_ranked_rounds
 from app.store.round_requests import insert_round, queue_round, read_own_trial, set_start
@@ -157,9 +157,7 @@ class Rounds:
             StudyError: no such round, or fewer than two images.
         """
         with self._access.write() as db:
-            row = first(db, "SELECT * FROM round WHERE id = ?", [round_id])
-            if row is None:
-                raise StudyError(f"a round must exist, got the unknown number {round_id}")
+            row = row_by_id(db, "round", round_id)
             if row["state"] != "generating":
                 return False
             if len(made) < 2:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseAccess, Row, first, insert, now, rows
+from app.store.database import DatabaseAccess, Row, first, insert, now, row_by_id, rows
 from app.store.job_queue import ask_for_calibration
 from app.study.records import Cost, Wait
 from app.study.settings import StudySettings
@@ -208,10 +208,7 @@ def insert_study(
 
 def read_study(db: Database, study_id: int) -> Study:
     """One study; raises ``StudyError`` where there is none."""
-    row = first(db, "SELECT * FROM study WHERE id = ?", [study_id])
-    if row is None:
-        raise StudyError(f"a study must exist, got the unknown number {study_id}")
-    return _study(row)
+    return _study(row_by_id(db, "study", study_id))
 
 
 def read_targets(db: Database, study_id: int) -> tuple[Target, ...]:
