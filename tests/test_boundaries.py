@@ -46,7 +46,7 @@ def test_the_hint_of_known_words_loads_no_heavy_library() -> None:
 @pytest.mark.parametrize("module", ["clpips", "clpips.types", "clpips.errors"])
 def test_the_vocabulary_costs_no_torch_and_no_screen(module: str) -> None:
     loaded = loaded_by(f"import {module}")
-    assert not loaded & {*HEAVY, "numpy", "streamlit", "sqlite_utils", "PIL"}
+    assert not loaded & {*HEAVY, "numpy", "streamlit", "sqlite_utils", "PIL", "pydantic"}
 
 
 def test_statistics_load_pingouin_only_to_report_an_icc() -> None:

@@ -27,6 +27,7 @@ from app.files.manifest import (
     PLAIN,
     POOL,
     RANKINGS,
+    VERSION,
     Manifest,
     Member,
     check_archive,
@@ -126,12 +127,17 @@ def _pack(
             "images": sum(name.startswith("images/") for name in files),
             "fits": len(metrics),
         }
-        created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         manifest = Manifest(
-            created, store.studies.get(study_id).title, files, metrics, counts, lost
+            format="clpips-study-bundle",
+            version=VERSION if any(map(POOL.fullmatch, files)) else 1,
+            created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            study=store.studies.get(study_id).title,
+            counts=counts,
+            metrics=metrics,
+            lost=lost,
+            files=files,
         )
-        info = _info(MANIFEST)
-        archive.writestr(info, manifest.to_json())
+        archive.writestr(_info(MANIFEST), manifest.model_dump_json(indent=1))
     return manifest
 
 
@@ -147,7 +153,7 @@ def _add(archive: zipfile.ZipFile, name: str, source: Path) -> Member:
             digest.update(block)
             size += len(block)
             member.write(block)
-    return Member(digest.hexdigest(), size)
+    return Member(sha256=digest.hexdigest(), size=size)
 
 
 def _info(name: str) -> zipfile.ZipInfo:

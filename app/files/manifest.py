@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, FailFast, Field, ValidationError
 
 from clpips.errors import StudyError
+from clpips.io.validation import first_fault
 
-FORMAT = "clpips-study-bundle"
 VERSION = 2  # of a bundle with a pool; one without is as it was in version 1
 MANIFEST = "manifest.json"
 DATABASE = "study.sqlite"
@@ -29,54 +28,40 @@ MAX_RATIO = 100
 FREE_BYTES = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(BaseModel, frozen=True, strict=True):
     """One file of a bundle: its SHA-256 and its size in bytes."""
 
     sha256: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a bundle holds.
+class Manifest(BaseModel, frozen=True, strict=True):
+    """What a bundle holds, as ``manifest.json`` has it.
 
     Args:
+        format, version: what kind of file this is.
         created: when it was written, ISO 8601.
         study: the study's title.
-        files: every other file by its name in the bundle.
+        counts: participants, rankings, images and fits, for people who look inside.
         metrics: for each fit's path in the data folder it came from, the name in the bundle;
             ``None`` where that file was lost before.
         lost: files of the study that were gone when it was packed; it opens without them.
-        counts: participants, rankings, images and fits, for people who look inside.
+        files: every other file by its name in the bundle.
     """
 
+    format: Literal["clpips-study-bundle"]
+    version: Annotated[int, Field(ge=1, le=VERSION)]
     created: str
     study: str
-    files: Mapping[str, Member]
-    metrics: Mapping[str, str | None]
-    counts: Mapping[str, int]
-    lost: tuple[str, ...] = ()
+    counts: Annotated[dict[str, int], FailFast()]
+    metrics: Annotated[dict[str, str | None], FailFast()]
+    lost: Annotated[tuple[str, ...], FailFast()] = ()
+    files: Annotated[dict[str, Member], FailFast()]
 
     @property
     def pools(self) -> tuple[str, ...]:
         """The names in the bundle of the uploaded pools in it."""
         return tuple(name for name in self.files if POOL.fullmatch(name))
-
-    def to_json(self) -> str:
-        """The text of ``manifest.json``."""
-        files = {name: {"sha256": f.sha256, "size": f.size} for name, f in self.files.items()}
-        document = {
-            "format": FORMAT,
-            "version": VERSION if self.pools else 1,
-            "created": self.created,
-            "study": self.study,
-            "counts": dict(self.counts),
-            "metrics": dict(self.metrics),
-            "lost": list(self.lost),
-            "files": files,
-        }
-        return json.dumps(document, indent=1, ensure_ascii=False)
 
 
 def check_archive(archive: zipfile.ZipFile) -> Manifest:
@@ -126,30 +111,11 @@ def _check_sizes(infos: list[zipfile.ZipInfo]) -> None:
 
 def _parsed(text: bytes) -> Manifest:
     try:
-        document: Any = json.loads(text)
-        if document["format"] != FORMAT:
-            raise StudyError(f"a bundle's format must be {FORMAT!r}, got {document['format']!r}")
-        if document["version"] not in range(1, VERSION + 1):
-            raise StudyError(
-                f"a bundle's version must be at most {VERSION}, got {document['version']!r}: "
-                "please update the program"
-            )
-        manifest = Manifest(
-            created=str(document["created"]),
-            study=str(document["study"]),
-            files={
-                str(name): Member(str(file["sha256"]), int(file["size"]))
-                for name, file in document["files"].items()
-            },
-            metrics={
-                str(old): None if new is None else str(new)
-                for old, new in document["metrics"].items()
-            },
-            counts={str(name): int(count) for name, count in document["counts"].items()},
-            lost=tuple(str(name) for name in document.get("lost", ())),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise StudyError("a bundle's manifest must be whole, got a damaged one") from error
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        fault = first_fault(error, MANIFEST)
+        hint = "; please update the program" if fault.startswith("version must") else ""
+        raise StudyError(f"a bundle's manifest is damaged or too new: {fault}{hint}") from error
     for new in manifest.metrics.values():
         if new is not None and (new not in manifest.files or not WEIGHTS.fullmatch(new)):
             raise StudyError(f"a bundle must hold the weights of its fits, but {new!r} is missing")

@@ -4,24 +4,72 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
 from urllib.parse import quote
+
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, WrapValidator
 
 from app.store import Store
 from app.study.submission import BoardRanking, Submission
 from app.study.types import Round
 from clpips.errors import StudyError
+from clpips.io.validation import first_fault
 
 MAX_ID = 2**53 - 1  # the largest whole number that JavaScript holds exactly
 MAX_CANDIDATES = 64
+MAX_COUNTS = 20
 DAY_MS = 24 * 60 * 60 * 1000  # a page that was left open is not a longer look
-_UUID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _NAME = re.compile(r"[A-Za-z_]{1,32}")
 NO_WORKER = (
     "The machine that draws is resting at the moment. "
     "Your words are kept, and it starts as soon as it is back."
 )
+
+
+class NotJson(Exception):
+    """A request's body is not JSON."""
+
+
+def _default(value: object) -> WrapValidator:
+    """Replaces an impossible value instead of refusing it."""
+
+    def validate(given: object, handler: Callable[[object], object]) -> object:
+        try:
+            return handler(given)
+        except ValidationError:
+            return value
+
+    return WrapValidator(validate)
+
+
+def _known_names(counts: dict[str, int]) -> dict[str, int]:
+    return dict([each for each in counts.items() if _NAME.fullmatch(each[0])][:MAX_COUNTS])
+
+
+Uuid = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
+Id = Annotated[int, Field(gt=0, le=MAX_ID)]
+Ids = Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_CANDIDATES)]
+Count = Annotated[int, Field(ge=0, le=MAX_ID), _default(0)]
+
+
+class SentSubmission(BaseModel, frozen=True, strict=True):
+    """A submission as the board sends it.
+
+    Elapsed time, use of controls and confidence are notes beside the ranking: an impossible one
+    is left out, and a time beyond one day counts as one day, so a ranking is never refused for it.
+    """
+
+    uuid: Uuid
+    round: Id
+    order: Ids
+    ranks: Ids
+    shown: Ids
+    replaces: Uuid | None = None
+    elapsed_ms: Annotated[Count, AfterValidator(partial(min, DAY_MS))] = 0
+    input: Annotated[dict[str, Count], AfterValidator(_known_names), _default({})] = {}
+    confidence: Annotated[float | None, Field(ge=0, le=1), _default(None)] = None
 
 
 def image_address(sha: str) -> str:
@@ -72,68 +120,17 @@ def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:
     }
 
 
-def submission_from_json(body: object) -> Submission:
+def submission_from_json(body: bytes) -> Submission:
     """What a board sent, as a checked value.
 
-    How sure the person is, how long it took and which controls were used come beside the ranking:
-    an impossible one is left out and a time beyond one day counts as one day, so that a ranking is
-    never refused for its sake.
-
     Raises:
+        NotJson: the body is damaged; the same submission may arrive whole the next time.
         StudyError: a part that is missing or of the wrong kind; the sentence names it.
     """
-    if not isinstance(body, Mapping):
-        raise StudyError(f"a submission must be an object, got {type(body).__name__}")
-    replaces = body.get("replaces")
-    return Submission(
-        uuid=_uuid("uuid", body.get("uuid")),
-        round_id=_number("round", body.get("round")),
-        order=_numbers("order", body.get("order")),
-        ranks=_numbers("ranks", body.get("ranks")),
-        shown=_numbers("shown", body.get("shown")),
-        replaces=None if replaces is None else _uuid("replaces", replaces),
-        elapsed_ms=min(_note(body.get("elapsed_ms")), DAY_MS),
-        input=_notes(body.get("input")),
-        confidence=_share(body.get("confidence")),
-    )
-
-
-def _uuid(name: str, value: object) -> str:
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
-        raise StudyError(f"{name} must be 8 to 64 letters, digits or dashes, got {_short(value)}")
-    return value
-
-
-def _number(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MAX_ID:
-        raise StudyError(f"{name} must be a whole number above 0, got {_short(value)}")
-    return value
-
-
-def _numbers(name: str, value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or not 0 < len(value) <= MAX_CANDIDATES:
-        raise StudyError(f"{name} must be a list of 1 to {MAX_CANDIDATES}, got {_short(value)}")
-    return tuple(_number(f"each of {name}", one) for one in value)
-
-
-def _note(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID:
-        return value
-    return 0
-
-
-def _share(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= 1 else None  # type: ignore[operator, arg-type] # a number
-
-
-def _notes(value: object) -> dict[str, int]:
-    if not isinstance(value, Mapping):
-        return {}
-    named = {name: _note(count) for name, count in value.items() if _NAME.fullmatch(str(name))}
-    return dict(list(named.items())[:20])
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    try:
+        sent = SentSubmission.model_validate_json(body)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise NotJson from error
+        raise StudyError(first_fault(error, "a submission")) from error
+    return Submission(round_id=sent.round, **sent.model_dump(exclude={"round"}))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from app.http.payloads import ranking_to_json, submission_from_json
+from app.http.payloads import NotJson, ranking_to_json, submission_from_json
 from app.http.responses import (
     TooLarge,
     answer,
@@ -40,14 +39,12 @@ async def submit(request: Request) -> JSONResponse:
     if participant is None:
         return unknown_bearer()
     try:
-        body = json.loads(await read_body(request, MAX_BODY))
+        submission = submission_from_json(await read_body(request, MAX_BODY))
+        result = await run_in_threadpool(open_store().rankings.submit, participant.id, submission)
     except TooLarge:
         return refusal(f"a submission must have at most {MAX_BODY:,} bytes, got more", 413)
-    except (ValueError, RecursionError):
+    except NotJson:
         return error("The submission arrived damaged.", 400)
-    try:
-        submission = submission_from_json(body)
-        result = await run_in_threadpool(open_store().rankings.submit, participant.id, submission)
     except StudyError as refused:
         log.warning("refused a submission of participant %d: %s", participant.id, refused)
         return refusal(str(refused))

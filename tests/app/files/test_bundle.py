@@ -230,7 +230,7 @@ def come_from_the_future(files: Files) -> None:
         (lambda f: f.pop("manifest.json"), False, "must hold manifest.json"),
         (lambda f: f.update({"manifest.json": b"[]"}), False, "damaged"),
         (lambda f: f.update({"manifest.json": b"\xff"}), False, "damaged"),
-        (lie_about_the_format, False, "format must be"),
+        (lie_about_the_format, False, "format must be .clpips-study-bundle., got .holiday"),
         (come_from_the_future, False, "please update the program"),
         (lambda f: f.update({"study.sqlite": b"nonsense" * 99}), True, "damaged"),
         (lambda f: relisted(f, lambda m: m.update(metrics={})), False, "files of its fits"),
