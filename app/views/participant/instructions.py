@@ -22,7 +22,7 @@ def draw(standing: Standing, token: str) -> None:
     there_is = "There is 1 target" if targets == 1 else f"There are {targets} targets"
     layout.paragraphs(
         f"{there_is}. Each takes {_rounds(settings.min_rounds, settings.max_rounds)}: "
-        "after ranking, change your words and generate again to get nearer to the target. "
+        "after ranking, change your words and generate again to get closer to the target. "
         "There are no wrong answers: what counts is how it looks to you."
     )
     layout.paragraphs(what_comes_last(standing))

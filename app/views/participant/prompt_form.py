@@ -33,7 +33,7 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
         return
     first = number == 1
     layout.heading(
-        "Describe the target" if first else "Now get nearer to it",
+        "Describe the target" if first else "Now get closer to it",
         under="Say what you see, so that somebody who cannot see it could draw it."
         if first
         else "Change your words and generate again.",

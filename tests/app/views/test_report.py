@@ -302,7 +302,7 @@ def test_the_curve_tells_what_more_rankings_would_bring(store: Store) -> None:
     )
     assert expected in text
     other = {"more": 0, "wanted": 0.1, "now": 0.08}
-    assert "already ±0.08: no more" in sentences.needed(other)
+    assert "already ±0.08: no more rankings" in sentences.needed(other)
     assert "About 1,300 more" in sentences.needed({**other, "more": 1237})
 
 

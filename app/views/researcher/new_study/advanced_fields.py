@@ -23,7 +23,7 @@ class Shown(NamedTuple):
     times: int
 
 
-NEAREST = "The nearest by personal metric plus one at random, from {} as many"
+NEAREST = "Of {} as many, the nearest plus one at random"
 CHOICE_WORDS: dict[Shown, str] = {
     Shown("random", 1): "All generated images",
     Shown("informative", 2): "The most informative half",
@@ -85,8 +85,8 @@ def _shown() -> Shown:
         "Images shown", list(CHOICE_WORDS), format_func=CHOICE_WORDS.__getitem__
     )
     st.caption(
-        "The most informative images teach a personal metric from fewer rankings; the nearest "
-        "ones get closer to the target. Either way, generation takes longer."
+        "The most informative images teach a personal metric from fewer rankings. The nearest, by "
+        "the participant’s metric so far, get closer to the target. Both take longer to generate."
     )
     return shown
 

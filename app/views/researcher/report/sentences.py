@@ -169,7 +169,10 @@ def needed(one: Mapping[str, Any]) -> str:
     """How many more rankings would narrow the interval of the mean agreement."""
     wanted, now = number(one["wanted"], 1), number(one["now"])
     if one["more"] == 0:
-        return f"The interval of the mean is already ±{now}: no more are needed for ±{wanted}."
+        return (
+            f"The interval of the mean is already ±{now}: "
+            f"no more rankings are needed for ±{wanted}."
+        )
     more = about(int(one["more"]))
     return (
         f"About {plural(more, 'more ranking', 'more rankings')} would narrow the interval of the "

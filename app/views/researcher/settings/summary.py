@@ -35,6 +35,12 @@ def options(given: Mapping[str, Any]) -> str:
     return ", ".join(told) or DEFAULT_OPTIONS
 
 
+def rounds(settings: StudySettings) -> str:
+    """How many rounds a target takes."""
+    least, most = settings.min_rounds, settings.max_rounds
+    return str(least) if least == most else f"{least} to {most}"
+
+
 def image_size(settings: StudySettings) -> str:
     """How large images are; some makers have a size of their own."""
     asked = f"{settings.image_size} × {settings.image_size} pixels"

@@ -24,7 +24,7 @@ def draw(store: Store, study: Study) -> None:
     facts = (
         ("Created", moment(study.created_at)),
         ("Candidates per round", str(settings.candidates)),
-        ("Rounds per target", f"{settings.min_rounds} to {settings.max_rounds}"),
+        ("Rounds per target", summary.rounds(settings)),
         ("Image size", summary.image_size(settings)),
         ("Image source", summary.image_source(settings)),
         ("Network (backbone)", NETWORKS.get(settings.backbone, settings.backbone)),
