@@ -1,7 +1,7 @@
-"""``python -m app``: start the web process and the worker, keep them running, stop them together.
+"""``python -m app``: start the web process and the worker, and restart either if it ends.
 
-This is what ``make run`` and ``clpips-app`` do. Exit status: 0 stopped as asked, 2 a setting is
-wrong or the port is taken, 1 the web process could not start.
+``make run`` and ``clpips-app`` run this. Exit status: 0 stopped on request, 2 a setting is wrong or
+the port is taken, 1 the web process could not start.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from clpips.io.resources import package_folder
 ROOT = package_folder("app").parent
 START_SECONDS = 120.0
 STOP_SECONDS = 10.0
-PORT_SECONDS = 3.0  # a server that was just stopped may hold its port for a moment
+PORT_SECONDS = 3.0  # a server that just stopped may hold its port for a moment
 FIRST_PAUSE = 1.0
 LAST_PAUSE = 30.0
-WELL_AFTER = 60.0  # a process that lived this long gets the shortest pause again
+WELL_AFTER = 60.0  # after running this long, a process is restarted with the shortest pause again
 ANYWHERE = ("0.0.0.0", "::")
 
 
 @dataclass
 class Child:
-    """One of the two processes, started again when it ends by itself."""
+    """One of the two processes, restarted when it ends by itself."""
 
     name: str
     command: list[str]
@@ -47,7 +47,7 @@ class Child:
     again_at: float = 0.0
 
     def start(self) -> None:
-        """Start the process, in our own group: whoever kills the group kills all of us."""
+        """Start the process in our own process group, so that killing the group ends all."""
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
@@ -57,28 +57,28 @@ class Child:
         )
 
     def has_ended(self) -> bool:
-        """Whether it runs no more."""
+        """Whether the process is not running."""
         return self.process is None or self.process.poll() is not None
 
     def keep_alive(self) -> None:
-        """Start it again if it ended, after a pause that grows with each early end."""
+        """Restart the process if it ended, after a pause that grows with each early end."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             status = self.process.returncode
             self.pause = FIRST_PAUSE if now - self.started > WELL_AFTER else self.pause
-            say(f"The {self.name} stopped (status {status}); starting it again.")
+            say(f"The {self.name} stopped (status {status}); restarting it.")
             self.again_at, self.process = now + self.pause, None
             self.pause = min(LAST_PAUSE, 2 * self.pause)
         if self.process is None and now >= self.again_at:
             self.start()
 
     def ask_to_stop(self) -> None:
-        """Let it finish what it is doing."""
+        """Ask the process to terminate."""
         if not self.has_ended() and self.process is not None:
             self.process.terminate()
 
     def wait(self, until: float) -> None:
-        """Wait for it to end until a moment of the monotonic clock; then end it."""
+        """Wait until a time on the monotonic clock for the process to end; then kill it."""
         if self.process is None:
             return
         try:
@@ -89,7 +89,7 @@ class Child:
 
 
 def main() -> int:
-    """Run both processes until somebody asks to stop; returns the exit status."""
+    """Run both processes until a stop is requested; returns the exit status."""
     try:
         settings = Settings.from_environment()
         check_port(settings)
@@ -123,7 +123,7 @@ def main() -> int:
 
 
 class StopSignal:
-    """Notes Ctrl-C and a request to terminate."""
+    """Records Ctrl-C and requests to terminate."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -135,7 +135,7 @@ class StopSignal:
 
 
 def children(settings: Settings) -> tuple[Child, Child]:
-    """The web process and the worker, with the same settings wherever they are started from."""
+    """The web process and the worker, with settings independent of the working directory."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -154,14 +154,14 @@ def children(settings: Settings) -> tuple[Child, Child]:
 
 
 def data_folder(settings: Settings) -> Path:
-    """The data folder: a stated one seen from here, the default one beside the program."""
+    """The data folder: a configured one from the working directory, the default beside ``app``."""
     if os.environ.get("CLPIPS_DATA"):
         return settings.data_dir.absolute()
     return ROOT / settings.data_dir
 
 
 def check_port(settings: Settings) -> None:
-    """Raise ``StudyError`` if somebody answers on the port already, or the address is not ours."""
+    """Raise ``StudyError`` if the port is in use, or the address is not this machine's."""
     until = time.monotonic() + PORT_SECONDS
     while (error := port_error(settings)) is not None:
         if error.errno != errno.EADDRINUSE or time.monotonic() > until:
@@ -173,7 +173,7 @@ def check_port(settings: Settings) -> None:
 
 
 def port_error(settings: Settings) -> OSError | None:
-    """Why the port cannot be had at this moment; ``None`` if it can."""
+    """Why the port cannot be bound now; ``None`` if it can."""
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -185,7 +185,7 @@ def port_error(settings: Settings) -> OSError | None:
 
 
 def check_password(settings: Settings) -> None:
-    """Raise ``StudyError`` if others could reach a server that has no password yet."""
+    """Raise ``StudyError`` if others could reach the server before it has a password."""
     from app.http.passwords import check_password_is_set
     from app.store import Store
 
@@ -207,24 +207,24 @@ def wait_until_healthy(settings: Settings, web: Child, stopped: Callable[[], boo
 
 
 def address_of(settings: Settings) -> str:
-    """The address to open on this machine."""
+    """The address to open in a browser on this machine."""
     host = "127.0.0.1" if settings.address in ANYWHERE else settings.address
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def say(sentence: str) -> None:
-    """One line for the person at the terminal."""
+    """Print one line to standard output."""
     sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()
 
 
 def complain(sentence: str) -> None:
-    """One line about what went wrong."""
+    """Print one line to standard error."""
     sys.stderr.write(f"{sentence}\n")
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to end this process with the one that started it, should that be killed."""
+    """Have Linux end this process when its parent process is killed."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 

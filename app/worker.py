@@ -1,10 +1,9 @@
 """The worker process: ``python -m app.worker``. Its jobs are rows in the store.
 
-Three loops, each a thread: one draws images, so that participants never wait behind a fit; one
-does what takes minutes and is asked for by nobody in person (the simulated study, the comparison
-of metrics), so that no researcher waits behind it; the third does everything else that needs
-torch. A fourth thread keeps the leases. Several workers on one data folder share the work; a job
-is done by one of them at a time.
+Three loops run in threads. One generates images, so that participants never wait behind a fit. One
+runs background jobs that take minutes (the simulated study, the comparison of metrics), so that
+researchers do not wait behind them. The third runs all other jobs that need torch. A fourth thread
+renews the leases. Several workers may share one data folder; each job is held by one at a time.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("simulate", "compare"),
 )
 ASKING_AGAIN: tuple[JobKind, ...] = ("vectors", "compare")
-"""What may be asked for while it is being done, and is done once more then."""
+"""Job kinds that may be requested again while they run, and are then repeated."""
 IDLE_SECONDS = 0.15
 TROUBLE_SECONDS = 2.0
 LEASES_SECONDS = 1.0
 SEEN_SECONDS = 5.0
 STOP_SECONDS = 4.0
-PREPARE_SECONDS = 5.0  # between two looks at which makers the open studies have
+PREPARE_SECONDS = 5.0  # between checks of the open studies' makers
 SLOW_TO_START = frozenset({"diffusers", "tiny"})
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 NICENESS = 10
@@ -56,11 +55,11 @@ Work = Callable[[Store, Job, Watch], dict[str, Any]]
 
 
 class Worker:
-    """Takes jobs and does them until it is told to stop.
+    """Claims and runs jobs until it is asked to stop.
 
     Args:
         settings: names the data folder.
-        name: no other worker may have it; ``None`` makes one up.
+        name: unique among workers; ``None`` generates one.
     """
 
     def __init__(self, settings: Settings, *, name: str | None = None) -> None:
@@ -73,36 +72,36 @@ class Worker:
         self._look_again = 0.0
 
     def run(self) -> bool:
-        """Work until :meth:`stop`, then put back what is unfinished.
+        """Run jobs until :meth:`stop`, then requeue unfinished ones.
 
         Returns:
-            Whether every thread has ended; one deep inside a library may not notice at once.
+            Whether every thread has ended; one inside a library call may not notice at once.
         """
-        log.info("%s begins in %s", self.name, self.store.settings.data_dir)
+        log.info("%s starts in %s", self.name, self.store.settings.data_dir)
         lost = self.store.jobs.reclaim_from(is_gone)
         if lost:
-            log.warning("%d jobs taken back from workers that died", lost)
+            log.warning("%d jobs reclaimed from dead workers", lost)
         threads = [
             threading.Thread(target=self._loop, args=(kinds,), name=kinds[0], daemon=True)
             for kinds in LOOPS
         ]
-        self.store.workers.mark_alive(self.name)  # before the first job is seen to run
+        self.store.workers.mark_alive(self.name)  # before any job shows as running
         for thread in threads:
             thread.start()
         self._keep_leases()
         for thread in threads:
             thread.join(STOP_SECONDS / len(threads))
-        log.info("%s ends, %d jobs put back", self.name, self.store.jobs.release(self.name))
+        log.info("%s stops, %d jobs requeued", self.name, self.store.jobs.release(self.name))
         if self._preparing is not None:
             threads.append(self._preparing)
         return not any(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
-        """Ask every thread to end soon."""
+        """Ask every thread to end."""
         self.stopping.set()
 
     def do_next(self, kinds: Sequence[JobKind]) -> bool:
-        """Take one job of these kinds and do it; ``False`` when there was none."""
+        """Claim and run one job of these kinds; ``False`` if there was none."""
         job = self.store.jobs.claim(self.name, kinds, lease_seconds=LEASE_SECONDS)
         if job is None:
             return False
@@ -121,14 +120,14 @@ class Worker:
         try:
             result = work_of(job.kind)(self.store, job, watch.watch())
         except Cancelled:
-            # A process that ends puts its jobs back instead; see run().
+            # When the process stops, run() requeues its jobs instead.
             if watch.unwanted or not self.stopping.is_set():
                 self.store.jobs.confirm_cancelled(job.id, self.name)
         except ClpipsError as error:
             log.warning("job %d (%s) failed: %s", job.id, job.kind, error)
             self.store.jobs.fail(job.id, self.name, str(error))
-        except Exception as error:  # whatever a job does, the worker goes on
-            log.exception("job %d (%s) broke", job.id, job.kind)
+        except Exception as error:  # no job may end the worker
+            log.exception("job %d (%s) raised an unexpected error", job.id, job.kind)
             self.store.jobs.fail(job.id, self.name, broken(job.kind, error))
         else:
             self.store.jobs.finish(job.id, self.name, result)
@@ -142,8 +141,8 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 busy = self.do_next(kinds)
-            except Exception:  # a full disk or a locked file may pass
-                log.exception("the %s loop stumbled", kinds[0])
+            except Exception:  # a full disk or a locked file may be temporary
+                log.exception("the %s loop failed; trying again", kinds[0])
                 self.stopping.wait(TROUBLE_SECONDS)
                 continue
             if not busy:
@@ -152,10 +151,10 @@ class Worker:
                 self.stopping.wait(IDLE_SECONDS)
 
     def _prepare(self) -> None:
-        """While nobody waits: import what diffusion models need, if an open study has one.
+        """While idle, import what diffusion models need, if an open study uses one.
 
-        It takes longer than many images do. Weights are left until they are asked for: they may
-        have to be downloaded, and fill the memory.
+        The import takes longer than generating many images. Weights are loaded on demand: they
+        may have to be downloaded, and they need much memory.
         """
         if self._preparing is not None or time.monotonic() < self._look_again:
             return
@@ -163,12 +162,12 @@ class Worker:
         studies = [each for each in self.store.studies.all() if each.is_open]
         kinds = {kind_of(maker) for each in studies for maker in each.settings.makers}
         if kinds & SLOW_TO_START:
-            # Beside the loop: it can take a minute, and other makers need nothing of it.
+            # In its own thread: it can take a minute, and other makers need not wait for it.
             self._preparing = threading.Thread(target=_ready_for_diffusion, daemon=True)
             self._preparing.start()
 
     def _keep_leases(self) -> None:
-        """Tell the store that this worker lives and that its jobs are still being done."""
+        """Record regularly that this worker is alive and still holds its jobs."""
         since_seen = SEEN_SECONDS
         while not self.stopping.is_set():
             try:
@@ -179,22 +178,22 @@ class Worker:
                     running = list(self._running)
                 for watch in running:
                     watch.renew()
-            except Exception:  # the leases must go on being kept
-                log.exception("the leases could not be kept")
+            except Exception:  # leases must be renewed in any case
+                log.exception("the leases could not be renewed")
             self.stopping.wait(LEASES_SECONDS)
             since_seen += LEASES_SECONDS
 
 
 def is_gone(worker: str) -> bool:
-    """Whether a worker of this machine has ended; one of another machine never counts as gone."""
+    """Whether a worker on this machine has ended; workers on other machines never count as gone."""
     host, _, process = worker.rpartition("-")[0].rpartition("-")
     if host != socket.gethostname() or not process.isdigit() or sys.platform == "win32":
-        return False  # on Windows, signal 0 would end the process that it asks about
+        return False  # on Windows, os.kill with signal 0 would end the process
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, OverflowError):
         return True
-    except PermissionError:  # somebody else's, but there
+    except PermissionError:  # another user's process, but alive
         return False
     return False
 
@@ -202,20 +201,20 @@ def is_gone(worker: str) -> bool:
 def _ready_for_diffusion() -> None:
     try:
         importlib.import_module("clpips.generation.diffusion.pipeline")
-    except Exception:  # the job that needs it will say what is wrong
+    except Exception:  # the job that needs it will report the error
         log.exception("diffusion models could not be prepared")
     else:
         log.info("ready for diffusion models")
 
 
 def work_of(kind: JobKind) -> Work:
-    """The function that does one kind of job, imported when first needed."""
+    """The function that runs one kind of job, imported on first use."""
     work: Work = importlib.import_module(f"app.jobs.{kind}").run
     return work
 
 
 def broken(kind: JobKind, error: Exception) -> str:
-    """One sentence for people about a job that broke; the details are in the log."""
+    """A user-facing sentence about an unexpected error in a job; the log has the details."""
     what = {
         "generate": "The images could not be generated",
         "regenerate": "The images could not be regenerated",
@@ -249,8 +248,8 @@ def log_to(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Work until a signal says stop."""
-    # Before torch is imported: one thread, so that the web process stays quick.
+    """Run a worker until a stop signal."""
+    # Before torch is imported: one thread, so that the web process stays responsive.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with contextlib.suppress(OSError):
         os.nice(NICENESS)
@@ -267,11 +266,11 @@ def main() -> None:
     for each in STOP_SIGNALS:
         signal.signal(each, stop)
     ended = worker.run()
-    for each in STOP_SIGNALS:  # a second one must not spoil an orderly end
+    for each in STOP_SIGNALS:  # a second signal must not interrupt the shutdown
         signal.signal(each, signal.SIG_IGN)
     logging.shutdown()
     if not ended:
-        os._exit(0)  # a thread inside a library would crash the interpreter on its way out
+        os._exit(0)  # a thread still inside a library could crash the interpreter on exit
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Study bundles: one ``.zip`` with everything of a study, which opens on another machine.
+"""Study bundles: a whole study in one ``.zip``, which can be opened on another machine.
 
 In it: ``manifest.json`` (SHA-256 and size of each file), ``study.sqlite`` (the study's rows,
-without links, passwords and other studies), ``rankings.csv`` (the rankings that stand, for
+without links, passwords and other studies), ``rankings.csv`` (the current rankings, for
 ``clpips evaluate``), ``images/<SHA-256>.png``, ``weights/`` and, where the study's images come
-from an uploaded pool, ``pools/<SHA-256>.zip``. The same rankings, difference vectors and metrics
-come out again, so every number does, and the study can go on there.
+from an uploaded pool, ``pools/<SHA-256>.zip``. Opening it restores the same rankings, difference
+vectors and metrics, hence the same numbers, and the study can continue there.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
     """Write a study to ``path`` in one step.
 
     Returns:
-        What is in it.
+        Its manifest.
 
     Raises:
         StudyError: there is no such study.
@@ -67,32 +67,32 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
 
 
 def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | None = None) -> Study:
-    """Take in a study that :func:`write_bundle` wrote, as a new one, closed to newcomers.
+    """Import a study from a bundle, as a new study that is closed to new participants.
 
-    Everything is checked, and taken in by an empty store of its own, before this store is
-    touched: a bundle that is refused leaves everything as it was.
+    Everything is checked, and imported into an empty temporary store, before this store is
+    changed: a refused bundle changes nothing.
 
     Args:
-        store: where it goes.
+        store: the store to import into.
         path: the bundle; it is not changed.
         watch: progress and cancel.
-        title: what to call it; ``None`` keeps its title.
+        title: the new study's title; ``None`` keeps the bundle's.
 
     Raises:
-        StudyError: not a bundle, a damaged, changed or dangerous one, one from a newer version.
+        StudyError: not a bundle, or one that is damaged, altered, unsafe or of a newer version.
         Cancelled: the watch asked to stop; everything is as it was.
     """
     with _unpacked(store, Path(path), watch) as (manifest, folder):
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
         known = _take_in(rehearsal, manifest, folder, watch.part(0.4, 0.3), title=title)
         _check_pools(known, manifest)
-        # From here on there is no stopping half-way.
+        # From here on it can no longer be cancelled.
         to_the_end = Watch(progress=watch.part(0.7, 0.3).progress)
         return _take_in(store, manifest, folder, to_the_end, title=title)
 
 
 def _rankings(store: Store, study_id: int, folder: Path) -> dict[str, Path]:
-    """The rankings as CSV in a folder, by its name in the bundle; nothing if there are none."""
+    """Write the rankings as CSV; its path by its name in the bundle, empty without rankings."""
     rows = ranking_rows(store, study_id, None)
     if not rows:
         return {}
@@ -142,7 +142,7 @@ def _pack(
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: Path) -> Member:
-    """Add one file; images and weights are as small as they get already."""
+    """Add one file; images and weights are stored as they are, being compressed already."""
     digest, size = hashlib.sha256(), 0
     info = _info(name)
     if name not in PLAIN:
@@ -165,7 +165,7 @@ def _info(name: str) -> zipfile.ZipInfo:
 
 @contextmanager
 def _unpacked(store: Store, path: Path, watch: Watch) -> Iterator[tuple[Manifest, Path]]:
-    """A bundle's verified files in a folder that is gone afterwards."""
+    """A bundle's verified files, in a temporary folder."""
     if not path.is_file():
         raise StudyError(f"a bundle must be a file, got '{path}'")
     data_dir = store.settings.data_dir
@@ -183,13 +183,13 @@ def _unpacked(store: Store, path: Path, watch: Watch) -> Iterator[tuple[Manifest
             raise StudyError(
                 f"a bundle must be a whole zip file, got a damaged one: {error}"
             ) from error
-        except RuntimeError as error:  # how zipfile says that a file is encrypted
-            raise StudyError("a bundle must not be encrypted, got one that is") from error
+        except RuntimeError as error:  # zipfile's error for an encrypted file
+            raise StudyError("a bundle must not be encrypted, got an encrypted one") from error
         yield manifest, folder
 
 
 def _check_space(manifest: Manifest, data_dir: Path) -> None:
-    """The files, the rehearsal and the study itself are on disk at the same time."""
+    """Unpacked files, temporary store and imported study are on disk at the same time."""
     needed = 3 * sum(member.size for member in manifest.files.values())
     free = shutil.disk_usage(data_dir).free
     if free < needed:
@@ -200,7 +200,7 @@ def _check_space(manifest: Manifest, data_dir: Path) -> None:
 
 
 def _unpack(archive: zipfile.ZipFile, name: str, member: Member, place: Path) -> None:
-    """Write one file, never more than its stated size, and check it.
+    """Unpack one file, up to its stated size, and check it.
 
     ``name`` matched one of the manifest's patterns, so it cannot lead out of the folder.
     """
@@ -215,7 +215,7 @@ def _unpack(archive: zipfile.ZipFile, name: str, member: Member, place: Path) ->
     by_content = image or pool
     named = by_content.group(1) if by_content else member.sha256
     if left != 0 or digest.hexdigest() != member.sha256 or digest.hexdigest() != named:
-        raise StudyError(f"a bundle's files must be as they were packed, {name!r} was changed")
+        raise StudyError(f"a bundle's files must match their checksums, but {name!r} was changed")
     if image:
         _check_image(place, image.group(2))
     if pool:
@@ -223,13 +223,13 @@ def _unpack(archive: zipfile.ZipFile, name: str, member: Member, place: Path) ->
 
 
 def _pools(study: Study) -> list[str]:
-    """The uploaded pools that a study draws from, each once."""
+    """The distinct uploaded pools that a study uses."""
     named = [uploaded(maker) for maker in study.settings.makers]
     return [name for name in dict.fromkeys(named) if name is not None]
 
 
 def _check_pools(study: Study, manifest: Manifest) -> None:
-    """A study that draws from uploaded pools must bring them, unless they were lost before."""
+    """A study's uploaded pools must be in its bundle, unless they were already missing."""
     pools = _pools(study)
     for name in pools:
         if name not in manifest.files and name not in manifest.lost:
@@ -242,16 +242,16 @@ def _check_image(place: Path, ending: str) -> None:
     try:
         picture_size(place, formats=MEDIA[ending][:1])
     except ImageError as error:
-        raise StudyError(f"a bundle's images must be pictures that can be used: {error}") from error
+        raise StudyError(f"a bundle's images must be valid: {error}") from error
 
 
 def _take_in(
     store: Store, manifest: Manifest, folder: Path, watch: Watch, *, title: str | None
 ) -> Study:
-    """Add verified files and rows to a store; on an error its folders are as they were."""
+    """Add verified files and rows to a store; on an error, remove the files again."""
     images = [name for name in manifest.files if IMAGE.fullmatch(name)]
     for number, name in enumerate(images):
-        watch.report(number / len(images), "Taking in the images…")
+        watch.report(number / len(images), "Importing the images…")
         wanted, media_type = MEDIA[name.rsplit(".", 1)[1]]
         width, height = picture_size(folder / name, formats=[wanted])
         data = (folder / name).read_bytes()
@@ -259,7 +259,7 @@ def _take_in(
     tag, moved, placed = secrets.token_hex(4), {}, []
     try:
         for old, packed in manifest.metrics.items():
-            # A file that was lost before gets a path where nothing is: not another study's file.
+            # A missing file gets a path where nothing is, never that of another study's file.
             place = store.settings.weights / f"opened-{tag}-{Path(packed or 'lost').name}"
             moved[old] = str(place.absolute())
             if packed is not None:
@@ -267,7 +267,7 @@ def _take_in(
                 placed.append(place)
         for pool in manifest.pools:
             place = store.settings.data_dir / pool
-            if not place.exists():  # else it is here already: its name is its content's
+            if not place.exists():  # else it is here already, under the hash of its content
                 _copy(folder / pool, place)
                 placed.append(place)
         return store.transfer.import_study(folder / DATABASE, title=title, metric_paths=moved)

@@ -1,4 +1,4 @@
-"""Pictures on their way into the store, without anything that draws or compares them."""
+"""Adds pictures to the store, without loading anything that generates or compares images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ COMPRESS_LEVEL = 3
 
 
 def add_picture(store: Store, picture: Image.Image) -> str:
-    """Keep a picture as PNG; its content hash."""
+    """Store a picture as PNG and return its content hash."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
     return store.images.add(buffer.getvalue(), width=picture.width, height=picture.height)
 
 
 def add_target(store: Store, sample: SampleTarget, side: int) -> str:
-    """A sample target at a study's own size: comparing pictures of one size is quicker."""
+    """Store a sample target at a study's size, because equal sizes are compared faster."""
     with Image.open(sample.path) as picture:
         if picture.size == (side, side):
             return store.images.add(sample.path.read_bytes(), width=side, height=side)

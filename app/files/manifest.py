@@ -1,4 +1,4 @@
-"""The list of what is in a study bundle, and the check that a file really is such a bundle."""
+"""A study bundle's manifest, and the check of an archive against it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, FailFast, Field, ValidationError
 from clpips.errors import StudyError
 from clpips.io.validation import first_fault
 
-VERSION = 2  # of a bundle with a pool; one without is as it was in version 1
+VERSION = 2  # of a bundle with a pool; one without is written as version 1
 MANIFEST = "manifest.json"
 DATABASE = "study.sqlite"
 RANKINGS = "rankings.csv"  # for people and the command line; opening reads the database
@@ -23,7 +23,7 @@ WEIGHTS = re.compile(r"weights/[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.safetensors")
 MAX_FILES = 200_000
 MAX_BYTES = 20_000_000_000
 MAX_MANIFEST = 64_000_000
-# Images and weights hardly shrink and a database about tenfold; far more is a trap.
+# Images and weights hardly compress and a database about tenfold; far more is a zip bomb.
 MAX_RATIO = 100
 FREE_BYTES = 50_000_000
 
@@ -36,17 +36,17 @@ class Member(BaseModel, frozen=True, strict=True):
 
 
 class Manifest(BaseModel, frozen=True, strict=True):
-    """What a bundle holds, as ``manifest.json`` has it.
+    """The contents of ``manifest.json``.
 
     Args:
-        format, version: what kind of file this is.
+        format, version: identify the kind of file.
         created: when it was written, ISO 8601.
         study: the study's title.
-        counts: participants, rankings, images and fits, for people who look inside.
-        metrics: for each fit's path in the data folder it came from, the name in the bundle;
-            ``None`` where that file was lost before.
-        lost: files of the study that were gone when it was packed; it opens without them.
-        files: every other file by its name in the bundle.
+        counts: numbers of participants, rankings, images and fits, for human readers.
+        metrics: the name in the bundle by each fit's original stored path; ``None`` where the file
+            was already missing.
+        lost: files of the study that were missing when it was packed; it opens without them.
+        files: every file but the manifest, by its name in the bundle.
     """
 
     format: Literal["clpips-study-bundle"]
@@ -60,24 +60,24 @@ class Manifest(BaseModel, frozen=True, strict=True):
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """The names in the bundle of the uploaded pools in it."""
+        """The uploaded pools, by their names in the bundle."""
         return tuple(name for name in self.files if POOL.fullmatch(name))
 
 
 def check_archive(archive: zipfile.ZipFile) -> Manifest:
-    """The manifest of an archive, after checking that its names and sizes are as it says.
+    """Read an archive's manifest and check the archive's names and sizes against it.
 
-    Only the archive's own list was read so far, and the manifest: the content is still to be
-    checked against the SHA-256 of each file.
+    Reads the archive's directory and the manifest only: the files' contents still have to be
+    checked against their SHA-256.
 
     Raises:
-        StudyError: not a bundle, one of a later version, or one that was changed.
+        StudyError: not a bundle, one of a later version, or one that was altered.
     """
     infos = archive.infolist()
     _check_sizes(infos)
     names = [info.filename for info in infos]
     if len(set(names)) < len(names):
-        raise StudyError("a bundle must hold each file once, got one name twice")
+        raise StudyError("a bundle must hold each file once, got a name twice")
     if MANIFEST not in names or archive.getinfo(MANIFEST).file_size > MAX_MANIFEST:
         raise StudyError(f"a bundle must hold {MANIFEST}, got a zip file without it")
     manifest = _parsed(archive.read(MANIFEST))

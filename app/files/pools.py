@@ -1,4 +1,4 @@
-"""Pools of images that researchers upload: where they are kept, and how a study names them."""
+"""Image pools uploaded by researchers: where they are stored and how a study refers to them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FOLDER = "pools"
 
 
 def add_pool(store: Store, data: bytes) -> str:
-    """Check an uploaded archive and keep it.
+    """Check and store an uploaded archive.
 
     Returns:
         the maker's name for a study's settings: ``pool:`` and a path in the data folder.
 
     Raises:
-        GenerationError: the archive breaks a rule; nothing is kept then.
+        GenerationError: the archive breaks a rule; nothing is stored.
     """
     name = f"{hashlib.sha256(data).hexdigest()}.zip"
     maker, final = f"pool:{FOLDER}/{name}", store.settings.data_dir / FOLDER / name
@@ -39,13 +39,13 @@ def add_pool(store: Store, data: bytes) -> str:
 
 
 def uploaded(name: str) -> str | None:
-    """The path in the data folder of a maker's uploaded pool; ``None`` for any other maker."""
+    """The stored path of a maker's uploaded pool; ``None`` for any other maker."""
     kind, _, rest = name.partition(":")
     return rest if kind == "pool" and POOL.fullmatch(rest) else None
 
 
 def check_travelled(pool: Path) -> None:
-    """Check a pool that came in a study bundle as if it were uploaded.
+    """Check a pool from a study bundle like an uploaded one.
 
     Raises:
         StudyError: the archive breaks a rule.
@@ -53,11 +53,11 @@ def check_travelled(pool: Path) -> None:
     try:
         read_pool(pool)
     except GenerationError as error:
-        raise StudyError(f"a bundle's pool must be one that can be used: {error}") from error
+        raise StudyError(f"a bundle's pool must be valid: {error}") from error
 
 
 def maker_here(store: Store, name: str) -> str:
-    """A maker's name as this machine opens it: a pool's path lies in the data folder."""
+    """A maker's name with a pool's path resolved against this machine's data folder."""
     kind, _, rest = name.partition(":")
     if kind_of(name) != "pool" or Path(rest).expanduser().is_absolute():
         return name

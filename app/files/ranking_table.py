@@ -1,4 +1,4 @@
-"""A study's rankings as a table: one row an image, as every rankings file has them."""
+"""A study's rankings as a table with one row per image, the layout of rankings files."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ COLUMNS = (
     "elapsed_ms",
     "shown_position",
 )
-# A spreadsheet would run a cell that begins so; participants write the prompts.
+# Spreadsheets run cells that begin with these as formulas, and participants write the prompts.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> list[dict[str, Any]]:
-    """The rankings that stand, of everybody or of one person.
+    """The current rankings, of all participants or of one.
 
-    Images are named ``images/<SHA-256>.png``, as they lie in a study bundle. They are the same
-    rankings that a fit uses: of two candidates that are one image the nearer counts, and a
-    board of one image alone is left out. ``shown_position`` counts from 1.
+    Images are named ``images/<SHA-256>.png``, as in a study bundle. These are the rankings that
+    a fit uses: of two candidates with the same image the nearer one counts, and a board with
+    one distinct image is left out. ``shown_position`` counts from 1.
     """
 
     @cache
@@ -65,7 +65,7 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
 def rankings_as_files(
     store: Store, study_id: int, participant_id: int | None
 ) -> tuple[list[Ranking], dict[Ranking, str]]:
-    """The same rankings with the images' own files, and the prompt of each that has one."""
+    """The same rankings with paths of the stored images, and the prompt of each that has one."""
 
     @cache
     def file_of(sha: str) -> str:
@@ -91,7 +91,7 @@ def rankings_as_files(
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV (UTF-8); a prompt that looks like a formula gets an apostrophe first."""
+    """Write rows as CSV (UTF-8); a prompt that looks like a formula gets an apostrophe in front."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -102,7 +102,7 @@ def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows as Parquet, every prompt as it was."""
+    """Write rows as Parquet, with unchanged prompts."""
     import pandas as pd
 
     frame = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,4 +1,4 @@
-"""Pictures uploaded as targets: checked, turned upright, made PNG; without torch."""
+"""Uploaded target pictures: checked, turned upright and converted to PNG; without torch."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class TargetPicture:
 
 
 def target_picture(filename: str, data: bytes) -> TargetPicture:
-    """Read an uploaded PNG, JPEG or WebP picture and make it a target.
+    """Convert an uploaded PNG, JPEG or WebP picture to a target.
 
     EXIF rotation is applied, transparency is laid on white, larger pictures are scaled down.
     The target's name is the file's name without its ending.
 
     Args:
-        filename: as the browser sent it; also names the picture in a refusal.
+        filename: as the browser sent it; error messages begin with it.
         data: the file's bytes.
 
     Raises:
-        ImageError: not such a picture, a damaged one, or one outside the stated sizes.
+        ImageError: another format, a damaged file, or a size outside the limits.
     """
     if len(data) > MAX_BYTES:
         raise ImageError(

@@ -1,4 +1,4 @@
-"""``/download/{export_id}/{name}``: a file made for the researcher, streamed from the disk."""
+"""``/download/{export_id}/{name}``: an exported file, streamed from disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SIGN_IN = "Please sign in on the researcher's page first, then download the file
 
 
 async def download(request: Request) -> Response:
-    """The file with its SHA-256 as entity tag; 401 for who is not signed in."""
+    """The file, with its SHA-256 as entity tag; 401 without a researcher's session."""
     store = open_store()
     token = request.cookies.get(RESEARCHER_COOKIE, "")
     if not await run_in_threadpool(store.researchers.has_session, token):
-        # A page to sign in on would be saved under the file's name.
+        # The browser would save a sign-in page under the file's name.
         return PlainTextResponse(SIGN_IN, 401, headers=NO_STORE)
     export_id, name = request.path_params["export_id"], request.path_params["name"]
     if not is_id(export_id):

@@ -1,4 +1,4 @@
-"""``GET /health``: whether the web process answers, and how many workers are alive."""
+"""``GET /health``: whether the web process responds, and how many workers are alive."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from clpips.version import __version__
 
 
 async def health(request: Request) -> JSONResponse:
-    """Answers ``ok`` only when the database could be read."""
+    """Status ``ok``, sent only if the database could be read."""
     workers = await run_in_threadpool(open_store().workers.alive)
     return answer({"status": "ok", "version": __version__, "workers": len(workers)})

@@ -1,4 +1,4 @@
-"""``/img/{sha256}.png``: an image by its content hash, which is also the right to see it."""
+"""``/img/{sha256}.png``: an image by its content hash; knowing the hash grants access."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 
 async def image(request: Request) -> Response:
-    """The file, to be kept for ever: a hash never means another picture.
+    """The file, cacheable for ever: a hash always names the same bytes.
 
-    The address ends in ``.png`` whatever the file is; the media type says what it is.
+    The path ends in ``.png`` for every format; the media type states the real one.
     """
     name = _NAME.fullmatch(request.path_params["name"])
     if name is None:

@@ -1,6 +1,7 @@
-"""``/auth/…``: the researcher's password and session. Plain forms that redirect back.
+"""``/auth/…``: the researcher's password and session, as plain forms that redirect back.
 
-What went wrong is a word in the query, ``/researcher?problem=wrong``; the page has the sentence.
+A problem is reported as a code in the query, ``/researcher?problem=wrong``, which the page turns
+into a sentence.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ FAILURE_SECONDS = 60.0
 HOME = "/researcher"
 
 _RESEARCHER_PAGE = re.compile(r"/(researcher|study)(\?study=\d{1,9})?")
-# One check takes 64 MiB and 0.14 s: a flood of them must queue here, not in memory.
+# One check takes 64 MiB and 0.14 s, so simultaneous log-ins wait here instead of filling memory.
 _one_at_a_time = asyncio.Semaphore(1)
 _LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Please wait</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <body style="font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em">
-<h1>Please wait a minute</h1><p>There were ten wrong passwords within a minute.
-Nothing is checked until that minute is over.</p><p><a href="/researcher">Back</a></p></body>"""
+<h1>Please wait a minute</h1><p>Ten wrong passwords were entered within a minute.
+You can try again when that minute is over.</p><p><a href="/researcher">Back</a></p></body>"""
 
 
 async def set_up(request: Request) -> Response:
-    """Set the first password. Only on this machine: elsewhere a stranger could be faster."""
+    """Set the first password; only from this machine, so that no stranger can set it first."""
     form = await _form(request)
     if isinstance(form, Response):
         return form
@@ -62,11 +63,11 @@ async def set_up(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    """Check the password; ten wrong ones in a minute from one address close the door for it."""
+    """Check the password; ten wrong ones within a minute lock out the client's address."""
     form = await _form(request)
     if isinstance(form, Response):
         return form
-    if not form.get("password"):  # nothing was guessed
+    if not form.get("password"):  # an empty field is no guess
         return _back("wrong", form)
     store = open_store()
     address = request.client.host if request.client else "unknown"
@@ -85,7 +86,7 @@ async def log_in(request: Request) -> Response:
 
 
 async def log_out(request: Request) -> Response:
-    """End the session, here and in the store."""
+    """End the session, in the browser and in the store."""
     form = await _form(request)
     if isinstance(form, Response):
         return form
@@ -114,7 +115,7 @@ async def _welcome(request: Request, store: Store, form: dict[str, str]) -> Resp
 
 
 async def _form(request: Request) -> dict[str, str] | Response:
-    """The fields of a form that was sent from our own page; the answer to any other."""
+    """The fields of a form sent from one of our pages, or the response that refuses it."""
     if not from_own_page(request):
         return _back("foreign")
     try:
@@ -123,8 +124,8 @@ async def _form(request: Request) -> dict[str, str] | Response:
     except TooLarge:
         sentence = f"A form must have at most {MAX_FORM:,} bytes, got more."
         return PlainTextResponse(sentence, 413, headers=NO_STORE)
-    except ValueError:  # more fields than any form of ours
-        return PlainTextResponse("The form arrived damaged.", 400, headers=NO_STORE)
+    except ValueError:  # more fields than any of our forms has
+        return PlainTextResponse("The form could not be read.", 400, headers=NO_STORE)
     return {name: values[-1] for name, values in fields.items()}
 
 
@@ -135,7 +136,7 @@ def _fault(password: str) -> str:
 
 
 def _page(form: dict[str, str]) -> str:
-    """The researcher's page to go on to; never another site's."""
+    """The researcher's page to continue on; never another site."""
     wanted = form.get("next", "")
     return wanted if _RESEARCHER_PAGE.fullmatch(wanted) else HOME
 
@@ -147,9 +148,9 @@ def _back(problem: str, form: dict[str, str] | None = None) -> RedirectResponse:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether both the server and the address in the browser's bar name this very machine.
+    """Whether both the server's address and the request's ``Host`` are loopback.
 
-    A proxy in front makes the whole network come from here; it says so in these headers.
+    Behind a proxy every request comes from this machine; the proxy's headers reveal it.
     """
     forwarded = {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers)
     here = Settings.from_environment().address in LOOPBACK and named_host(request.scope) in LOOPBACK

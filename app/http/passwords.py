@@ -1,4 +1,4 @@
-"""The researcher's password: hashed with argon2, set once, never a default one."""
+"""The researcher's password: hashed with argon2, set once, without a default."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def hash_password(password: str) -> str:
             f"a password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters, got {len(password)}"
         )
     if not password.strip():
-        raise StudyError("a password must not be made of spaces only")
+        raise StudyError("a password must not consist of spaces only")
     return _hasher.hash(password)
 
 
 def password_fits(hashed: str | None, password: str) -> bool:
-    """Whether a password is the one that was hashed; takes 0.1 s and 64 MiB on purpose."""
+    """Whether a password matches its hash; deliberately costs 0.1 s and 64 MiB."""
     if hashed is None or not 0 < len(password) <= MAX_PASSWORD:
         return False
     try:
@@ -41,10 +41,10 @@ def password_fits(hashed: str | None, password: str) -> bool:
 
 
 def check_password_is_set(store: Store) -> None:
-    """Set the password from the environment at the first start; later it stays as it is.
+    """Set the password from the environment at the first start; an existing one stays.
 
     Raises:
-        StudyError: others can reach the server and nobody has set a password; or it is too short.
+        StudyError: the server is reachable by others without a password, or it is too short.
     """
     if store.researchers.password_hash() is not None:
         return

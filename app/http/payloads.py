@@ -1,4 +1,4 @@
-"""What travels between the browser and the server about a round: JSON on one side, values here."""
+"""JSON payloads of a round: what the server sends to the board and what the board sends back."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from clpips.io.validation import first_fault
 MAX_ID = 2**53 - 1  # the largest whole number that JavaScript holds exactly
 MAX_CANDIDATES = 64
 MAX_COUNTS = 20
-DAY_MS = 24 * 60 * 60 * 1000  # a page that was left open is not a longer look
+DAY_MS = 24 * 60 * 60 * 1000  # a page left open for days is not a longer look
 _NAME = re.compile(r"[A-Za-z_]{1,32}")
 NO_WORKER = (
-    "The machine that draws is resting at the moment. "
-    "Your words are kept, and it starts as soon as it is back."
+    "No images can be generated at the moment. "
+    "Your prompt is saved, and generation starts as soon as possible."
 )
 
 
@@ -33,7 +33,7 @@ class NotJson(Exception):
 
 
 def _default(value: object) -> WrapValidator:
-    """Replaces an impossible value instead of refusing it."""
+    """Replaces an invalid value instead of refusing it."""
 
     def validate(given: object, handler: Callable[[object], object]) -> object:
         try:
@@ -57,8 +57,8 @@ Count = Annotated[int, Field(ge=0, le=MAX_ID), _default(0)]
 class SentSubmission(BaseModel, frozen=True, strict=True):
     """A submission as the board sends it.
 
-    Elapsed time, use of controls and confidence are notes beside the ranking: an impossible one
-    is left out, and a time beyond one day counts as one day, so a ranking is never refused for it.
+    Elapsed time, counts of inputs and confidence are optional extras: an invalid one is dropped
+    and a time is capped at one day, so that a ranking is never refused because of them.
     """
 
     uuid: Uuid
@@ -78,7 +78,7 @@ def image_address(sha: str) -> str:
 
 
 def round_to_json(store: Store, one: Round) -> dict[str, Any]:
-    """A round as ``GET /api/round/{id}`` gives it and the board takes it."""
+    """A round as ``GET /api/round/{id}`` returns it to the board."""
     making = one.state == "generating"
     message = one.message
     if making and not store.workers.alive():
@@ -89,7 +89,7 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
         "state": one.state,
         "progress": one.progress,
         "message": message,
-        "can_cancel": one.kind != "duel",  # nobody would be asked for it again
+        "can_cancel": one.kind != "duel",  # a cancelled blind pair would not be asked for again
         "waiting_ahead": store.rounds.queue_position(one.id) if making else 0,
         "preview": _data_address(store.previews.of_round(one.id)) if making else "",
         "candidates": [
@@ -105,12 +105,12 @@ def round_to_json(store: Store, one: Round) -> dict[str, Any]:
 
 
 def _data_address(jpeg: bytes | None) -> str:
-    """A small picture as an address that holds it; it changes too often to be fetched."""
+    """A small picture as a data URL: it changes too often for requests of its own."""
     return "" if jpeg is None else f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
 
 
 def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:
-    """The ranking that stands, as the board takes it."""
+    """The current ranking, in the board's format."""
     return {
         "uuid": ranking.uuid,
         "order": list(ranking.order),
@@ -121,11 +121,11 @@ def ranking_to_json(ranking: BoardRanking) -> dict[str, Any]:
 
 
 def submission_from_json(body: bytes) -> Submission:
-    """What a board sent, as a checked value.
+    """Read and check what a board sent.
 
     Raises:
-        NotJson: the body is damaged; the same submission may arrive whole the next time.
-        StudyError: a part that is missing or of the wrong kind; the sentence names it.
+        NotJson: the body is damaged; the same submission may succeed when it is sent again.
+        StudyError: a field is missing or invalid; the message names it.
     """
     try:
         sent = SentSubmission.model_validate_json(body)

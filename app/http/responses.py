@@ -1,4 +1,4 @@
-"""What the routes share: who asks, from where, how much they may send, and how we say no."""
+"""What the routes share: authentication, origin check, body limit and JSON responses."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 class TooLarge(Exception):
-    """The body of a request is longer than this route takes."""
+    """The body of a request is longer than this route accepts."""
 
 
 def answer(content: dict[str, object], status: int = 200) -> JSONResponse:
-    """A JSON answer that no cache keeps."""
+    """A JSON response that no cache keeps."""
     return JSONResponse(content, status, headers=NO_STORE)
 
 
 def error(sentence: str, status: int) -> JSONResponse:
-    """Say what went wrong with the request; the browser may try the same again."""
+    """Report an error; the browser may retry the same request."""
     return answer({"error": sentence}, status)
 
 
 def refusal(sentence: str, status: int = 422) -> JSONResponse:
-    """Refuse a submission for good: only this empties the browser's outbox."""
+    """Reject a submission permanently, so that the browser drops it from its outbox."""
     return answer({"error": sentence, "rejected": True}, status)
 
 
 def from_own_page(request: Request) -> bool:
-    """Whether a POST comes from a page of this server, or from no page at all.
+    """Whether a POST comes from a page of this server, or from no page (a script).
 
     ``Sec-Fetch-Site`` is set by the browser and cannot be forged by a page. A page under
     ``Referrer-Policy: no-referrer`` sends ``Origin: null`` with a form, so without that header
-    a null origin is foreign.
+    a null origin counts as another site's.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -50,7 +50,7 @@ def from_own_page(request: Request) -> bool:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body, at most ``limit`` bytes of it.
+    """The body, of at most ``limit`` bytes.
 
     Raises:
         TooLarge: it is longer; the rest is not read.
@@ -67,7 +67,7 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def bearer(request: Request) -> Participant | None:
-    """The participant whose link's secret the request carries; ``None`` if it is nobody's."""
+    """The participant identified by the request's bearer token; ``None`` for an unknown one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(token) <= 200:
         return None
@@ -75,10 +75,10 @@ async def bearer(request: Request) -> Participant | None:
 
 
 def unknown_bearer() -> JSONResponse:
-    """The answer to a link that is not known: not a word about the submission."""
+    """The response to an unknown token; it does not reject the submission."""
     return error("This link is not known here, or was replaced by a newer one.", 401)
 
 
 def is_id(number: int) -> bool:
-    """Whether a number can be a row's; SQLite cannot even compare larger ones."""
+    """Whether a number can be a row's id; SQLite cannot compare larger ones."""
     return 0 < number <= MAX_ID

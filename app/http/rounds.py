@@ -1,4 +1,4 @@
-"""``/api/round/{id}``: how far a round is, and stopping it."""
+"""``/api/round/{id}``: a round's progress, and cancelling it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from app.http.responses import answer, bearer, error, from_own_page, is_id, unkn
 from app.store import open_store
 from clpips.errors import StudyError
 
-NOT_YOURS = "There is no such round behind this link."
+NOT_YOURS = "This link has no such round."
 
 
 async def read_round(request: Request) -> JSONResponse:
-    """One round of the bearer's own."""
+    """One of the bearer's own rounds."""
     return await _round(request, cancel=False)
 
 
 async def cancel_round(request: Request) -> JSONResponse:
-    """Stop drawing a round of the bearer's own; one that is drawn stays as it is."""
+    """Cancel one of the bearer's own rounds; one that already has its images stays as it is."""
     if not from_own_page(request):
         return error("This must come from a page of this server.", 403)
     return await _round(request, cancel=True)

@@ -1,4 +1,4 @@
-"""Security headers on every answer, Streamlit's own included."""
+"""Security headers on every response, including Streamlit's own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # With no-referrer a form is sent with a null origin, which the log-in would have to refuse; the
-# researcher's addresses hold no secret, and same-origin tells other sites as little.
+# researcher's addresses hold no secret, and same-origin hides them from other sites as well.
 _WITH_FORMS = ("/researcher", "/study")
 
 
 class SecurityHeaders:
-    """Keeps a participant's secret link to itself and the pages out of other sites' frames."""
+    """Keeps participants' secret links out of referrers, and our pages out of foreign frames."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to each HTTP answer, errors too; websockets pass as they are."""
+        """Add the headers to each HTTP response, errors included; websockets pass unchanged."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -37,7 +37,7 @@ class SecurityHeaders:
 
         try:
             await self.app(scope, receive, send_with_headers)
-        except Exception:  # it would be answered outside of here, without the headers
+        except Exception:  # an outer layer would answer, without these headers
             if not begun:
                 answer = PlainTextResponse("Something went wrong on the server.", 500)
                 await answer(scope, receive, send_with_headers)

@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 async def submit(request: Request) -> JSONResponse:
-    """Store a ranking and say what became of it.
+    """Store a ranking and return the outcome.
 
-    Only a submission that breaks a rule is answered with ``"rejected": true``; a body that
-    arrived damaged, an unknown link or a busy disk may be tried again.
+    Only a submission that breaks a rule gets ``"rejected": true``. After a damaged body, an
+    unknown link or a busy disk, the browser may try again.
     """
     if not from_own_page(request):
         return error("A submission must come from a page of this server.", 403)
@@ -44,7 +44,7 @@ async def submit(request: Request) -> JSONResponse:
     except TooLarge:
         return refusal(f"a submission must have at most {MAX_BODY:,} bytes, got more", 413)
     except NotJson:
-        return error("The submission arrived damaged.", 400)
+        return error("The submission could not be read.", 400)
     except StudyError as refused:
         log.warning("refused a submission of participant %d: %s", participant.id, refused)
         return refusal(str(refused))

@@ -257,7 +257,7 @@ def test_a_store_that_stumbles_does_not_end_the_worker(
         monkeypatch.setattr(worker.store.jobs, "claim", claim_later)
         job = store.jobs.enqueue("export", {})
         wait_for(lambda: ended(store, job))
-    assert "stumbled" in caplog.text
+    assert "loop failed" in caplog.text
 
 
 @contextmanager
@@ -281,7 +281,7 @@ def test_a_worker_process_draws_and_ends_with_zero_when_told(store: Store) -> No
     assert store.workers.alive() == ()
     assert not [job for job in store.jobs.latest() if job.state == "running"]
     log = (store.settings.logs / "worker.log").read_text()
-    assert "(generate) is done" in log and "ends" in log
+    assert "(generate) is done" in log and "stops" in log
 
 
 def test_a_killed_workers_job_is_picked_up_by_the_next_one(store: Store) -> None:

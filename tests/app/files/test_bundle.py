@@ -394,7 +394,7 @@ def add_another_pool(files: Files) -> None:
         (bend_pool, True, "was changed"),  # a pool's name is its hash
         (lambda f: f.pop(pool_of(f)), False, "is missing"),
         (lambda f: f.pop(pool_of(f)), True, "must hold its study's pool"),
-        (put_nonsense_for_the_pool, True, "pool must be one that can be used"),
+        (put_nonsense_for_the_pool, True, "pool must be valid"),
         (lambda f: f.update({"pools/../x.zip": b"x"}), True, "only a study's files"),
         (add_another_pool, True, "only a study's files"),
     ],

@@ -543,7 +543,7 @@ def test_a_form_that_is_too_long_is_no_wrong_password(server: Server, floor: Flo
 @pytest.mark.parametrize("path", ["/auth/setup", "/auth/login", "/auth/logout"])
 def test_a_form_of_too_many_fields_is_a_bad_form(server: Server, path: str) -> None:
     answer = server.form(path, {f"field{number}": "x" for number in range(30)})
-    assert (answer.status, answer.body) == (400, b"The form arrived damaged.")
+    assert (answer.status, answer.body) == (400, b"The form could not be read.")
 
 
 @pytest.mark.parametrize("headers", [{"origin": "http://["}, {"host": "["}, {"origin": "null"}])
