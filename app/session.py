@@ -133,14 +133,14 @@ def amount_of_change(trial_id: int, number: int, *, default: str) -> str:
 # --- one sentence, shown once -----------------------------------------------------------------
 
 
-def tell(sentence: str) -> None:
+def set_flash(sentence: str) -> None:
     """Show a sentence on the next drawing of the page."""
-    st.session_state["told"] = sentence
+    st.session_state["flash"] = sentence
 
 
-def told() -> str | None:
+def pop_flash() -> str | None:
     """The sentence to show now, if there is one; it is forgotten."""
-    sentence = st.session_state.pop("told", None)
+    sentence = st.session_state.pop("flash", None)
     return None if sentence is None else str(sentence)
 
 

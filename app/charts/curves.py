@@ -22,7 +22,7 @@ STEP = 0.2  # Spearman axes begin and end at such numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MetricRow:
     """One metric's mean held-out Spearman, in [-1, 1].
 
     Args:
@@ -58,7 +58,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class Forecast:
     """The agreement to expect with more rankings, and the interval that will hold it."""
 
     n_rankings: float
@@ -67,9 +67,9 @@ class Ahead:
     high: float
 
 
-def standings(rows: Sequence[Standing]) -> alt.LayerChart:
+def metric_rows(rows: Sequence[MetricRow]) -> alt.LayerChart:
     """Each metric's mean Spearman as a point on its 95 % interval, in the order given."""
-    values = [_standing_row(row) for row in rows]
+    values = [_chart_row(row) for row in rows]
     series = list(dict.fromkeys(row["series"] for row in values))
     base = alt.Chart(inline(values)).encode(
         y=alt.Y(
@@ -106,7 +106,7 @@ def standings(rows: Sequence[Standing]) -> alt.LayerChart:
 
 
 def learning_curve(
-    points: Sequence[Point], ahead: Ahead | None = None, ceiling: float | None = None
+    points: Sequence[Point], forecast: Forecast | None = None, ceiling: float | None = None
 ) -> alt.LayerChart:
     """Held-out agreement against number of rankings, with the forecast for more.
 
@@ -117,17 +117,17 @@ def learning_curve(
     """
     rows = [asdict(point) for point in points]
     known = [point.spearman for point in points]
-    known += [] if ahead is None else [ahead.spearman, ahead.low, ahead.high]
+    known += [] if forecast is None else [forecast.spearman, forecast.low, forecast.high]
     known += [] if ceiling is None else [ceiling]
     x = alt.X(
         "n_rankings:Q",
         title="Rankings",
-        scale=alt.Scale(domain=[0, max([one["n_rankings"] for one in rows] + _last(ahead))]),
+        scale=alt.Scale(domain=[0, max([one["n_rankings"] for one in rows] + _last(forecast))]),
         axis=alt.Axis(tickMinStep=1, tickCount=6, format="d", labelFlush=True),
     )
     domain = _domain(known, top=None)
     y = _y("spearman", domain)
-    layers = [] if ahead is None else _forecast(points[-1], ahead, x, domain)
+    layers = [] if forecast is None else _forecast_layers(points[-1], forecast, x, domain)
     measured = alt.Chart(inline(rows)).encode(
         x=x,
         y=y,
@@ -160,11 +160,13 @@ def _y(field: str, domain: Sequence[float]) -> alt.Y:
     )
 
 
-def _forecast(now: Point, ahead: Ahead, x: alt.X, domain: Sequence[float]) -> list[alt.Chart]:
-    start = {"n_rankings": now.n_rankings, "spearman": now.spearman}
+def _forecast_layers(
+    last_point: Point, forecast: Forecast, x: alt.X, domain: Sequence[float]
+) -> list[alt.Chart]:
+    start = {"n_rankings": last_point.n_rankings, "spearman": last_point.spearman}
     rows = [
-        {**start, "low": now.spearman, "high": now.spearman},
-        asdict(ahead),
+        {**start, "low": last_point.spearman, "high": last_point.spearman},
+        asdict(forecast),
     ]
     base = alt.Chart(inline(rows)).encode(
         x=x,
@@ -192,11 +194,11 @@ def _level(ceiling: float, y: alt.Y) -> list[alt.Chart]:
     return [line, words.encode(x=alt.value("width"), text="words:N")]
 
 
-def _last(ahead: Ahead | None) -> list[float]:
-    return [] if ahead is None else [ahead.n_rankings]
+def _last(forecast: Forecast | None) -> list[float]:
+    return [] if forecast is None else [forecast.n_rankings]
 
 
-def _standing_row(row: Standing) -> dict[str, Any]:
+def _chart_row(row: MetricRow) -> dict[str, Any]:
     low, high = row.ci or (None, None)
     return {
         "name": row.name,

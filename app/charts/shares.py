@@ -25,7 +25,7 @@ APART = 7  # pixels between the marks of one row
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ShareRow:
     """One block's row: how much of the mean distance it makes, each in [0, 1].
 
     Args:
@@ -42,7 +42,7 @@ class Share:
     true: float | None = None
 
 
-def block_shares(shares: Sequence[Share]) -> alt.LayerChart:
+def block_shares(shares: Sequence[ShareRow]) -> alt.LayerChart:
     """Stock and personal share of each block as points, first block on top, with intervals."""
     rows = [_row(share) for share in shares]
     series = [STOCK, PERSONAL] + ([TRUE] if any(one.true is not None for one in shares) else [])
@@ -78,7 +78,7 @@ def block_shares(shares: Sequence[Share]) -> alt.LayerChart:
     return layered(*layers).properties(height=height)
 
 
-def _row(share: Share) -> dict[str, Any]:
+def _row(share: ShareRow) -> dict[str, Any]:
     low, high = share.interval or (None, None)
     return {
         "name": share.name,

@@ -65,12 +65,12 @@ def family(fits: Iterable[Fit], comparisons: Mapping[int, Row]) -> Family:
     tables = {fit.id: _rows(fit, comparisons.get(fit.id, {})) for fit in fits}
     p_values = [row.get("p") for rows in tables.values() for row in rows]
     tests = sum(p is not None for p in p_values)
-    told = iter(corrected(p_values) if tests > 1 else [None] * len(p_values))
+    p_corrected = iter(corrected(p_values) if tests > 1 else [None] * len(p_values))
     return Family(
         {
             fit_id: tuple(
                 {**row, "p_corrected": p}
-                for row, p in zip(rows, islice(told, len(rows)), strict=True)
+                for row, p in zip(rows, islice(p_corrected, len(rows)), strict=True)
             )
             for fit_id, rows in tables.items()
         },

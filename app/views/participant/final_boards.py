@@ -66,7 +66,7 @@ def draw(standing: Standing, token: str) -> None:
 
 
 def _onward(standing: Standing, round_id: int) -> None:
-    problem = session.told()
+    problem = session.pop_flash()
     if problem:
         st.warning(problem)
     left = standing.boards - (standing.board or 0)
@@ -86,7 +86,7 @@ def _next(participant_id: int, round_id: int) -> None:
     try:
         open_store().final_boards.show_next(participant_id, round_id)
     except StudyError as error:
-        session.tell(session.sentence(error))
+        session.set_flash(session.sentence(error))
 
 
 def _what_remains(left: int) -> str:

@@ -32,7 +32,7 @@ def draw(join_code: str) -> None:
         return
     layout.frame(study.title)
     layout.heading(study.title, under=f"{size_of(store, study)}.")
-    problem = session.told()
+    problem = session.pop_flash()
     if problem:
         st.warning(problem)
     three_steps()
@@ -50,6 +50,6 @@ def _join(study_id: int, request_id: str) -> None:
     try:
         _, token = open_store().participants.join(study_id, request_id)
     except StudyError as error:
-        session.tell(session.sentence(error))
+        session.set_flash(session.sentence(error))
         return
     session.go_to_participant(token)

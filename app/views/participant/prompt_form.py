@@ -93,7 +93,7 @@ def finish(participant_id: int, trial_id: int) -> None:
     try:
         open_store().trials.finish(participant_id, trial_id)
     except StudyError as error:
-        session.tell(session.sentence(error))
+        session.set_flash(session.sentence(error))
 
 
 def _without_words(standing: Standing, trial: Trial, number: int) -> None:
@@ -126,7 +126,7 @@ def _generate(
 ) -> None:
     prompt = session.draft(session.draft_key(trial_id, number, ""))
     if not prompt.strip():
-        session.tell("Please describe the target in a few words first.")
+        session.set_flash("Please describe the target in a few words first.")
         return
     _ask(participant_id, trial_id, number, request_id, start, prompt)
 
@@ -151,7 +151,7 @@ def _ask(
         if asked.prompt != plain_prompt(prompt):
             session.keep_for_next_round(trial_id, asked.number, prompt, asked=asked.id)
     except StudyError as error:
-        session.tell(session.sentence(error))
+        session.set_flash(session.sentence(error))
         return
     session.back_to_ranking()
 
@@ -163,7 +163,7 @@ def _action(setback: Round | None) -> str:
 
 def _setback(standing: Standing) -> None:
     """Why the person is here again: something to correct, a failure, a cancelled generation."""
-    problem = session.told()
+    problem = session.pop_flash()
     if problem:
         st.warning(problem)
         return

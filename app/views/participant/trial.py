@@ -74,7 +74,7 @@ def _was_measured(current: Round) -> bool:
 
 def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
     """Another round, or the next target."""
-    problem = session.told()
+    problem = session.pop_flash()
     if problem:
         st.warning(problem)
     # Far apart: a second click where "Submit ranking" was must not end a target.

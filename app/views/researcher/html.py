@@ -48,7 +48,7 @@ def badge(text: str, tone: str = "plain") -> Html:
     return Html(f'<span class="cl-badge cl-{safe(tone)}">{safe(text)}</span>')
 
 
-def quiet(*parts: str) -> Html:
+def muted(*parts: str) -> Html:
     """A line of lesser importance."""
     return Html(f'<p class="cl-quiet">{join(*parts)}</p>')
 
@@ -73,7 +73,7 @@ def image(sha: str, alt: str, *, side: int) -> Html:
     )
 
 
-def over(value: str, under: str) -> Html:
+def stacked(value: str, under: str) -> Html:
     """A table's cell with a smaller line under it; without one, the value alone."""
     return join(value, Html(f'<span class="cl-ci">{safe(under)}</span>') if under else "")
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.store import Store, open_store
 from app.study.types import Job, JobKind
-from app.views.researcher.html import quiet, show
+from app.views.researcher.html import muted, show
 from app.views.researcher.live import redrawn
 from app.views.researcher.queue_position import waits_for
 
@@ -69,7 +69,7 @@ def ending(job: Job | None, *, what: str) -> None:
 def worker_line(store: Store) -> None:
     """Whether a worker is running."""
     if store.workers.alive():
-        show(quiet("Worker: running"))
+        show(muted("Worker: running"))
     else:
         st.warning("Worker: not running. Start it with `make run` or `clpips-app`.")
 

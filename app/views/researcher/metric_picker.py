@@ -17,7 +17,7 @@ USED_UP_TO = "rankings used up to "
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class FitScope:
     """A choice; ``scope`` is the job's word for it: ``participant``, ``each`` or ``pooled``."""
 
     scope: str
@@ -45,12 +45,12 @@ class Whose:
             "participant_id": self.participant_id,
         }
 
-    def asked_by(self, job: Job) -> bool:
+    def is_fitted_by(self, job: Job) -> bool:
         """Whether a job is one that fits exactly this."""
         asked = (job.payload.get("scope"), job.payload.get("participant_id"))
         return asked == (self.scope, self.participant_id)
 
-    def concerned_by(self, job: Job) -> bool:
+    def is_refitted_by(self, job: Job) -> bool:
         """Whether a job fits any metric that this is about."""
         scope, whose = job.payload.get("scope"), job.payload.get("participant_id")
         if self.scope == "pooled" or scope == "pooled":
@@ -58,15 +58,15 @@ class Whose:
         return "each" in (scope, self.scope) or whose == self.participant_id
 
 
-def choices(people: Sequence[Participant]) -> list[Whose]:
+def choices(people: Sequence[Participant]) -> list[FitScope]:
     """Everything that can be fitted; with one person alone, they come first."""
-    persons = [Whose("participant", person) for person in people]
+    persons = [FitScope("participant", person) for person in people]
     if len(persons) == 1:
-        return [*persons, Whose("each"), Whose("pooled")]
-    return [Whose("each"), *persons, Whose("pooled")]
+        return [*persons, FitScope("each"), FitScope("pooled")]
+    return [FitScope("each"), *persons, FitScope("pooled")]
 
 
-def choose(store: Store, study: Study) -> Whose | None:
+def choose_scope(store: Store, study: Study) -> FitScope | None:
     """The list of choices; ``None`` while nobody has joined."""
     people = store.participants.of_study(study.id)
     if not people:
@@ -74,7 +74,7 @@ def choose(store: Store, study: Study) -> Whose | None:
     return st.selectbox(
         "Rankings from",
         choices(people),
-        format_func=lambda whose: whose.name,
+        format_func=lambda scope: scope.name,
         key="whose-fit",
         bind="query-params",
     )
@@ -108,9 +108,9 @@ def metric_names(fits: dict[int | None, Fit], people: Sequence[Participant]) -> 
 
 def newer_rankings(store: Store, fit: Fit) -> int:
     """How many rankings were submitted or edited after a fit had read them."""
-    told = str(fit.report.get("history", ""))
+    history = str(fit.report.get("history", ""))
     try:
-        until = parsed(told.removeprefix(USED_UP_TO))
+        until = parsed(history.removeprefix(USED_UP_TO))
     except ValueError:
         until = parsed(fit.created_at)
     moments = store.rankings.submission_times(fit.study_id, participant_id=fit.participant_id)

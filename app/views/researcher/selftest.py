@@ -18,7 +18,7 @@ from app.views.researcher.html import (
     badge,
     heading,
     link,
-    quiet,
+    muted,
     show,
     styles,
     table,
@@ -45,8 +45,8 @@ def page() -> None:
     session.require_researcher()
     store = open_store()
     styles()
-    show(quiet(link("← All studies", "/researcher")), Html("<h1 class='cl-title'>Self-test</h1>"))
-    show(quiet(ABOUT))
+    show(muted(link("← All studies", "/researcher")), Html("<h1 class='cl-title'>Self-test</h1>"))
+    show(muted(ABOUT))
     job = newest(store)
     again = "Run it again" if job is not None and job.state == "done" else "Run the self-test"
     if st.button(again, type="primary", disabled=job_status.is_open(job), key="selftest"):
@@ -79,7 +79,7 @@ def result(job: Job) -> None:
         Html("</p><p class='cl-verdict'>"),
         str(found["sentence"]),
         Html("</p>"),
-        quiet(f"Run {when}, in {found['seconds']:.1f} s."),
+        muted(f"Run {when}, in {found['seconds']:.1f} s."),
     )
     for group in dict.fromkeys(one["group"] for one in found["checks"]):
         own = [one for one in found["checks"] if one["group"] == group]
@@ -108,7 +108,7 @@ def outcome(one: Mapping[str, Any]) -> Html:
     if not one["reason"]:
         return label
     # Long reasons may break; the table's cells do not by themselves.
-    why = quiet(str(one["reason"])).replace("<p ", "<p style='white-space:normal' ")
+    why = muted(str(one["reason"])).replace("<p ", "<p style='white-space:normal' ")
     return Html(label + why)
 
 

@@ -11,7 +11,7 @@ from app.store import Store, open_store
 from app.study.records import StudyTally
 from app.study.types import Study
 from app.views.researcher.formatting import ago, plural
-from app.views.researcher.html import Html, badge, join, link, meter, quiet, show, styles
+from app.views.researcher.html import Html, badge, join, link, meter, muted, show, styles
 from app.views.researcher.job_status import worker_line
 from app.views.researcher.live import redrawn
 from app.views.researcher.new_study import form, open_bundle
@@ -45,7 +45,7 @@ def page() -> None:
     archived(store)
     st.space("small")
     show(
-        quiet(
+        muted(
             "Does this installation compute correct results? ",
             link("Run the self-test", "/selftest"),
         )
@@ -86,7 +86,7 @@ def study_card(study: Study, tally: StudyTally) -> None:
 def progress_line(tally: StudyTally) -> Html:
     """A study's progress, in one line."""
     if not tally.participants:
-        return quiet(f"{plural(tally.targets, 'target')}. Nobody has joined yet.")
+        return muted(f"{plural(tally.targets, 'target')}. Nobody has joined yet.")
     facts = (
         join(meter(tally.done_trials, tally.trials), " trials"),
         f"{plural(tally.participants, 'participant')}, {tally.completed} finished",
@@ -118,4 +118,4 @@ def archived(store: Store) -> None:
     if archived_studies:
         with st.expander(f"Archived studies ({len(archived_studies)})"):
             for study in archived_studies:
-                show(quiet(link(study.title, study_address(study.id))))
+                show(muted(link(study.title, study_address(study.id))))

@@ -11,7 +11,7 @@ from app.store import Store, open_store
 from app.study.types import Study
 from app.views.researcher.explain import tab as why_tab
 from app.views.researcher.export import tab as exports_tab
-from app.views.researcher.html import Html, link, quiet, show, styles
+from app.views.researcher.html import Html, link, muted, show, styles
 from app.views.researcher.progress import tab as progress_tab
 from app.views.researcher.rankings import tab as rankings_tab
 from app.views.researcher.report import tab as fit_tab
@@ -35,7 +35,7 @@ def page() -> None:
     session.require_researcher()
     store = open_store()
     styles()
-    show(quiet(link("← All studies", "/researcher")))
+    show(muted(link("← All studies", "/researcher")))
     study = chosen_study(store, st.query_params.get("study", ""))
     if study is None:
         st.error("There is no such study. Choose one from the list of all studies.")

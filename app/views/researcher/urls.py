@@ -23,9 +23,9 @@ def rankings_address(study_id: int, *, person: str | None = None, target: str | 
     return f"{study_address(study_id)}&{urlencode({'tab': 'Rankings', **wanted})}"
 
 
-def report_address(study_id: int, whose: str) -> str:
+def report_address(study_id: int, name: str) -> str:
     """The report of one of the choices on the Fit & report tab, by its name there."""
-    return f"{study_address(study_id)}&{urlencode({'tab': 'Fit & report', 'whose-fit': whose})}"
+    return f"{study_address(study_id)}&{urlencode({'tab': 'Fit & report', 'whose-fit': name})}"
 
 
 def download_address(export_id: int, name: str) -> str:

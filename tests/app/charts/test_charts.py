@@ -6,7 +6,7 @@ import pytest
 
 from app.charts import base, curves
 from app.charts.base import Pair
-from app.charts.curves import Ahead, Point, Standing
+from app.charts.curves import Forecast, MetricRow, Point
 
 
 def rows_of(chart: Any) -> list[dict[str, Any]]:
@@ -116,10 +116,10 @@ def all_rows(chart: Any) -> list[list[dict[str, Any]]]:
 
 
 def test_standings_show_each_metric_with_its_interval_in_the_order_given() -> None:
-    chart = curves.standings(
+    chart = curves.metric_rows(
         [
-            Standing("Stock LPIPS, AlexNet", "stock", 0.4, (0.2, 0.6), 9),
-            Standing("Personal, AlexNet", "personal", 0.7, None, 9),
+            MetricRow("Stock LPIPS, AlexNet", "stock", 0.4, (0.2, 0.6), 9),
+            MetricRow("Personal, AlexNet", "personal", 0.7, None, 9),
         ]
     )
     stock, personal = rows_of(chart)
@@ -146,7 +146,7 @@ def test_a_learning_curve_goes_from_stock_to_all_rankings() -> None:
 
 
 def test_the_forecast_widens_from_the_last_point_to_its_interval() -> None:
-    chart = curves.learning_curve(CURVE, Ahead(24, 0.5, 0.1, 0.8))
+    chart = curves.learning_curve(CURVE, Forecast(24, 0.5, 0.1, 0.8))
     assert marks(chart) == ["area", "line", "line", "point"]
     now, then = all_rows(chart)[0]
     assert (now["n_rankings"], now["low"], now["high"]) == (12, 0.4, 0.4)

@@ -146,7 +146,7 @@ def test_the_tab_shows_the_jobs_own_numbers_pictures_and_maps(store: Store) -> N
     found = do_next(store, "explain", explain.run)
     text = text_of(opened(study))
     assert sentences.headline("Ada 1", found["groups"]) in text
-    assert sentences.turned(found["comparisons"]) in text
+    assert sentences.changed(found["comparisons"]) in text
     for one in found["blocks"]:
         assert f'<td class="cl-number">{percent(one["personal"], 0)}</td>' in text
         assert sentences.span(one) in text
@@ -227,9 +227,9 @@ def test_what_cannot_be_told_from_stock_is_not_told() -> None:
         "The layer weights of Ada’s metric cannot be distinguished from stock LPIPS: each interval "
         "includes the stock share."
     )
-    assert sentences.told_from_stock(groups[0]) == "no clear difference"
-    assert sentences.told_from_stock(group("a", 0.2, 0.5)) == "more than stock"
-    assert sentences.told_from_stock(group("a", 0.8, 0.5)) == "less than stock"
+    assert sentences.compared_with_stock(groups[0]) == "no clear difference"
+    assert sentences.compared_with_stock(group("a", 0.2, 0.5)) == "more than stock"
+    assert sentences.compared_with_stock(group("a", 0.8, 0.5)) == "less than stock"
 
 
 def test_only_a_fit_that_is_not_better_comes_with_a_caution() -> None:
@@ -240,8 +240,8 @@ def test_only_a_fit_that_is_not_better_comes_with_a_caution() -> None:
 
 def test_ties_of_a_metric_are_mentioned_only_where_there_are_some() -> None:
     counts = {"all": 9, "gained": 2, "lost": 1, "both_right": 4, "both_wrong": 2, "tied": 0}
-    assert "tie" not in sentences.turned(counts)
-    assert sentences.turned({**counts, "tied": 3}).endswith("On 3, one of them gives a tie.")
+    assert "tie" not in sentences.changed(counts)
+    assert sentences.changed({**counts, "tied": 3}).endswith("On 3, one of them gives a tie.")
 
 
 def test_names_of_people_and_targets_are_never_html() -> None:
@@ -260,8 +260,8 @@ def test_names_of_people_and_targets_are_never_html() -> None:
 
 def test_the_chart_has_a_row_per_block_in_order_and_true_shares_only_where_known() -> None:
     shares = [
-        why_charts.Share("Layer 1", 0.2, 0.6, (0.5, 0.7)),
-        why_charts.Share("Layer 2", 0.8, 0.4, (0.3, 0.5)),
+        why_charts.ShareRow("Layer 1", 0.2, 0.6, (0.5, 0.7)),
+        why_charts.ShareRow("Layer 2", 0.8, 0.4, (0.3, 0.5)),
     ]
     told = why_charts.block_shares(shares).to_dict()
     rows = (
@@ -270,7 +270,7 @@ def test_the_chart_has_a_row_per_block_in_order_and_true_shares_only_where_known
     assert [row["name"] for row in rows] == ["Layer 1", "Layer 2"]
     assert rows[0]["low"] == 0.5
     assert len(told["layer"]) == 3
-    known = [why_charts.Share("Layer 1", 0.2, 0.6, None, 0.9)]
+    known = [why_charts.ShareRow("Layer 1", 0.2, 0.6, None, 0.9)]
     assert len(why_charts.block_shares(known).to_dict()["layer"]) == 4
 
 

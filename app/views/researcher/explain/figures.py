@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.charts.heat_colours import TOP, gradient
-from app.views.researcher.explain.sentences import span, told_from_stock
+from app.views.researcher.explain.sentences import compared_with_stock, span
 from app.views.researcher.formatting import NARROW, number, percent, signed
-from app.views.researcher.html import Column, Html, image, join, link, quiet, safe, table
+from app.views.researcher.html import Column, Html, image, join, link, muted, safe, table
 from app.views.researcher.urls import study_address
 
 METRICS = (("stock", "Stock LPIPS"), ("personal", "Personal"))
@@ -19,7 +19,7 @@ BLOCKS = (
     Column("95 % interval", numeric=True),
     Column("Compared with stock"),
 )
-TURNED = (
+CHANGED = (
     Column("Participant", head=True),
     Column("Target"),
     Column("Round", numeric=True),
@@ -95,17 +95,17 @@ def blocks_table(blocks: Sequence[Mapping[str, Any]]) -> Html:
                 percent(one["stock"], 0),
                 percent(one["personal"], 0),
                 span(one),
-                told_from_stock(one),
+                compared_with_stock(one),
             )
             for one in blocks
         ],
     )
 
 
-def turned_table(lines: Sequence[Mapping[str, Any]]) -> Html:
+def changed_table(lines: Sequence[Mapping[str, Any]]) -> Html:
     """Changed comparisons as table rows, each with the ranking that it comes from."""
     return table(
-        TURNED,
+        CHANGED,
         [
             (
                 one["participant"],
@@ -164,7 +164,7 @@ def _judged(one: Mapping[str, Any], key: str, name: str) -> Html:
         Html(f"<div class='cl-judged'><strong>{safe(name)}</strong><span>"),
         f"{mark} {verb} with the participant",
         Html("</span>"),
-        quiet(f"gap {signed(far - near)}"),
+        muted(f"gap {signed(far - near)}"),
         Html("</div>"),
     )
 

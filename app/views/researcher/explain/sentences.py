@@ -37,29 +37,31 @@ DEPTH_HELP = (
 )
 
 
-def whose(name: str) -> str:
+def metric_label(name: str) -> str:
     """``Ada’s metric``, or ``The pooled metric``."""
     return "The pooled metric" if name == "Pooled" else f"{name}’s metric"
 
 
 def headline(name: str, groups: Sequence[Mapping[str, Any]]) -> str:
     """The layers whose share differs most from stock, or that none clearly does."""
-    told = [group for group in groups if group["differs"]]
-    if not told:
+    different = [group for group in groups if group["differs"]]
+    if not different:
+        inside = _mid_sentence(metric_label(name))
         return (
-            f"The layer weights of {_inside(whose(name))} cannot be distinguished from stock "
+            f"The layer weights of {inside} cannot be distinguished from stock "
             "LPIPS: each interval includes the stock share."
         )
-    most = max(told, key=lambda group: abs(group["personal"] - group["stock"]))
+    most = max(different, key=lambda group: abs(group["personal"] - group["stock"]))
     what = f" ({most['what']})" if most["what"] else ""
     them = "them" if most["many"] else "it"
     return unbroken(
-        f"{whose(name)} gives {most['name']}{what} {percent(most['personal'], 0)} of the distance "
-        f"(95 % interval {span(most)}); stock LPIPS gives {them} {percent(most['stock'], 0)}."
+        f"{metric_label(name)} gives {most['name']}{what} {percent(most['personal'], 0)} of the "
+        f"distance (95 % interval {span(most)}); stock LPIPS gives {them} "
+        f"{percent(most['stock'], 0)}."
     )
 
 
-def turned(counts: Mapping[str, int]) -> str:
+def changed(counts: Mapping[str, int]) -> str:
     """How many comparisons the metric decides differently from stock, and how many not."""
     sentence = (
         f"On targets it was not fitted on, it gets {counts['gained']:,} of "
@@ -95,13 +97,13 @@ def span(share: Mapping[str, Any]) -> str:
     return f"{100 * share['low']:.0f} to{NARROW}{percent(share['high'], 0)}"
 
 
-def told_from_stock(share: Mapping[str, Any]) -> str:
+def compared_with_stock(share: Mapping[str, Any]) -> str:
     """Whether a share differs from stock, in a word or two."""
     if not share["differs"]:
         return "no clear difference"
     return "more than stock" if share["personal"] > share["stock"] else "less than stock"
 
 
-def _inside(words: str) -> str:
+def _mid_sentence(words: str) -> str:
     """The same words in the middle of a sentence."""
     return "the pooled metric" if words == "The pooled metric" else words

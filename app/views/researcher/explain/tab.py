@@ -14,7 +14,7 @@ from app.study.types import Job, Study
 from app.views.researcher import job_status
 from app.views.researcher.explain import figures, sentences
 from app.views.researcher.formatting import plural
-from app.views.researcher.html import Html, heading, join, quiet, show
+from app.views.researcher.html import Html, heading, join, muted, show
 from app.views.researcher.metric_picker import (
     USED_UP_TO,
     choose_metric,
@@ -46,7 +46,7 @@ def draw(store: Store, study: Study) -> None:
     )
     found = job.result if job is not None and job.state == "done" else None
     if found is not None:
-        _told(name, fit, found)
+        _summary(name, fit, found)
     newer = newer_rankings(store, fit)
     if newer:
         st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to include them.")
@@ -78,7 +78,7 @@ def _ask(store: Store, study: Study, fit: Fit, job: Job | None) -> None:
         return
     job_status.ending(job, what="The explanation")
     show(
-        quiet(
+        muted(
             "The layers are shown below. Their intervals, the comparisons that this metric "
             "changes, and heat-maps of them are computed on request, in well under a minute."
         )
@@ -88,18 +88,18 @@ def _ask(store: Store, study: Study, fit: Fit, job: Job | None) -> None:
         st.rerun()
 
 
-def _told(name: str, fit: Fit, found: Mapping[str, Any]) -> None:
+def _summary(name: str, fit: Fit, found: Mapping[str, Any]) -> None:
     """What changed, in plain words."""
     show(
         Html("<p class='cl-verdict'>"),
         sentences.headline(name, found["groups"]),
         Html("</p><p class='cl-verdict' style='margin-top:.5rem'>"),
-        sentences.turned(found["comparisons"]),
+        sentences.changed(found["comparisons"]),
         Html("</p>"),
     )
     caution = sentences.caution(verdict(fit))
     if caution:
-        show(quiet(caution))
+        show(muted(caution))
 
 
 def _layers(fit: Fit, found: Mapping[str, Any] | None) -> None:
@@ -112,21 +112,21 @@ def _layers(fit: Fit, found: Mapping[str, Any] | None) -> None:
     with right:
         if found is not None:
             show(figures.blocks_table(found["blocks"]))
-            show(quiet(sentences.INTERVALS_HELP))
+            show(muted(sentences.INTERVALS_HELP))
     with st.expander("Sums of the weights"):
         weights_table.draw(fit)
 
 
-def shares(fit: Fit, found: Mapping[str, Any] | None) -> list[why_charts.Share]:
+def shares(fit: Fit, found: Mapping[str, Any] | None) -> list[why_charts.ShareRow]:
     """The chart's rows, from the explanation where there is one, else from the fit's report."""
-    told = fit.report["shares"]
-    true = told.get("true") or [None] * len(told["stock"])
+    reported = fit.report["shares"]
+    true = reported.get("true") or [None] * len(reported["stock"])
     if found is None:
         names = fit.report["layers"]["names"]
-        rows = zip(names, told["stock"], told["personal"], true, strict=True)
-        return [why_charts.Share(_named(name), s, p, None, t) for name, s, p, t in rows]
+        rows = zip(names, reported["stock"], reported["personal"], true, strict=True)
+        return [why_charts.ShareRow(_named(name), s, p, None, t) for name, s, p, t in rows]
     return [
-        why_charts.Share(
+        why_charts.ShareRow(
             _named(one["name"]), one["stock"], one["personal"], (one["low"], one["high"]), its_true
         )
         for one, its_true in zip(found["blocks"], true, strict=True)
@@ -149,10 +149,10 @@ def _comparisons(study: Study, found: Mapping[str, Any]) -> None:
         own = [one for one in found["examples"] if one["gained"] is gained]
         show(Html(f"<h3 class='cl-name'>{title} ({total:,})</h3>"))
         if not own:
-            show(quiet(none))
+            show(muted(none))
             continue
         if gained or not counts["gained"]:
-            show(quiet(f"{sentences.MAPS_HELP} {sentences.GAP_HELP}"), figures.legend())
+            show(muted(f"{sentences.MAPS_HELP} {sentences.GAP_HELP}"), figures.legend())
         cards = [figures.example(one, study.id) for one in own]
         show(join(Html("<div class='cl-why-list'>"), *cards, Html("</div>")))
     _lines(found)
@@ -164,7 +164,7 @@ def _lines(found: Mapping[str, Any]) -> None:
     with st.expander("Distances of these examples, block by block"):
         names = [one["name"] for one in found["blocks"]]
         for one in found["examples"]:
-            show(quiet(figures.source(one)), figures.shares_table(one, names))
+            show(muted(figures.source(one)), figures.shares_table(one, names))
     for gained, title in (
         (True, "Personal right, stock wrong"),
         (False, "Personal wrong, stock right"),
@@ -174,7 +174,7 @@ def _lines(found: Mapping[str, Any]) -> None:
             total = found["comparisons"]["gained" if gained else "lost"]
             shown = f"all {total:,}" if len(lines) == total else f"{len(lines)} of {total:,}"
             with st.expander(f"{title}: {shown}, largest change first"):
-                show(figures.turned_table(lines))
+                show(figures.changed_table(lines))
     with st.expander("How this is computed"):
         for words in (sentences.UNITS_HELP, sentences.INTERVALS_HELP, sentences.DEPTH_HELP):
             st.markdown(words)
@@ -203,7 +203,7 @@ def _board(store: Store, study: Study, fit: Fit) -> None:
         show(
             figures.board(job.result["board"], study.id),
             figures.legend(),
-            quiet(sentences.MAPS_HELP),
+            muted(sentences.MAPS_HELP),
         )
     else:
         job_status.ending(job, what="The explanation")

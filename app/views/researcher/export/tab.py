@@ -12,7 +12,7 @@ from app.study.records import Export, Fit
 from app.study.types import Job, Study
 from app.views.researcher import job_status
 from app.views.researcher.formatting import ago, moment, size
-from app.views.researcher.html import Column, Html, heading, join, link, quiet, show, table
+from app.views.researcher.html import Column, Html, heading, join, link, muted, show, table
 from app.views.researcher.metric_picker import choose_metric
 from app.views.researcher.report import blind_pairs
 from app.views.researcher.report.sentences import offered, standing
@@ -178,7 +178,7 @@ def _offer(
             _ready(store, job)
         else:
             job_status.ending(job, what="The export")
-            show(quiet(offer.words))
+            show(muted(offer.words))
 
 
 def _ready(store: Store, job: Job) -> None:

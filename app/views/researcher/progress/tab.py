@@ -20,7 +20,7 @@ from app.views.researcher.html import (
     heading,
     join,
     meter,
-    quiet,
+    muted,
     show,
     table,
 )
@@ -49,7 +49,7 @@ def draw(store: Store, study: Study) -> None:
     arms.draw(store, study)
     st.space("small")
     if study.simulated:
-        show(quiet("The participants of this study are simulated, so there is nobody to invite."))
+        show(muted("The participants of this study are simulated, so there is nobody to invite."))
         return
     joining(store, study)
     invitations.draw(store, study)
@@ -76,8 +76,8 @@ def live(study_id: int) -> None:
     rows = [_row(person, has_last_part=has_last_part) for person in people]
     if len(store.studies.get(study_id).settings.guidance) > 1:
         columns = (*columns, Column("Shown between rounds"))
-        told = [_guidance(person.participant) for person in people]
-        rows = [(*row, words) for row, words in zip(rows, told, strict=True)]
+        shown = [_guidance(person.participant) for person in people]
+        rows = [(*row, words) for row, words in zip(rows, shown, strict=True)]
     show(table(columns, rows))
     moments = store.rankings.submission_times(study_id)
     if base.is_worth_a_line(moments):
@@ -92,7 +92,7 @@ def totals(people: list[ParticipantProgress]) -> Html:
     done = sum(person.participant.completed_at is not None for person in people)
     rankings = sum(person.rankings for person in people)
     trials = sum(person.trials for person in people)
-    return quiet(
+    return muted(
         f"{plural(len(people), 'participant')}, {done} finished · {plural(rankings, 'ranking')} · "
         f"{sum(person.done_trials for person in people)} of {trials} trials"
     )
@@ -104,7 +104,7 @@ def waiting(waits: Sequence[Wait]) -> Html:
         return Html("")
     whole = [each.queued + each.making for each in waits]
     queued = [each.queued for each in waits]
-    return quiet(
+    return muted(
         f"Waiting time for images: median {median(whole):.1f} s, longest {max(whole):.1f} s; "
         f"in the queue: median {median(queued):.1f} s, longest {max(queued):.1f} s"
     )
@@ -121,7 +121,7 @@ def spent(costs: Sequence[Cost]) -> Html:
     if not known:
         return Html("")
     rest = f"; unknown for {unknown:,} more" if unknown else ""
-    return quiet(f"Cost of generated images, shown or not: {', '.join(known)}{rest}")
+    return muted(f"Cost of generated images, shown or not: {', '.join(known)}{rest}")
 
 
 def _money(amount: float) -> str:

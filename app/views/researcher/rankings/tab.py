@@ -11,7 +11,7 @@ from app.study.records import Attempt, RankedRound
 from app.study.submission import BoardRanking
 from app.study.types import Candidate, Round, Study
 from app.views.researcher.formatting import moment, plural, target_names, took
-from app.views.researcher.html import Html, badge, image, join, quiet, show
+from app.views.researcher.html import Html, badge, image, join, muted, show
 from app.views.researcher.rankings import regenerate
 
 PER_PAGE = 20
@@ -83,7 +83,7 @@ def sureness(ranking: BoardRanking) -> Html:
     """How sure the participant was; nothing where they did not say."""
     if ranking.confidence is None:
         return Html("")
-    return quiet(f"Confidence: {1 + round(4 * ranking.confidence)} of 5")
+    return muted(f"Confidence: {1 + round(4 * ranking.confidence)} of 5")
 
 
 def strip(ranked: RankedRound, ranking: BoardRanking) -> Html:
@@ -102,7 +102,7 @@ def strip(ranked: RankedRound, ranking: BoardRanking) -> Html:
 def not_understood(candidates: Sequence[Candidate]) -> Html:
     """Words of the prompt that the maker did not use; the same for all candidates."""
     words = dict.fromkeys(word for each in candidates for word in each.provenance.not_understood)
-    return quiet("Words not understood: " + ", ".join(words)) if words else Html("")
+    return muted("Words not understood: " + ", ".join(words)) if words else Html("")
 
 
 def changes(board: Round, history: Sequence[BoardRanking]) -> Html:
@@ -111,7 +111,7 @@ def changes(board: Round, history: Sequence[BoardRanking]) -> Html:
         return Html("")
     place = {candidate.id: candidate.position + 1 for candidate in board.candidates}
     lines = [
-        quiet(
+        muted(
             f"Revision {each.revision}, {moment(each.submitted_at)}: images "
             + ", ".join(str(place[id_]) for id_ in each.order)
             + (" (current)" if each is history[-1] else "")
@@ -124,7 +124,7 @@ def changes(board: Round, history: Sequence[BoardRanking]) -> Html:
 def unusual(attempts: Sequence[Attempt]) -> Html:
     """Attempts that did not become a ranking."""
     lines = [
-        quiet(
+        muted(
             f"{moment(each.at)}: {OUTCOMES[each.outcome]}"
             + (f" ({each.message})" if each.message else "")
         )
@@ -165,7 +165,7 @@ def _page_number(count: int, pages: int) -> int:
     last = min(count, page * PER_PAGE)
     with left:
         words = plural(count, "ranking") if pages == 1 else f"Rankings {first}–{last} of {count:,}"
-        show(quiet(words if count else "No ranking matches."))
+        show(muted(words if count else "No ranking matches."))
     return int(page)
 
 

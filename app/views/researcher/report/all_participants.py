@@ -24,7 +24,7 @@ from app.views.researcher.formatting import (
     signed,
     signed_interval,
 )
-from app.views.researcher.html import Column, Html, badge, heading, link, over, quiet, show
+from app.views.researcher.html import Column, Html, badge, heading, link, muted, show, stacked
 from app.views.researcher.metric_picker import newer_rankings, newest
 from app.views.researcher.report import comparison_job, whole_study
 from app.views.researcher.report.metric_table import compact
@@ -72,7 +72,7 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
     every_fit = store.fits.of_study(study.id)
     fits = newest(every_fit)
     own = [(person, fits[person.id]) for person in people if person.id in fits]
-    told = [fit for _, fit in own if not is_early(fit)]
+    judged = [fit for _, fit in own if not is_early(fit)]
     judged = newest_judged(every_fit)
     tests = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
     lines = [
@@ -90,16 +90,16 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
     show(compact(COLUMNS, [*(_row(study, line) for line in lines), *_mean_row(lines)]))
     absent = len(people) - len(lines)
     if absent:
-        show(quiet(f"{plural(absent, 'participant')} not fitted yet."))
+        show(muted(f"{plural(absent, 'participant')} not fitted yet."))
     pairs = [pair(line) for line in lines if line.held_out is not None]
     if pairs:
         st.space("small")
         st.altair_chart(base.dumbbell(pairs), alt="Stock and personal Spearman by participant")
         st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
-        comparison_job.follow(store, study, told, len(comparison_job.parts_of(store, told)))
+        comparison_job.follow(store, study, judged, len(comparison_job.parts_of(store, judged)))
     of_study = comparison_job.study_of(store, study)
     is_former = comparison_job.is_former(store, study, of_study)
-    _study(of_study, len(told), len(lines) - len(told), is_former=is_former)
+    _study(of_study, len(judged), len(lines) - len(judged), is_former=is_former)
 
 
 def summary(lines: Sequence[Line]) -> str:
@@ -138,24 +138,24 @@ def pair(line: Line) -> base.Pair:
     )
 
 
-def _study(told: Mapping[str, Any], judged: int, early: int, *, is_former: bool) -> None:
+def _study(found: Mapping[str, Any], n_judged: int, early: int, *, is_former: bool) -> None:
     """The study's part of a comparison; ``early`` participants cannot be judged yet."""
-    if judged and (told.get("people") or {}).get("table"):
+    if n_judged and (found.get("people") or {}).get("table"):
         show(heading("Across participants"))
         if is_former:
-            show(quiet(whole_study.FORMER))
-        whole_study.people_table(told)
+            show(muted(whole_study.FORMER))
+        whole_study.people_table(found)
         show(
-            quiet(
+            muted(
                 "Every participant has the same weight. Small numbers are 95 % intervals over each "
                 "participant’s rankings, so they describe these participants only. Each "
                 "participant’s own report explains the columns."
                 + (f" For {early} of them it is too early to tell." if early else "")
             )
         )
-    if "calibration" in told or "position" in told:
+    if "calibration" in found or "position" in found:
         show(heading("The study as a whole"))
-        whole_study.draw(told, is_former=is_former)
+        whole_study.draw(found, is_former=is_former)
 
 
 def _row(study: Study, line: Line) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def _row(study: Study, line: Line) -> tuple[str, ...]:
         link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
         number(stock, digits),
         number(personal, digits),
-        over(signed(gain), "" if ends == MISSING else ends),
+        stacked(signed(gain), "" if ends == MISSING else ends),
         p_value(line.tested.get("p")),
         p_value(line.tested.get("p_corrected")),
         "Personal" if in_use(line.fit) == "personal" else "Stock",

@@ -14,7 +14,7 @@ from app.study.arms import Guidance
 from app.study.records import ArmBoard, GuidanceCount
 from app.study.types import Study
 from app.views.researcher.formatting import MISSING, NARROW, percent
-from app.views.researcher.html import Column, badge, heading, over, quiet, show, table
+from app.views.researcher.html import Column, badge, heading, muted, show, stacked, table
 from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
 from clpips.stats.preference import clustered_share
 
@@ -108,12 +108,12 @@ def _nearer(found: Beats) -> str:
         return MISSING
     share = clustered_share(found.points, found.people)
     if share.n_clusters < 2:
-        return over(percent(share.share, 0), "one participant so far")
+        return stacked(percent(share.share, 0), "one participant so far")
     low, high = (round(100 * end) for end in share.interval)
-    return over(percent(share.share, 0), f"{low} to {high}{NARROW}%")
+    return stacked(percent(share.share, 0), f"{low} to {high}{NARROW}%")
 
 
 def _labels(study: Study) -> tuple[str, ...]:
     """A label for studies whose participants are simulated."""
     words = "The participants of this study are simulated."
-    return (quiet(badge("Simulated", "note"), f" {words}"),) if study.simulated else ()
+    return (muted(badge("Simulated", "note"), f" {words}"),) if study.simulated else ()

@@ -14,7 +14,7 @@ from app.study.blind_pairs import ALIKE
 from app.study.records import BlindPair
 from app.study.types import Study
 from app.views.researcher.formatting import MISSING, NARROW, percent, plural
-from app.views.researcher.html import Column, Html, badge, heading, join, quiet, show, table
+from app.views.researcher.html import Column, Html, badge, heading, join, muted, show, table
 from clpips.stats.preference import LEAST_PAIRS, Preference, Unit, Verdict, preference
 
 TITLE = "Blind A/B comparison: personal vs stock metric"
@@ -56,7 +56,7 @@ def draw(store: Store, study: Study) -> None:
     counted = counting(pairs, simulated)
     found = found_in(counted)
     show(sentence(found, is_simulated=counted[0].participant in simulated))
-    show(*(quiet(line) for line in (counts(found), lost(counted)) if line))
+    show(*(muted(line) for line in (counts(found), lost(counted)) if line))
     show(table(COLUMNS, rows(pairs, simulated)))
     notes = [HELP, CLUSTERS[found.unit] if found.interval else ""]
     if len(counted) < len(pairs):
@@ -79,7 +79,7 @@ def offer(store: Store, study: Study) -> None:
         width="stretch",
     )
     with right:
-        show(quiet("One row per pair: which image each metric prefers, and which one was picked."))
+        show(muted("One row per pair: which image each metric prefers, and which one was picked."))
 
 
 def counting(pairs: Sequence[BlindPair], simulated: Collection[str]) -> Sequence[BlindPair]:

@@ -11,7 +11,7 @@ from app.store import Store
 from app.study.records import Fit
 from app.study.types import Job, Study
 from app.views.researcher import job_status
-from app.views.researcher.html import quiet, show
+from app.views.researcher.html import muted, show
 from app.views.researcher.metric_picker import newest
 
 Found = Mapping[str, Any]
@@ -31,7 +31,7 @@ def study_of(store: Store, study: Study) -> Found:
     return {} if done is None else done.result.get("study") or {}
 
 
-def is_former(store: Store, study: Study, told: Found) -> bool:
+def is_former(store: Store, study: Study, study_part: Found) -> bool:
     """Whether there are newer fits than those that the study's part is over.
 
     Args:
@@ -40,7 +40,7 @@ def is_former(store: Store, study: Study, told: Found) -> bool:
         told: its part of a comparison; one that does not name its fits is taken as it is.
     """
     newest_ids = {fit.id for fit in newest(store.fits.of_study(study.id)).values()}
-    return "fits" in told and set(told["fits"]) != newest_ids
+    return "fits" in study_part and set(study_part["fits"]) != newest_ids
 
 
 def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
@@ -63,7 +63,7 @@ def follow(store: Store, study: Study, fits: Sequence[Fit], known: int) -> None:
     left, right = st.columns([3, 1], vertical_alignment="center")
     with left:
         show(
-            quiet(
+            muted(
                 "Baselines, other features, noise ceilings and the learning curve have not been "
                 "computed for these fits yet."
             )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.charts import curves
 from app.views.researcher.formatting import MISSING, interval, number, percent, plural
-from app.views.researcher.html import Column, heading, over, quiet, show
+from app.views.researcher.html import Column, heading, muted, show, stacked
 from app.views.researcher.report.metric_table import compact
 from app.views.researcher.report.sentences import expected, needed, reached
 
@@ -65,11 +65,11 @@ def draw_ceiling(found: Found, label: str | None) -> None:
         st.markdown(reached(shares[0]))
         boards = (found.get("repeatability") or {}).get("n_boards", FEW_BOARDS)
         if shares[0]["of"] == "repeatability" and boards < FEW_BOARDS:
-            show(quiet(f"From {plural(boards, 'board')} ranked twice: only a first indication."))
+            show(muted(f"From {plural(boards, 'board')} ranked twice: only a first indication."))
     if rows:
         show(compact(CEILINGS, rows))
     for words in why_not:
-        show(quiet(words))
+        show(muted(words))
     if rows:
         with st.expander("What the ceilings mean"):
             for words in CEILING_HELP:
@@ -115,13 +115,13 @@ def draw_curve(found: Found) -> None:
     if not curve and not why_not:
         return
     show(heading("Learning curve and forecast"))
-    for key, told in (("needed", needed), ("forecast", expected)):
+    for key, describe in (("needed", needed), ("forecast", expected)):
         if found.get(key):
-            st.markdown(told(found[key]))
+            st.markdown(describe(found[key]))
     if curve:
         _chart(found, curve)
     for words in why_not:
-        show(quiet(words))
+        show(muted(words))
     if curve:
         with st.expander("How the curve is computed"):
             for words in CURVE_HELP:
@@ -139,17 +139,17 @@ def _chart(found: Found, curve: Found) -> None:
         curves.Point(one["n_rankings"], one["spearman"], one["gain"], one["gain_error"])
         for one in curve["points"]
     ]
-    told, own = found.get("forecast"), found.get("repeatability")
-    ahead = None
-    if told:
-        ahead = curves.Ahead(told["n_rankings"], told["spearman"], *told["interval"])
+    forecast, own = found.get("forecast"), found.get("repeatability")
+    band = None
+    if forecast:
+        band = curves.Forecast(forecast["n_rankings"], forecast["spearman"], *forecast["interval"])
     ceiling = own["spearman"] if own else None
     st.altair_chart(
-        curves.learning_curve(points, ahead, ceiling),
+        curves.learning_curve(points, band, ceiling),
         alt="Held-out agreement against number of rankings",
     )
     words = "Grey: stock LPIPS. Solid: measured with that many rankings."
-    if ahead is not None:
+    if band is not None:
         words += " Dashed: forecast with its 95 % interval."
     st.caption(words)
 
@@ -157,9 +157,9 @@ def _chart(found: Found, curve: Found) -> None:
 def _share(share: Found | None) -> str:
     if share is None:
         return ""
-    return over(percent(max(share["value"], 0.0), 0), number(share["agreement"]))
+    return stacked(percent(max(share["value"], 0.0), 0), number(share["agreement"]))
 
 
 def _value(value: float | None, ends: object) -> str:
-    told = interval(ends)
-    return over(number(value), "" if told == MISSING else told)
+    below = interval(ends)
+    return stacked(number(value), "" if below == MISSING else below)

@@ -23,7 +23,7 @@ from app.views.researcher.formatting import (
     signed,
     signed_interval,
 )
-from app.views.researcher.html import Column, Html, heading, over, quiet, show, table
+from app.views.researcher.html import Column, Html, heading, muted, show, stacked, table
 from app.views.researcher.report.sentences import POOLED, own_name, row_name, space_name
 
 Row = Mapping[str, Any]
@@ -87,15 +87,15 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
     main = list(compress(rows, is_main))
     rest = [line for line, is_one in zip(shown, is_main, strict=True) if not is_one]
     show(heading("Agreement on unseen targets"), compact(COLUMNS, list(compress(shown, is_main))))
-    show(quiet(counted(fit.report["held_out"])))
+    show(muted(counted(fit.report["held_out"])))
     st.altair_chart(
-        curves.standings([dot(row, fit) for row in main]),
+        curves.metric_rows([dot(row, fit) for row in main]),
         alt="Mean Spearman of each metric with its 95 % interval",
     )
     left_out = found.get("left_out") or {}
     for key in ("table", "pooled", "wide", "baselines"):
         if key in left_out:
-            show(quiet(str(left_out[key])))
+            show(muted(str(left_out[key])))
     if rest:
         with st.expander(f"Baselines ({len(rest)})"):
             st.markdown(BASELINES)
@@ -137,7 +137,7 @@ def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
         named(row, fit),
         _statistic(agreement, "spearman", digits),
         _statistic(agreement, "kendall"),
-        over(
+        stacked(
             percent(agreement["pairwise_accuracy"]),
             _shares(agreement.get("pairwise_accuracy_ci")),
         ),
@@ -157,7 +157,7 @@ def compact(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Html:
 
 def named(row: Row, fit: Fit | None = None) -> Html:
     """The metric over its features."""
-    return over(called(row, fit), space_name(row))
+    return stacked(called(row, fit), space_name(row))
 
 
 def called(row: Row, fit: Fit | None = None) -> str:
@@ -166,11 +166,11 @@ def called(row: Row, fit: Fit | None = None) -> str:
     return POOLED if is_pooled else row_name(row)
 
 
-def dot(row: Row, fit: Fit) -> curves.Standing:
+def dot(row: Row, fit: Fit) -> curves.MetricRow:
     """A row of the table as a row of the chart."""
     agreement = row["agreement"]
     ends = agreement.get("spearman_ci")
-    return curves.Standing(
+    return curves.MetricRow(
         f"{called(row, fit)}, {space_name(row)}",
         str(row["name"]),
         agreement["spearman"],
@@ -230,11 +230,11 @@ def _is_stock(row: Row) -> bool:
 
 
 def _statistic(agreement: Row, key: str, digits: int = 2) -> Html:
-    return over(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
+    return stacked(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
 
 
 def _gain(row: Row) -> Html:
-    return over(signed(row.get("gain")), _ends(signed_interval(row.get("gain_ci"))))
+    return stacked(signed(row.get("gain")), _ends(signed_interval(row.get("gain_ci"))))
 
 
 def _ends(words: str) -> str:

@@ -11,7 +11,7 @@ from app.study.multiple_testing import family, newest_judged
 from app.study.records import Fit
 from app.study.types import Study
 from app.views.researcher.formatting import VERDICTS, moment, number, plural
-from app.views.researcher.html import Column, Html, badge, join, link, quiet, show, table
+from app.views.researcher.html import Column, Html, badge, join, link, muted, show, table
 from app.views.researcher.metric_picker import newer_rankings
 from app.views.researcher.report import (
     comparison_job,
@@ -68,7 +68,7 @@ def draw(
     newer = 0 if is_former else newer_rankings(store, fit)
     if newer:
         st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to use them.")
-    told = comparison_job.study_of(store, study)
+    study_part = comparison_job.study_of(store, study)
     if is_early(fit):
         targets.draw(store, fit, label, is_early=True)
     else:
@@ -81,9 +81,11 @@ def draw(
         learning_curve.draw_curve(found)
         targets.draw(store, fit, label, is_early=False)
     st.space("small")
-    if told:
+    if study_part:
         with st.expander("The study as a whole: agreement between participants, position bias"):
-            whole_study.draw(told, is_former=comparison_job.is_former(store, study, told))
+            whole_study.draw(
+                study_part, is_former=comparison_job.is_former(store, study, study_part)
+            )
     if len(fits) > 1:
         with st.expander(f"Earlier fits ({len(fits) - 1})"):
             show(table(HISTORY, [_history_row(each) for each in fits]))
@@ -111,7 +113,7 @@ def facts(fit: Fit, label: str | None = None) -> Html:
     """What the fit was made of, in one line; its rankings are a link to them."""
     found = fit.report
     rankings = plural(found["n_rankings"], "ranking")
-    return quiet(
+    return muted(
         f"Fitted {moment(fit.created_at)} to ",
         link(rankings, rankings_address(fit.study_id, person=label)),
         f" of {plural(found['n_targets'], 'target')} · "

@@ -50,8 +50,8 @@ def is_early(fit: Fit) -> bool:
 
 def in_use(fit: Fit) -> str:
     """``personal`` or ``stock``: reports of an earlier version leave it to their verdict."""
-    told = (fit.report.get("held_out") or {}).get("in_use")
-    return str(told) if told else ("personal" if verdict(fit) == "better" else "stock")
+    found = (fit.report.get("held_out") or {}).get("in_use")
+    return str(found) if found else ("personal" if verdict(fit) == "better" else "stock")
 
 
 def own_name(fit: Fit) -> str:
@@ -71,8 +71,8 @@ def finding(fit: Fit) -> str:
     held_out = fit.report.get("held_out")
     if is_early(fit):
         return too_early(*counts(fit))
-    told = re.sub(r"-(?=\d)", "−", str((held_out or {})["sentence"]))
-    return unbroken(told.replace("The personal metric", f"The {own_name(fit)}"))
+    found = re.sub(r"-(?=\d)", "−", str((held_out or {})["sentence"]))
+    return unbroken(found.replace("The personal metric", f"The {own_name(fit)}"))
 
 
 def counts(fit: Fit) -> tuple[int, int]:

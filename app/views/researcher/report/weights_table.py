@@ -8,7 +8,7 @@ from typing import Any
 from app.charts import base
 from app.study.records import Fit
 from app.views.researcher.formatting import NARROW, number, percent
-from app.views.researcher.html import Column, quiet, show, table
+from app.views.researcher.html import Column, muted, show, table
 
 
 def draw(fit: Fit) -> None:
@@ -21,7 +21,7 @@ def draw(fit: Fit) -> None:
     )
     if true is not None:
         words += " The true weights are known because this participant is simulated."
-    show(quiet(words))
+    show(muted(words))
 
 
 def columns(true: Sequence[float] | None) -> list[Column]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.study.multiple_testing import METRICS as MAIN
 from app.views.researcher.formatting import MISSING, interval, number, p_value, plural
-from app.views.researcher.html import Column, Html, over, quiet, show, table
+from app.views.researcher.html import Column, Html, muted, show, stacked, table
 from app.views.researcher.report.metric_table import COLUMNS as METRICS
 from app.views.researcher.report.metric_table import cells, compact
 
@@ -64,21 +64,21 @@ def draw(study: Found, *, is_former: bool = False) -> None:
         is_former: there are newer fits, and rankings perhaps, than it knows.
     """
     if is_former:
-        show(quiet(FORMER))
+        show(muted(FORMER))
     left_out = study.get("left_out") or {}
     calibration, position = study.get("calibration"), study.get("position")
     show(Html("<h3 class='cl-name'>Agreement between participants</h3>"))
     if calibration:
-        show(table(AGREEMENT, agreement_rows(calibration)), quiet(counted(calibration)))
-        show(quiet(SHARED_HELP))
+        show(table(AGREEMENT, agreement_rows(calibration)), muted(counted(calibration)))
+        show(muted(SHARED_HELP))
     else:
-        show(quiet(str(left_out.get("calibration", "No board was ranked by two participants."))))
+        show(muted(str(left_out.get("calibration", "No board was ranked by two participants."))))
     show(Html("<h3 class='cl-name' style='padding-top:1.2rem'>Position bias</h3>"))
     if not position:
-        show(quiet(str(left_out.get("position", "There are too few rankings to tell."))))
+        show(muted(str(left_out.get("position", "There are too few rankings to tell."))))
         return
     show(Html("<p style='margin:0 0 .6rem'>"), position_sentence(position), Html("</p>"))
-    show(table(POSITIONS, position_rows(position)), quiet(POSITION_HELP))
+    show(table(POSITIONS, position_rows(position)), muted(POSITION_HELP))
 
 
 def agreement_rows(calibration: Found) -> list[tuple[str, ...]]:
@@ -87,7 +87,7 @@ def agreement_rows(calibration: Found) -> list[tuple[str, ...]]:
     for key, name, meaning in STATISTICS:
         if calibration.get(key) is not None:
             p = calibration.get("w_p") if key == "kendalls_w" else None
-            rows.append((name, over(number(calibration[key]), _p(p)), meaning))
+            rows.append((name, stacked(number(calibration[key]), _p(p)), meaning))
     return rows
 
 
@@ -128,5 +128,5 @@ def people_table(study: Found) -> None:
 
 
 def _p(p: float | None) -> str:
-    told = p_value(p)
-    return "" if told == MISSING else f"p {told}" if told.startswith("<") else f"p = {told}"
+    text = p_value(p)
+    return "" if text == MISSING else f"p {text}" if text.startswith("<") else f"p = {text}"

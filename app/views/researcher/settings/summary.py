@@ -31,8 +31,8 @@ def made_by(maker: str) -> str:
 
 def options(given: Mapping[str, Any]) -> str:
     """A maker's own settings, for example ``steps 20, guidance 3``."""
-    told = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in given.items())
-    return ", ".join(told) or DEFAULT_OPTIONS
+    parts = (f"{name.replace('_', ' ')} {_value(value)}" for name, value in given.items())
+    return ", ".join(parts) or DEFAULT_OPTIONS
 
 
 def rounds(settings: StudySettings) -> str:

@@ -11,7 +11,7 @@ from app.study.arms import MakerArm
 from app.study.records import CalibrationBoard
 from app.study.types import Study, Target
 from app.views.researcher.formatting import moment, plural
-from app.views.researcher.html import Column, Html, heading, image, join, quiet, show, table
+from app.views.researcher.html import Column, Html, heading, image, join, muted, show, table
 from app.views.researcher.new_study.form import NETWORKS
 from app.views.researcher.settings import summary
 
@@ -77,7 +77,7 @@ def _shared_board(board: CalibrationBoard) -> Html:
         for place, (sha, _) in enumerate(board.made, start=1)
     )
     strip = join(Html("<ol class='cl-strip' tabindex='0'>"), target, *images, Html("</ol>"))
-    return join(quiet(board.name), strip)
+    return join(muted(board.name), strip)
 
 
 def _shared(store: Store, study: Study) -> str:
@@ -101,7 +101,7 @@ def _archive(store: Store, study: Study) -> None:
             else "Archiving removes the study from the list and disables its join link. "
             "Nothing is deleted."
         )
-        show(quiet(words))
+        show(muted(words))
     name = "Restore" if is_archived else "Archive"
     if right.button(name, width="stretch"):
         store.studies.set_archived(study.id, not is_archived)
