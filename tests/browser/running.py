@@ -108,7 +108,7 @@ class RunningApp:
         """Process numbers of the web process and the worker, by the words in their command."""
         assert self.process is not None
         listed = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
             capture_output=True,
             text=True,
             check=False,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from pictures import scene
@@ -21,7 +21,6 @@ from clpips.progress import Watch
 from clpips.types import Provenance
 
 CHANNELS = sum(SPECS["alex"].channels)
-_clicks = itertools.count(1)
 
 
 class Painter:
@@ -51,7 +50,8 @@ def empty_study(store: Store, *, targets: int = 2, side: int = 64, **settings: A
 
 
 def person(store: Store, study: Study, label: str | None = None) -> Participant:
-    somebody, _ = store.participants.create(study.id, label=label, seed=next(_clicks))
+    number = len(store.participants.of_study(study.id))
+    somebody, _ = store.participants.create(study.id, label=label, seed=number)
     store.participants.consent(somebody.id)
     return store.participants.start(somebody.id)
 
@@ -63,7 +63,7 @@ def rank_once(
     trial = store.progress.of_participant(somebody.id).trial
     assert trial is not None
     board = store.rounds.request(
-        somebody.id, trial.id, "=a hat", request_id=f"c{next(_clicks)}", queued=False
+        somebody.id, trial.id, "=a hat", request_id=str(uuid4()), queued=False
     )
     seeds = range(1000 * board.id, 1000 * board.id + 4)
     made = [
