@@ -36,7 +36,7 @@ LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("guide", "vectors", "fit", "export", "explain", "selftest"),
     ("simulate", "compare"),
 )
-ASKING_AGAIN: tuple[JobKind, ...] = ("vectors", "compare")
+REQUEUED_KINDS: tuple[JobKind, ...] = ("vectors", "compare")
 """Job kinds that may be requested again while they run, and are then repeated."""
 IDLE_SECONDS = 0.15
 TROUBLE_SECONDS = 2.0
@@ -132,8 +132,8 @@ class Worker:
         else:
             self.store.jobs.finish(job.id, self.name, result)
             log.info("job %d (%s) is done", job.id, job.kind)
-            if job.kind in ASKING_AGAIN:
-                importlib.import_module(f"app.jobs.{job.kind}").ask_again(
+            if job.kind in REQUEUED_KINDS:
+                importlib.import_module(f"app.jobs.{job.kind}").requeue_if_stale(
                     self.store, job.payload["study_id"]
                 )
 

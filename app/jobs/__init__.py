@@ -1,5 +1,5 @@
 """What the worker does: one module per kind of job, each a function (store, job, watch) → result.
 
-They know nothing of processes, leases or threads, so each can be called by itself. Nothing is
-imported here, so that drawing images never loads torch.
+They know nothing about processes, leases or threads, so each can be called by itself. Nothing is
+imported here, so that generating images never loads torch.
 """

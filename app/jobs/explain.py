@@ -1,4 +1,4 @@
-"""The job ``explain``: what a fitted metric weighs, which comparisons it turned, and where."""
+"""The job ``explain``: what a fitted metric weighs, which comparisons it changes, and where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.charts.heat_colours import COVER, TOP
 from app.files.images import add_picture
 from app.jobs.explanation.case import Case, blocks, grouped, open_case, stock_metric
 from app.jobs.explanation.heatmap import paint
-from app.jobs.json_values import plain
+from app.jobs.json_values import to_json
 from app.store import Store
 from app.study.types import Job
 from clpips.errors import StudyError
@@ -32,7 +32,7 @@ from clpips.progress import Watch
 
 EXAMPLES = 3  # of each sort, with heat-maps
 LISTED = 60  # of each sort, as lines of a table
-PAINTED = f"1/{TOP}/{COVER}"  # another way of painting must not find the old maps
+PAINTED = f"1/{TOP}/{COVER}"  # part of the key, so that a new painting style ignores old maps
 
 Values: TypeAlias = dict[str, Any]
 
@@ -40,16 +40,16 @@ Values: TypeAlias = dict[str, Any]
 def run(store: Store, job: Job, watch: Watch) -> Values:
     """Explain one fit, or with ``round_id`` one ranked board by it.
 
-    Nothing is explained by weights that were fitted to it: each board is measured by weights
-    that left its target out. Heat-maps that an earlier job painted are used again.
+    No board is explained by weights that were fitted to it: each one is measured by weights that
+    left its target out. Heat-maps painted by earlier jobs are reused.
 
     Returns:
         the numbers and image hashes that the Why tab shows; see :func:`summary`, :func:`board`.
 
     Raises:
         StudyError: no such study, fit or round, or too few rankings to explain anything.
-        WeightsError: the network's weights could not be had.
-        Cancelled: somebody asked to stop.
+        WeightsError: the network's weights are not available.
+        Cancelled: the job was cancelled.
     """
     study, fit = store.studies.get(job.payload["study_id"]), store.fits.get(job.payload["fit_id"])
     if fit.study_id != study.id:
@@ -60,11 +60,11 @@ def run(store: Store, job: Job, watch: Watch) -> Values:
     round_id = job.payload.get("round_id")
     found = summary(case, following) if round_id is None else board(case, round_id, following)
     painted = {key: sha for key, sha in case.painted.items() if key not in before}
-    return dict(plain({"fit_id": fit.id, **found, "painted": painted}))
+    return dict(to_json({"fit_id": fit.id, **found, "painted": painted}))
 
 
 def summary(case: Case, watch: Watch) -> Values:
-    """Layer shares with intervals, the comparisons that turned, and examples with heat-maps."""
+    """Layer shares with intervals, the changed comparisons, and examples with heat-maps."""
     names, channels = blocks(case.fit.backbone)
     mean = mean_vector(case.observations)
 
@@ -140,7 +140,7 @@ def _counts(flips: Flips) -> dict[str, int]:
 
 
 def _varied(case: Case, flips: Sequence[Flip]) -> list[Flip]:
-    """The largest changes, one a target while there are others, the largest of them first."""
+    """The largest changes, preferring different targets, largest first."""
     first: dict[str, Flip] = {}
     for flip in flips:
         first.setdefault(case.observations[flip.observation].ranking.target, flip)
@@ -150,7 +150,7 @@ def _varied(case: Case, flips: Sequence[Flip]) -> list[Flip]:
 
 
 def _where(case: Case, number: int) -> Values:
-    """Which ranking something comes from, in words that people can look up."""
+    """The ranking that something comes from, as researchers can look it up."""
     person, trial, shown = case.boards[number]
     return {
         "round_id": shown.id,
@@ -182,7 +182,7 @@ def _example(case: Case, flip: Flip, watch: Watch) -> Values:
 
 
 def _picture(case: Case, observation: Observation, place: int, watch: Watch) -> Values:
-    """One image: its rank, and by each metric its distance, what makes it, and where it lies."""
+    """One image: its rank, and by each metric its distance, block shares and heat-map."""
     mean, vector = mean_vector(case.observations), observation.vectors[place]
     target, image = observation.ranking.target, observation.ranking.images[place]
     weights = {"stock": case.stock, "personal": case.weights_for(observation)}
@@ -217,7 +217,7 @@ def _maps(
 
 
 def _key(backbone: str, pair: tuple[str, str], weights: Vectors) -> str:
-    """Names a heat-map by all that it is made from."""
+    """The key of a heat-map: a digest of everything it is made from."""
     digest = hashlib.sha256("/".join((PAINTED, backbone, *pair)).encode())
     digest.update(np.ascontiguousarray(weights).tobytes())
     return digest.hexdigest()

@@ -27,8 +27,8 @@ BINARY = "application/octet-stream"
 ZIP = "application/zip"
 
 
-class Kind(NamedTuple):
-    """One sort of export: what its file is called, how a browser is told, what it is made of."""
+class ExportKind(NamedTuple):
+    """One kind of export: its file name, its media type, and what it is made from."""
 
     word: str
     ending: str
@@ -37,23 +37,23 @@ class Kind(NamedTuple):
 
     @property
     def of_fit(self) -> bool:
-        """Whether it is made of one fitted metric."""
+        """Whether it is made from one fitted metric."""
         return self.source == "fit"
 
 
 KINDS = {
-    "metric": Kind("metric", ".safetensors", BINARY, "fit"),
-    "lpips": Kind("lpips", ".pth", BINARY, "fit"),
-    "onnx": Kind("onnx", ".onnx", BINARY, "fit"),
-    "csv": Kind("rankings", ".csv", "text/csv", "rankings"),
-    "parquet": Kind("rankings", ".parquet", "application/vnd.apache.parquet", "rankings"),
-    "2afc": Kind("bapps-2afc", ".zip", ZIP, "rankings"),
-    "nights": Kind("nights", ".zip", ZIP, "rankings"),
-    "bradley-terry": Kind("bradley-terry", ".zip", ZIP, "rankings"),
-    "pairs": Kind("pairs", ".zip", ZIP, "rankings"),
-    "methods": Kind("methods", ".txt", "text/plain", "study"),
-    "latex": Kind("tables", ".tex", "application/x-tex", "study"),
-    "bundle": Kind("study", ".zip", ZIP, "study"),
+    "metric": ExportKind("metric", ".safetensors", BINARY, "fit"),
+    "lpips": ExportKind("lpips", ".pth", BINARY, "fit"),
+    "onnx": ExportKind("onnx", ".onnx", BINARY, "fit"),
+    "csv": ExportKind("rankings", ".csv", "text/csv", "rankings"),
+    "parquet": ExportKind("rankings", ".parquet", "application/vnd.apache.parquet", "rankings"),
+    "2afc": ExportKind("bapps-2afc", ".zip", ZIP, "rankings"),
+    "nights": ExportKind("nights", ".zip", ZIP, "rankings"),
+    "bradley-terry": ExportKind("bradley-terry", ".zip", ZIP, "rankings"),
+    "pairs": ExportKind("pairs", ".zip", ZIP, "rankings"),
+    "methods": ExportKind("methods", ".txt", "text/plain", "study"),
+    "latex": ExportKind("tables", ".tex", "application/x-tex", "study"),
+    "bundle": ExportKind("study", ".zip", ZIP, "study"),
 }
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 NO_RANKING = "there is nothing to export yet: no ranking was submitted"
@@ -61,18 +61,18 @@ ZIPPING = 0.2  # of the progress bar
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Make one file in the exports folder and keep it for download.
+    """Write one file to the exports folder and record it for download.
 
     Returns:
         ``{"export_id", "name"}``.
 
     Raises:
-        StudyError: no such study, fit or sort of export, another study's fit, no rankings.
+        StudyError: no such study, fit or kind of export, another study's fit, no rankings.
         InputError: rankings of ties alone, a text about fits without held-out agreement.
         MetricFileError: the fit's file is not there or damaged.
-        WeightsError: an export of a metric whose network's weights could not be had.
+        WeightsError: the weights of the metric's network are not available.
         ClpipsError: a package that the export needs is not installed.
-        Cancelled: somebody asked to stop; there is no file.
+        Cancelled: the job was cancelled; there is no file.
     """
     payload = job.payload
     study = store.studies.get(payload["study_id"])
@@ -81,7 +81,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         raise StudyError(f"what must be one of {tuple(KINDS)}, got {payload.get('what')!r}")
     fit = _fit(store, study, payload.get("fit_id")) if kind.of_fit else None
     participant_id = payload.get("participant_id") if kind.source == "rankings" else None
-    name = file_name(study, kind, _whose(store, fit, participant_id))
+    name = file_name(study, kind, _owner(store, fit, participant_id))
     path = store.settings.exports / f"{job.id}-{name}"
     watch.report(0.0, "Writing the file…")
     _write(store, study, payload["what"], fit, participant_id, path, watch)
@@ -97,9 +97,9 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     return {"export_id": export.id, "name": export.name}
 
 
-def file_name(study: Study, kind: Kind, whose: str | None) -> str:
-    """What the browser saves it as: study, whose, what and the day (UTC)."""
-    parts = [slug(study.title), *([slug(whose)] if whose else []), kind.word]
+def file_name(study: Study, kind: ExportKind, owner: str | None) -> str:
+    """The name for downloads: study, owner, kind and date (UTC)."""
+    parts = [slug(study.title), *([slug(owner)] if owner else []), kind.word]
     return f"{'-'.join(parts)}-{datetime.now(UTC):%Y-%m-%d}{kind.ending}"
 
 
@@ -114,7 +114,7 @@ def _fit(store: Store, study: Study, fit_id: int | None) -> Fit:
     return fit
 
 
-def _whose(store: Store, fit: Fit | None, participant_id: int | None) -> str | None:
+def _owner(store: Store, fit: Fit | None, participant_id: int | None) -> str | None:
     if fit is not None and fit.participant_id is None:
         return "pooled"
     person = participant_id if fit is None else fit.participant_id
@@ -148,7 +148,7 @@ def _write(
         with atomic_file(path) as partial:
             _zip_layout(what, rankings, prompts, partial, watch)
     else:
-        from app.jobs.paper_numbers import paper_text  # torch, for texts about fits alone
+        from app.jobs.paper_numbers import paper_text  # loads torch, needed for these texts only
 
         text = paper_text(store, study, what)
         write_files({path: text.encode()})
@@ -160,7 +160,7 @@ def _write_metric(fit: Fit, what: str, path: Path) -> None:
         with atomic_file(path) as partial:
             shutil.copyfile(fit.metric_path, partial)
         return
-    from clpips.metric.clpips import CLPIPS  # torch, for these alone
+    from clpips.metric.clpips import CLPIPS  # loads torch, needed for these only
 
     metric = CLPIPS.load(fit.metric_path)
     if what == "lpips":
@@ -188,7 +188,7 @@ def _zip_layout(
             for number, file in enumerate(files):
                 share = 1 - ZIPPING + ZIPPING * number / len(files)
                 watch.report(share, f"Packing file {number + 1} of {len(files)}…")
-                # Pictures are as small as they get already.
+                # Images are compressed already.
                 packed = zipfile.ZIP_STORED if file.suffix in PICTURES else None
                 archive.write(file, f"{layout}/{file.relative_to(folder).as_posix()}", packed)
 

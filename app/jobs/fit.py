@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from app.jobs.compare import ask as ask_to_compare
-from app.jobs.json_values import plain
+from app.jobs.compare import request_comparison as request_comparison
+from app.jobs.json_values import to_json
 from app.jobs.rankings import fold_weights
-from app.jobs.rankings.used import USED_UP_TO, Used, latest, pooled_prior, standing_rankings
+from app.jobs.rankings.used import USED_UP_TO, UsedRanking, current_rankings, latest, pooled_prior
 from app.jobs.slug import slug
 from app.jobs.vectors import compute_missing, observations
 from app.store import Store
@@ -32,10 +32,10 @@ VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Whose rankings one metric is fitted to; ``participant`` is ``None`` for everybody's."""
+    """The rankings that one metric is fitted to; ``participant`` is ``None`` for all of them."""
 
     participant: Participant | None
-    used: Sequence[Used]
+    used: Sequence[UsedRanking]
 
     @property
     def name(self) -> str:
@@ -44,7 +44,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class AllRankings:
     """Everybody's rankings, which the personal fits of one job share.
 
     Args:
@@ -66,7 +66,7 @@ class Others:
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Fit one person's metric, everybody's one by one, or the pooled one; ask to compare them.
+    """Fit one participant's metric, each one's, or the pooled one; then request a comparison.
 
     Difference vectors that are missing are computed first. A person's fit is pulled towards
     the pooled weights where others took part. A job that is run again after a crash keeps the
@@ -77,18 +77,18 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
 
     Raises:
         StudyError: no such study or scope, or a participant of another study.
-        WeightsError: vectors are missing and the network's weights could not be had.
-        Cancelled: somebody asked to stop; finished fits stay.
+        WeightsError: vectors are missing and the network's weights are not available.
+        Cancelled: the job was cancelled; finished fits are kept.
     """
     study = store.studies.get(job.payload["study_id"])
-    used = standing_rankings(store, study.id)
+    used = current_rankings(store, study.id)
     groups = _groups(store, study, job.payload, used)
     start = VECTORS_SHARE if compute_missing(store, study, watch.part(0, VECTORS_SHARE)) else 0.0
     share = (1 - start) / max(len(groups), 1)
     kept = {
         fit.participant_id: fit.id for fit in store.fits.of_study(study.id) if fit.job_id == job.id
     }
-    others = _others(store, study, used)
+    others = _all_rankings(store, study, used)
     fits, skipped = [], []
     for number, group in enumerate(groups):
         watch.report(start + share * number, f"Fitting {group.name}…")
@@ -102,19 +102,19 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
             kept[whose] = fit_group(store, study, group, others, job, following).id
         fits.append(kept[whose])
     if fits:
-        ask_to_compare(store, study, fits)
+        request_comparison(store, study, fits)
     return {"fits": fits, "skipped": skipped}
 
 
 def fit_group(
-    store: Store, study: Study, group: Group, others: Others, job: Job, watch: Watch
+    store: Store, study: Study, group: Group, others: AllRankings, job: Job, watch: Watch
 ) -> Fit:
-    """Fit one metric to rankings whose difference vectors are at hand, and keep it.
+    """Fit one metric to rankings whose difference vectors are stored, and store it.
 
     Raises:
         StudyError: a difference vector is missing.
         InputError: no ranking makes a comparison.
-        Cancelled: the watch asked to stop; nothing was kept.
+        Cancelled: the job was cancelled; nothing was stored.
     """
     started = time.perf_counter()
     metric = CLPIPS(study.settings.backbone)
@@ -122,11 +122,11 @@ def fit_group(
     own = [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
     prior = None if is_pooled else others.prior
     held_out = fit_and_hold_out(metric, own, prior=prior, watch=watch)
-    told = None if held_out is None else plain(held_out.to_dict())
+    held_out_report = None if held_out is None else to_json(held_out.to_dict())
     true_layers = _true_layers(store, study, group.participant)
     report = {
-        "held_out": told,
-        "reason": None if told is not None else _only_one_target(),
+        "held_out": held_out_report,
+        "reason": None if held_out_report is not None else _only_one_target(),
         "layers": _layers(metric),
         "shares": _shares(metric, own, true_layers),
         "settings": stored_settings(metric.card_.settings),
@@ -143,17 +143,23 @@ def fit_group(
     }
     participant_id = None if group.participant is None else group.participant.id
     path = store.settings.weights / _file_name(study, group, job)
-    metric.save(path, held_out=told)
+    metric.save(path, held_out=held_out_report)
     if held_out is not None and held_out.folds is not None:
         fold_weights.keep(path, [one.target for one in held_out.targets], held_out.folds)
     scope = "pooled" if participant_id is None else "participant"
     return store.fits.add(
-        study.id, participant_id, scope, metric.backbone, path.absolute(), plain(report), job.id
+        study.id,
+        participant_id,
+        scope,
+        metric.backbone,
+        path.absolute(),
+        to_json(report),
+        job.id,
     )
 
 
 def _groups(
-    store: Store, study: Study, payload: Mapping[str, Any], used: Sequence[Used]
+    store: Store, study: Study, payload: Mapping[str, Any], used: Sequence[UsedRanking]
 ) -> list[Group]:
     scope = payload.get("scope")
     if scope == "pooled":
@@ -172,10 +178,10 @@ def _groups(
     ]
 
 
-def _others(store: Store, study: Study, used: Sequence[Used]) -> Others:
+def _all_rankings(store: Store, study: Study, used: Sequence[UsedRanking]) -> AllRankings:
     backbone = study.settings.backbone
     found = observations(store, [one.ranking for one in used], backbone)
-    return Others(pooled_prior(found, backbone), found, latest(used))
+    return AllRankings(pooled_prior(found, backbone), found, latest(used))
 
 
 def _cannot_fit(group: Group) -> str | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from app.jobs.drawing import calibration
-from app.jobs.drawing.candidate_choice import Board, choose
-from app.jobs.drawing.images import make_images
+from app.jobs.generation import calibration_boards
+from app.jobs.generation.candidate_selection import SelectionRequest, select_candidates
+from app.jobs.generation.images import make_images
 from app.store import Store
 from app.study.arms import shared_out
 from app.study.seeds import seed_of
@@ -22,29 +22,29 @@ from clpips.progress import Watch
 from clpips.types import Provenance
 
 DEFAULT_STRENGTH = 0.6
-HUSHED = "Generating your images…"
-DRAWING_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
+NEUTRAL_MESSAGE = "Generating your images…"
+GENERATION_SHARE = 0.8  # of the progress bar, where the images are compared afterwards
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Make a round's images and put them on its board, all or none.
+    """Generate a round's images and put them on its board, all or none.
 
-    A job that names a study's calibration instead of a round makes those boards.
-    Then the difference vectors are asked for, so that a later fit need not wait for the network.
+    A job that names a study's calibration instead of a round makes the calibration boards.
+    Afterwards difference vectors are requested, so that a later fit need not wait for the network.
 
     Returns:
-        ``{"round_id", "n"}``, the number of candidates on the board; where a study asks for
-        a choice among more images, also ``"choice"``, the record of
-        :func:`app.jobs.drawing.candidate_choice.choose`; for a duel ``"duel"``, with all images
-        ``made`` for it.
+        ``{"round_id", "n"}``, the number of candidates on the board; where a study selects among
+        more images, also ``"choice"``, the record of
+        :func:`app.jobs.generation.candidate_selection.select_candidates`; for a blind pair
+        ``"duel"``, with all images ``made`` for it.
 
     Raises:
         GenerationError: the maker cannot serve the request.
-        Cancelled: somebody asked to stop; the board stays empty.
+        Cancelled: the job was cancelled; the board stays empty.
     """
     payload = job.payload
     if "calibration" in payload:
-        return calibration.run(store, job, watch)
+        return calibration_boards.run(store, job, watch)
     before = store.rounds.get(payload["round_id"])
     record: dict[str, Any] = {}
     if before.state == "generating":
@@ -67,42 +67,42 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
 def _board(
     store: Store, job: Job, asked: Round, watch: Watch
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
-    """A round's images to show, and what the job's result says about their choice."""
+    """The images that a board shows, and the job result's record of their selection."""
     if asked.kind == "duel":
-        return _blind_pair(store, job, asked, _hushed(watch))
-    choice = _choice(store, job, asked)
-    if choice is not None or job.payload.get("arms"):
-        watch = _hushed(watch)
-    count = job.payload["count"] if choice is None else choice.study.settings.made_per_round
-    share = 1.0 if choice is None else DRAWING_SHARE
+        return _blind_pair(store, job, asked, _without_details(watch))
+    selection = _selection_request(store, job, asked)
+    if selection is not None or job.payload.get("arms"):
+        watch = _without_details(watch)
+    count = job.payload["count"] if selection is None else selection.study.settings.made_per_round
+    share = 1.0 if selection is None else GENERATION_SHARE
     made = _made(store, job.payload, asked, count, watch.part(0.0, share))
-    if choice is None:
+    if selection is None:
         return made, {}
-    shown, record = choose(store, choice, made, watch.part(share, 1 - share))
+    shown, record = select_candidates(store, selection, made, watch.part(share, 1 - share))
     return shown, {"choice": record}
 
 
-def _hushed(watch: Watch) -> Watch:
-    """Progress without words of its own and without previews.
+def _without_details(watch: Watch) -> Watch:
+    """Progress with a neutral message and without previews.
 
-    Counts of images or steps, and pictures that emerge one after the other, would tell which arm
-    makes which image, or that more are made than shown.
+    Counts of images or steps, and previews appearing one after another, would reveal which arm
+    makes which image, or that more images are made than shown.
     """
-    return Watch(lambda share, words: watch.progress(share, HUSHED), watch.cancelled)
+    return Watch(lambda share, words: watch.progress(share, NEUTRAL_MESSAGE), watch.cancelled)
 
 
 def _blind_pair(
     store: Store, job: Job, asked: Round, watch: Watch
 ) -> tuple[list[tuple[str, Provenance]], dict[str, Any]]:
     """The two images of a blind pair, and a record of all that were generated for it."""
-    from app.jobs.drawing.blind_pair import made_for, pair  # it loads torch
+    from app.jobs.generation.blind_pair import made_for, pair  # it loads torch
 
     if job.study_id is None or job.participant_id is None:
         raise ValueError("a blind pair must belong to a participant of a study")
     study = store.studies.get(job.study_id)
-    made = _made(store, job.payload, asked, made_for(study), watch.part(0.0, DRAWING_SHARE))
+    made = _made(store, job.payload, asked, made_for(study), watch.part(0.0, GENERATION_SHARE))
     target = store.rounds.of_trial(job.participant_id, asked.trial_id).target.image
-    rest = watch.part(DRAWING_SHARE, 1 - DRAWING_SHARE)
+    rest = watch.part(GENERATION_SHARE, 1 - GENERATION_SHARE)
     shown = pair(store, study, job.participant_id, target, made, rest)
     return shown, {"duel": {"made": [image for image, _ in made]}}
 
@@ -110,7 +110,7 @@ def _blind_pair(
 def _made(
     store: Store, payload: Mapping[str, Any], asked: Round, count: int, watch: Watch
 ) -> list[tuple[str, Provenance]]:
-    """A round's images by its maker, or by the arms that share the board."""
+    """A round's images, from its maker or from the arms that share the board."""
     arms = payload.get("arms") or [payload]
     counts = shared_out(count, len(arms), f"arms/{payload['seed']}")
     made: list[tuple[str, Provenance]] = []
@@ -139,8 +139,8 @@ def _of_arm(source: Provenance, name: str) -> Provenance:
 
 
 def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The maker's options; a pool is told what was shown on this target before."""
-    options = dict(payload.get("options", {}))  # a job from before makers had options has none
+    """The maker's options; a pool also gets the images already shown for this target."""
+    options = dict(payload.get("options", {}))  # jobs of earlier versions have none
     if kind_of(payload["maker"]) == "pool":
         shown = store.rounds.provenances(asked.trial_id)
         options["taken"] = [each.options["sha256"] for each in shown if "sha256" in each.options]
@@ -148,15 +148,15 @@ def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str
 
 
 def _start(store: Store, sha: str | None) -> Image.Image | None:
-    """The picture that a request starts from."""
+    """The image that a request starts from."""
     if sha is None:
         return None
     with Image.open(store.images.path(sha)) as picture:
         return picture.convert("RGB")
 
 
-def _choice(store: Store, job: Job, asked: Round) -> Board | None:
-    """What is to be chosen for a round; ``None`` where every image that is made is shown."""
+def _selection_request(store: Store, job: Job, asked: Round) -> SelectionRequest | None:
+    """What to select for a round; ``None`` where every generated image is shown."""
     if job.study_id is None or job.participant_id is None:
         return None
     study = store.studies.get(job.study_id)
@@ -164,4 +164,4 @@ def _choice(store: Store, job: Job, asked: Round) -> Board | None:
     if settings.choice == "random" or settings.made_per_round <= settings.candidates:
         return None
     target = store.rounds.of_trial(job.participant_id, asked.trial_id).target.image
-    return Board(study, job.participant_id, target, asked.seed)
+    return SelectionRequest(study, job.participant_id, target, asked.seed)

@@ -1,27 +1,32 @@
-"""The job ``guide``: what a metric says of a participant's images, to be shown between rounds."""
+"""The job ``guide``: a participant's images measured by a metric, to show between rounds."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.jobs.rankings.interim_metric import Current, current_metric, distances, stock_weights
+from app.jobs.rankings.interim_metric import (
+    InterimMetric,
+    difference_vectors,
+    fit_interim_metric,
+    stock_weights,
+)
 from app.store import Store
 from app.study.types import Job, Study
 from clpips.progress import Watch
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Measure all images that a person has of one target so far.
+    """Measure all of a participant's images for one target so far.
 
-    All of them by one metric, that of this moment, so that rounds can be compared.
+    The same current metric measures them all, so that rounds can be compared.
 
     Returns:
         ``{"round_id", "metric", "n_rankings", "kept"}``.
 
     Raises:
         StudyError: there is no such round.
-        WeightsError: the network's weights could not be had.
-        Cancelled: somebody asked to stop.
+        WeightsError: the network's weights are not available.
+        Cancelled: the job was cancelled.
     """
     asked = store.rounds.get(job.payload["round_id"])
     if job.study_id is None or job.participant_id is None:
@@ -31,7 +36,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     watch.report(0.0, "Measuring the images…")
     images = [each.image for one in trial.rounds for each in one.candidates]
     images = list(dict.fromkeys(images))
-    found = distances(store, study, trial.target.image, images, watch.part(0.0, 0.7))
+    found = difference_vectors(store, study, trial.target.image, images, watch.part(0.0, 0.7))
     current = _metric(store, study, person.id, person.guidance, watch.part(0.7, 0.3))
     away = dict(zip(images, (found @ current.weights).tolist(), strict=True))
     kept = store.guidance.add(asked.id, current.metric, current.n_rankings, away)
@@ -45,7 +50,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
 
 def _metric(
     store: Store, study: Study, participant_id: int, guidance: str, watch: Watch
-) -> Current:
+) -> InterimMetric:
     if guidance == "personal":
-        return current_metric(store, study, participant_id, watch)
-    return Current("stock", stock_weights(study), 0)
+        return fit_interim_metric(store, study, participant_id, watch)
+    return InterimMetric("stock", stock_weights(study), 0)

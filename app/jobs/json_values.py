@@ -1,4 +1,4 @@
-"""Values as JSON can hold them."""
+"""Convert values to JSON-serialisable ones."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def plain(value: Any) -> Any:
-    """The same value out of dictionaries, lists and plain numbers; one not finite is ``None``."""
+def to_json(value: Any) -> Any:
+    """The value as dictionaries, lists and plain numbers; non-finite numbers become ``None``."""
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): to_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [to_json(each) for each in value]
     if hasattr(value, "item"):  # a NumPy scalar
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

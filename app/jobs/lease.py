@@ -1,4 +1,4 @@
-"""One running job: its progress and its lease, and whether it is still wanted."""
+"""One running job: its progress, its lease, and whether it was cancelled."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.store import Store
 from app.study.types import Job
 from clpips.progress import Watch
 
-BEAT_SECONDS = 0.25  # a heartbeat is one write that waits for the disk
+BEAT_SECONDS = 0.25  # each heartbeat is a write that waits for the disk
 PREVIEW_SECONDS = 0.5
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 4.0
 
 
 class JobWatch:
-    """Follows one job on behalf of its worker.
+    """Reports one job's progress on behalf of its worker.
 
     Args:
         store: where the job is.
@@ -33,31 +33,31 @@ class JobWatch:
         self.store, self.job, self.worker, self.stopping = store, job, worker, stopping
         self.unwanted = False
         self._fraction, self._words = 0.0, ""
-        self._told = 0.0
+        self._last_beat = 0.0
         self._shown: float | None = None
         self._lock = threading.Lock()
 
     def watch(self) -> Watch:
-        """What the work itself is handed."""
+        """The watch that is passed to the job's function."""
         return Watch(self._progress, self.cancelled, self._preview)
 
     def ended(self) -> None:
-        """Take away the preview of a job that is over."""
+        """Delete the preview of a job that has ended."""
         if self._shown is not None:
             self.store.previews.delete(self.job.id)
 
     def cancelled(self) -> bool:
-        """Whether the work should stop: it is not wanted any more, or the process ends."""
+        """Whether the job should stop: it was cancelled, or the process is stopping."""
         return self.unwanted or self.stopping.is_set()
 
     def renew(self) -> None:
-        """Keep the lease while the work is in a long step; called from another thread."""
-        if time.monotonic() - self._told >= RENEW_SECONDS:
+        """Renew the lease during a long step; called from another thread."""
+        if time.monotonic() - self._last_beat >= RENEW_SECONDS:
             self._beat()
 
     def _progress(self, fraction: float, words: str) -> None:
         self._fraction, self._words = fraction, words
-        if time.monotonic() - self._told >= BEAT_SECONDS:
+        if time.monotonic() - self._last_beat >= BEAT_SECONDS:
             self._beat()
 
     def _preview(self, picture: Callable[[], Image.Image]) -> None:
@@ -77,5 +77,5 @@ class JobWatch:
                 message=self._words,
                 lease_seconds=LEASE_SECONDS,
             )
-            self._told = time.monotonic()
+            self._last_beat = time.monotonic()
             self.unwanted = self.unwanted or not wanted

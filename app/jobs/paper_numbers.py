@@ -1,4 +1,4 @@
-"""A study's fits → the numbers that a paper needs."""
+"""The numbers of a study's fits that a paper needs."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TEXTS = {"methods": methods_paragraph, "latex": latex_table}
 
 
 def paper_text(store: Store, study: Study, what: str) -> str:
-    """The methods paragraph or the LaTeX tables of a study, from everybody's newest fit.
+    """The methods paragraph or the LaTeX tables of a study, from each participant's newest fit.
 
     Raises:
-        StudyError: nobody's metric has been fitted.
+        StudyError: no personal metric has been fitted.
         InputError: no fit has held-out agreement.
     """
     return TEXTS[what](study_numbers(store, study))
 
 
 def study_numbers(store: Store, study: Study) -> StudyNumbers:
-    """What the newest fit of each participant says; errors as for :func:`paper_text`."""
+    """The numbers of each participant's newest fit; errors as for :func:`paper_text`."""
     people = {person.id: person for person in store.participants.of_study(study.id)}
     every_fit = store.fits.of_study(study.id)
     newest = {fit.participant_id: fit for fit in reversed(every_fit)}
@@ -64,7 +64,7 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
 
 
 def _corrected(fit: Fit, family: Family) -> dict[str, Any] | None:
-    """A fit's held-out agreement, its p as the screens show it: corrected for all together."""
+    """A fit's held-out agreement with p corrected over the study, as on the screens."""
     held_out = fit.report.get("held_out")
     if held_out is None:
         return None

@@ -1,4 +1,4 @@
-"""The job ``regenerate``: make a board's images again and say whether the same bytes come out."""
+"""The job ``regenerate``: regenerate a board's images and compare them with the stored ones."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from clpips.progress import Watch
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Make every image of a round again, one after the other.
+    """Regenerate every image of a round, one after another.
 
     Returns:
         ``{"round_id", "images"}``: for each image its ``image`` hash and either ``pixels`` (the
         share that differs, in [0, 1]), ``largest`` (difference of a channel, 0 to 255) and
-        ``seconds``, or the ``reason`` why it cannot be made again.
+        ``seconds``, or the ``reason`` why it cannot be regenerated.
 
     Raises:
         StudyError: there is no such round.
-        Cancelled: somebody asked to stop.
+        Cancelled: the job was cancelled.
     """
     board = store.rounds.get(job.payload["round_id"])
     start = None if board.start is None else _picture(store, board.start)
@@ -32,11 +32,11 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     for number, each in enumerate(board.candidates):
         count = len(board.candidates)
         watch.report(number / count, f"Regenerating image {number + 1} of {count}…")
-        images.append({"image": each.image, **_told(store, each, start)})
+        images.append({"image": each.image, **_reproduce(store, each, start)})
     return {"round_id": board.id, "images": images}
 
 
-def _told(store: Store, candidate: Candidate, start: Image.Image | None) -> dict[str, Any]:
+def _reproduce(store: Store, candidate: Candidate, start: Image.Image | None) -> dict[str, Any]:
     source = candidate.provenance
     try:
         again = made_again(

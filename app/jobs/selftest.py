@@ -1,4 +1,4 @@
-"""The job ``selftest``: known answers, computed by this machine's worker and compared."""
+"""The job ``selftest``: compute known answers with this machine's worker and compare them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from app.jobs.json_values import plain
+from app.jobs.json_values import to_json
 from app.jobs.vectors import THREADS
 from app.store import Store
 from app.study.types import Job
@@ -15,13 +15,13 @@ from clpips.selftest.runner import selftest
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Make every check; a failed one is part of the result, not of the job.
+    """Run every check; a failed check is part of the result and does not fail the job.
 
     Returns:
         what :meth:`clpips.selftest.runner.SelfTest.to_dict` says.
 
     Raises:
-        Cancelled: somebody asked to stop.
+        Cancelled: the job was cancelled.
     """
     torch.set_num_threads(THREADS)
-    return dict(plain(selftest(watch=watch).to_dict()))
+    return dict(to_json(selftest(watch=watch).to_dict()))

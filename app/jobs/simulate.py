@@ -1,8 +1,8 @@
-"""Simulated participants: each ranks by true weights that are known, so a fit can be checked.
+"""Simulated participants: each ranks by known true weights, so that a fit can be checked.
 
-Everything they do goes the way that people's rankings go: a round is asked for, gets its
-candidates, and its ranking is submitted. Only the images are the same for all of them, because
-drawing is the slow part.
+Their rankings take the same path as everyone else's: a round is requested, gets its candidates, and
+its ranking is submitted. Only the images are the same for all of them, because generating images is
+the slow part.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from app.jobs.drawing.calibration import calibrate
-from app.jobs.drawing.images import make_images
+from app.jobs.generation.calibration_boards import ensure_calibration_boards
+from app.jobs.generation.images import make_images
 from app.jobs.vectors import checksum, compute
 from app.store import Store
 from app.study.submission import Submission
@@ -31,7 +31,7 @@ from clpips.progress import Watch
 from clpips.types import Provenance
 
 PEOPLE = 5
-OTHERS = 0.01  # share of the weights on each layer but the person's own
+OTHERS = 0.01  # share of the weights on each layer but the participant's own
 NOISE = 0.1  # standard deviation, as a share of the spread of true distances on one board
 
 Made: TypeAlias = Sequence[tuple[str, Provenance]]
@@ -40,15 +40,15 @@ Boards: TypeAlias = Mapping[tuple[int, int], Made]
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Let the simulated participants do the study; ask for each one's fit and the pooled one.
+    """Let the simulated participants do the study; request each one's fit and the pooled one.
 
     Returns:
         ``{"participants", "rankings"}``, how many there are now.
 
     Raises:
-        StudyError: no such study, one for people, or one with targets that are no samples.
-        WeightsError: the network's weights could not be had.
-        Cancelled: somebody asked to stop; the next run goes on from there.
+        StudyError: no such study, one that is not simulated, or targets that are not samples.
+        WeightsError: the network's weights are not available.
+        Cancelled: the job was cancelled; the next run continues from there.
     """
     study = store.studies.get(job.payload["study_id"])
     people = fill(store, study, watch)
@@ -74,13 +74,13 @@ def true_weights(backbone: Backbone, which: int) -> Vectors:
     share = np.where(np.arange(len(channels)) == which, 1 - OTHERS * (len(channels) - 1), OTHERS)
     layers = np.split(stock, np.cumsum(channels)[:-1])
     weights: Vectors = stock.sum() * np.concatenate(
-        [part_of * layer / layer.sum() for part_of, layer in zip(share, layers, strict=True)]
+        [fraction * layer / layer.sum() for fraction, layer in zip(share, layers, strict=True)]
     )
     return weights
 
 
 def true_card(backbone: Backbone, which: int) -> dict[str, Any]:
-    """What is written down about a simulated participant: enough to make the weights again."""
+    """What is stored about a simulated participant: enough to recompute the true weights."""
     layers = np.split(true_weights(backbone, which), np.cumsum(spec_of(backbone).channels)[:-1])
     return {
         "backbone": backbone,
@@ -92,34 +92,34 @@ def true_card(backbone: Backbone, which: int) -> dict[str, Any]:
 
 
 def fill(store: Store, study: Study, watch: Watch) -> tuple[Participant, ...]:
-    """Let simulated participants do a whole study; what is there already stays.
+    """Let simulated participants do a whole study; existing rankings are kept.
 
-    Stopped half-way, the next call goes on from there and ends with the same rankings.
+    After an interruption, the next call continues and ends with the same rankings.
 
     Args:
         store: where the study is.
-        study: a simulated one, whose targets bear the names of sample targets.
+        study: a simulated one, whose targets are named like sample targets.
         watch: progress and cancel.
 
     Raises:
-        StudyError: a study for people, or a target that is no sample.
-        WeightsError: the network's weights could not be had.
-        Cancelled: the watch asked to stop.
+        StudyError: the study is not simulated, or a target is not a sample.
+        WeightsError: the network's weights are not available.
+        Cancelled: the job was cancelled.
     """
     if not study.simulated:
         raise StudyError(f"simulated participants need a simulated study, got {study.title!r}")
-    boards = _draw(store, study, watch.part(0.0, 0.45))
-    calibrate(store, study, watch.part(0.45, 0.05))
-    distances = _differences(store, study, boards, watch.part(0.5, 0.25))
+    boards = _generate_boards(store, study, watch.part(0.0, 0.45))
+    ensure_calibration_boards(store, study, watch.part(0.45, 0.05))
+    vectors = _differences(store, study, boards, watch.part(0.5, 0.25))
     people = _people(store, study)
     for which, person in enumerate(people):
         following = watch.part(0.75 + 0.25 * which / len(people), 0.25 / len(people))
-        _take_part(store, person, which, boards, distances, following)
+        _take_part(store, person, which, boards, vectors, following)
     return tuple(store.participants.get(person.id) for person in people)
 
 
-def _draw(store: Store, study: Study, watch: Watch) -> Boards:
-    """The images of every target and round, the same whenever they are drawn."""
+def _generate_boards(store: Store, study: Study, watch: Watch) -> Boards:
+    """The images of every target and round; the same each time."""
     samples = {sample.name: sample for sample in sample_targets()}
     targets, settings = store.studies.targets(study.id), study.settings
     boards: dict[tuple[int, int], Made] = {}
@@ -158,7 +158,7 @@ def _differences(
 
 
 def _people(store: Store, study: Study) -> list[Participant]:
-    """The simulated participants; those who are there already are not made again."""
+    """The simulated participants; existing ones are not created again."""
     there = {person.label: person for person in store.participants.of_study(study.id)}
     backbone, people = study.settings.backbone, []
     for which in range(min(PEOPLE, len(spec_of(backbone).channels))):
@@ -184,7 +184,7 @@ def _take_part(
     differences: Mapping[tuple[str, str], Vectors],
     watch: Watch,
 ) -> None:
-    """One participant from consent to completion code, from wherever they stand."""
+    """Take one participant from their current state to the completion code."""
     store.participants.consent(person.id)
     store.participants.start(person.id)
     while (standing := store.progress.of_participant(person.id)).trial is not None:
@@ -240,7 +240,7 @@ def _ranking(
 
 
 def _attempt(attempts: Sequence[str], number: int, rounds: int) -> str:
-    """Prompts from the vaguest in the first round to the best in the last one."""
+    """The prompt of a round: the vaguest in the first, the best in the last."""
     share = (number - 1) / max(rounds - 1, 1)
     return attempts[round(share * (len(attempts) - 1))]
 

@@ -1,4 +1,4 @@
-"""Names of files that people download."""
+"""Names of download files."""
 
 from __future__ import annotations
 

@@ -20,19 +20,19 @@ from clpips.progress import Watch
 from clpips.types import Ranking
 
 BATCH = 8
-THREADS = 1  # the web process answers on the same machine
+THREADS = 1  # the web process runs on the same machine
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Compute what is missing in a study, also what appears meanwhile.
+    """Compute a study's missing vectors, including those that appear meanwhile.
 
     Returns:
         ``{"n"}``, how many were computed.
 
     Raises:
-        WeightsError: the network's weights could not be had.
+        WeightsError: the network's weights are not available.
         ImageError: an image that cannot be read.
-        Cancelled: somebody asked to stop; what was computed stays.
+        Cancelled: the job was cancelled; what was computed is kept.
     """
     study, total = store.studies.get(job.payload["study_id"]), 0
     while computed := compute_missing(store, study, watch):
@@ -41,7 +41,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
 
 
 def compute_missing(store: Store, study: Study, watch: Watch) -> int:
-    """Compute and keep the vectors that a study's candidates lack; returns how many.
+    """Compute and store the missing vectors of a study's candidates; returns how many.
 
     Raises:
         WeightsError, ImageError, Cancelled: as :func:`run`.
@@ -52,7 +52,7 @@ def compute_missing(store: Store, study: Study, watch: Watch) -> int:
 
 
 def compute(store: Store, pairs: list[tuple[str, str]], backbone: Backbone, watch: Watch) -> int:
-    """Compute and keep the vectors of pairs of (target, image) hashes, target by target.
+    """Compute and store the vectors of pairs of (target, image) hashes, target by target.
 
     The network is not loaded where there is nothing to compute.
     """
@@ -80,7 +80,7 @@ def compute(store: Store, pairs: list[tuple[str, str]], backbone: Backbone, watc
 def observations(
     store: Store, rankings: Sequence[Ranking], backbone: Backbone
 ) -> list[Observation]:
-    """Rankings with their difference vectors, which must all be at hand.
+    """Rankings with their difference vectors, which must all be stored.
 
     Raises:
         StudyError: a difference vector is missing.
@@ -93,10 +93,10 @@ def observations(
     return observe(rankings, lambda: network(backbone), known=known)
 
 
-def ask_again(store: Store, study_id: int) -> None:
-    """Queue the job once more if candidates came after the one that just ended had looked.
+def requeue_if_stale(store: Store, study_id: int) -> None:
+    """Queue the job once more if there are candidates that the job that just ended did not see.
 
-    While it ran, asking for it again gave that same job.
+    While it ran, a new request returned the running job.
     """
     study = store.studies.get(study_id)
     backbone = study.settings.backbone
@@ -113,7 +113,7 @@ def checksum(backbone: Backbone) -> str | None:
 
 @lru_cache(maxsize=3)
 def network(backbone: Backbone) -> Encoder:
-    """The frozen network, loaded when first needed and kept.
+    """The frozen network, loaded on first use and kept.
 
     Raises:
         WeightsError: its weights could not be had.

@@ -11,8 +11,8 @@ from clpips.errors import GenerationError, StudyError
 from clpips.features.names import SPACES, Backbone, is_space_name
 from clpips.generation.names import check_maker_name
 
-Choice = Literal["random", "informative", "nearest"]
-CHOICES: tuple[Choice, ...] = get_args(Choice)
+SelectionRule = Literal["random", "informative", "nearest"]
+SELECTION_RULES: tuple[SelectionRule, ...] = get_args(SelectionRule)
 MAX_EXTRA = 12  # boards of either kind: more would tire people at the end of a study
 MAX_MADE = 36  # images drawn for one round
 
@@ -57,7 +57,7 @@ class StudySettings:
     repeats: int = 0
     calibration: int = 0
     ask_confidence: bool = False
-    choice: Choice = "random"
+    choice: SelectionRule = "random"
     made_per_round: int = 0
     writes_prompts: bool = True
     arms: tuple[MakerArm, ...] = ()
@@ -79,8 +79,8 @@ class StudySettings:
                 raise StudyError(
                     f"{name} must lie between 0 and {MAX_EXTRA}, got {getattr(self, name)}"
                 )
-        if self.choice not in CHOICES:
-            raise StudyError(f"choice must be one of {CHOICES}, got {self.choice!r}")
+        if self.choice not in SELECTION_RULES:
+            raise StudyError(f"choice must be one of {SELECTION_RULES}, got {self.choice!r}")
         if not 1 <= self.min_rounds <= self.max_rounds:
             raise StudyError(
                 "rounds must satisfy 1 ≤ minimum ≤ maximum, "

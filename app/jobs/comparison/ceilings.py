@@ -1,4 +1,4 @@
-"""How far a metric could go: the person's own repeatability, and the other people."""
+"""Noise ceilings: the participant's repeatability, and the other participants."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTHING_SHARED = "No other participant ranked any of this participant's boards."
 def ceilings(
     fit: Fit,
     rankings: Sequence[Ranking],
-    everybodys: Sequence[Ranking],
+    all_rankings: Sequence[Ranking],
     own: HeldOut | None,
     left_out: LeftOut,
 ) -> Values:
@@ -36,12 +36,12 @@ def ceilings(
     Args:
         fit: the fit.
         rankings: its rankings, hidden repeats among them.
-        everybodys: all people's.
+        all_rankings: those of all participants.
         own: held-out agreement on ``rankings``, in their order.
-        left_out: told why something is not there.
+        left_out: receives the reason for each missing statistic.
     """
     repeated = left_out.unless("repeatability", lambda: self_repeatability(rankings))
-    others = left_out.unless("ceiling", lambda: ceiling_from_others(everybodys))
+    others = left_out.unless("ceiling", lambda: ceiling_from_others(all_rankings))
     found: Values = {
         "repeatability": None if repeated is None else asdict(repeated),
         "ceiling": None if others is None else asdict(others),
@@ -56,7 +56,7 @@ def ceilings(
         found["ceiling"] = None if mine is None else _of_person(others, mine)
         if mine is None:
             left_out["ceiling"] = NOTHING_SHARED
-    found["share"] = _shares(rankings, everybodys, own, repeated, mine, left_out)
+    found["share"] = _shares(rankings, all_rankings, own, repeated, mine, left_out)
     return found
 
 
@@ -71,13 +71,13 @@ def _of_person(others: Ceiling, mine: PersonCeiling) -> Values:
 
 def _shares(
     rankings: Sequence[Ranking],
-    everybodys: Sequence[Ranking],
+    all_rankings: Sequence[Ranking],
     own: HeldOut | None,
     repeated: Repeatability | None,
     mine: PersonCeiling | None,
     left_out: LeftOut,
 ) -> list[Values]:
-    """What the personal metric's held-out agreement is of each ceiling that is known."""
+    """The personal metric's held-out agreement as a share of each known ceiling."""
     if own is None or own.personal.spearman is None:
         left_out["share"] = "There is no held-out agreement to compare with a ceiling."
         return []
@@ -88,7 +88,7 @@ def _shares(
         if repeated.noiseless_ceiling is not None:
             asked.append(("noiseless ceiling", reached, repeated.noiseless_ceiling))
     if mine is not None and mine.lower is not None:
-        shared = _on_shared(rankings, everybodys, own)
+        shared = _on_shared(rankings, all_rankings, own)
         if shared is not None:
             asked.append(("other people", shared, mine.lower.value))
     found = []
@@ -98,20 +98,20 @@ def _shares(
         except UndefinedStatistic:
             left_out["share"] = f"The share is undefined: the ceiling ({of}) is not above 0."
             continue
-        found.append(_told(share))
+        found.append(_share_values(share))
     if not asked:
         left_out["share"] = "No ceiling is known for these rankings."
     return found
 
 
 def _on_shared(
-    rankings: Sequence[Ranking], everybodys: Sequence[Ranking], own: HeldOut
+    rankings: Sequence[Ranking], all_rankings: Sequence[Ranking], own: HeldOut
 ) -> float | None:
-    """Held-out agreement on the boards that others ranked too, which are what their ceiling is of.
+    """Held-out agreement on the boards that others ranked too, the basis of their ceiling.
 
-    A board that was ranked twice counts once, as it does there.
+    A board that was ranked twice counts once, as in the ceiling.
     """
-    people = by_board(everybodys)
+    people = by_board(all_rankings)
     values: dict[Board, list[float]] = {}
     for ranking, value in zip(rankings, own.personal.per_ranking, strict=True):
         board = ranking.target, frozenset(ranking.images)
@@ -121,5 +121,5 @@ def _on_shared(
     return over_boards(means, seed=0).value if means else None
 
 
-def _told(share: Share) -> Values:
+def _share_values(share: Share) -> Values:
     return {**asdict(share), "sentence": share.sentence}

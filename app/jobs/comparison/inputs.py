@@ -1,6 +1,6 @@
-"""What a comparison is put together from: statistics that may not exist, and everybody's rankings.
+"""Inputs of a comparison: statistics that may be undefined, and the rankings of a study.
 
-A statistic that does not exist for some rankings is left out, with one sentence that says why.
+A statistic that is undefined for some rankings is left out, with one sentence that says why.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
-from app.jobs.rankings.used import pooled_prior, standing_rankings
+from app.jobs.rankings.used import current_rankings, pooled_prior
 from app.jobs.vectors import observations
 from app.store import Store
 from clpips.errors import Cancelled, ClpipsError
@@ -27,13 +27,13 @@ log = logging.getLogger("clpips.worker")
 
 
 class LeftOut(dict[str, str]):
-    """What is not there, and one sentence each that says why."""
+    """The missing statistics, each with a sentence that says why."""
 
     def unless(self, key: str, statistic: Callable[[], T]) -> T | None:
         """A statistic, or ``None`` with the reason kept under ``key``.
 
         Raises:
-            Cancelled: somebody asked to stop.
+            Cancelled: the job was cancelled.
         """
         try:
             return statistic()
@@ -42,7 +42,7 @@ class LeftOut(dict[str, str]):
         except ClpipsError as error:
             self[key] = sentence(str(error))
         except Exception as error:  # the rest of the comparison still stands
-            log.exception("a part of a comparison broke: %s", key)
+            log.exception("a part of a comparison failed: %s", key)
             self[key] = (
                 f"It could not be computed because of an unexpected error ({type(error).__name__})."
             )
@@ -50,13 +50,13 @@ class LeftOut(dict[str, str]):
 
 
 @dataclass(frozen=True)
-class Company:
-    """Everybody's rankings at one moment, and what several fits share that is made from them.
+class StudyRankings:
+    """All rankings of a study up to a time, and the pooled priors that its fits share.
 
     Args:
         store: where the rankings and their difference vectors are.
         study_id: the study.
-        until: only rankings submitted up to then count.
+        until: only rankings submitted up to this time count.
     """
 
     store: Store
@@ -66,8 +66,8 @@ class Company:
 
     @cached_property
     def rankings(self) -> list[Ranking]:
-        """The rankings that stand."""
-        used = standing_rankings(self.store, self.study_id, until=self.until)
+        """The current rankings."""
+        used = current_rankings(self.store, self.study_id, until=self.until)
         return [one.ranking for one in used]
 
     def pooled_prior(self, backbone: Backbone) -> PooledPrior | None:

@@ -1,4 +1,4 @@
-"""What more rankings would bring: the learning curve, its forecast, and how many are needed."""
+"""The learning curve, its forecast, and how many more rankings are needed."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from clpips.metric.fit import FittedWeights
 from clpips.progress import Watch
 
 WANTED = 0.1
-"""Half-width of the mean agreement's interval, in Spearman, that rankings are counted for."""
+"""The half-width of the mean agreement's interval, in Spearman, to be reached."""
 AHEAD = 2
-"""The forecast is for so many times the rankings that there are."""
+"""The forecast is for this many times the present number of rankings."""
 MANY_TARGETS = 40
-"""With more targets one random order of them is enough: every point is a mean over all."""
+"""With more targets, one random order of them is enough: every point is a mean over all."""
 KEYS = ("curve", "forecast", "needed")
 
 
 def more_rankings(
     fitted: FittedWeights | None, own: HeldOut | None, left_out: LeftOut, watch: Watch
 ) -> Values:
-    """``curve``, ``forecast`` and ``needed``, each ``None`` where it cannot be said.
+    """``curve``, ``forecast`` and ``needed``, each ``None`` where undefined.
 
     Args:
         fitted, own: a fit and its held-out agreement; ``None`` where it has none.
-        left_out: told why something is not there.
+        left_out: receives the reason for each missing statistic.
         watch: progress and cancel.
 
     Raises:
-        Cancelled: somebody asked to stop.
+        Cancelled: the job was cancelled.
     """
     if fitted is None or own is None:
         why = left_out.get("table", "There is no held-out agreement to forecast.")

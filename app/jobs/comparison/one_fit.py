@@ -1,11 +1,11 @@
-"""One fit beside its baselines, and beside the features of a modern encoder."""
+"""Compare one fit with its baselines, and with the features of a modern encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from app.jobs.comparison.ceilings import ceilings
-from app.jobs.comparison.inputs import WIDE, Company, LeftOut, Values
+from app.jobs.comparison.inputs import WIDE, LeftOut, StudyRankings, Values
 from app.jobs.comparison.more_rankings import more_rankings
 from app.jobs.rankings.used import used_by
 from app.jobs.vectors import observations
@@ -28,30 +28,30 @@ CHANGED = (
     "edited, or the fitting method changed. Fit again to make them agree."
 )
 SAME = 1e-6
-"""Agreements nearer than this are one value that was rounded differently."""
+"""Agreements closer than this count as equal but for rounding."""
 
 
 def compare_fit(
-    store: Store, fit: Fit, company: Company, no_wide: str | None, watch: Watch
+    store: Store, fit: Fit, study_rankings: StudyRankings, no_wide: str | None, watch: Watch
 ) -> Values:
     """A fit's part of the result; see :func:`app.jobs.compare.run`.
 
     Args:
         store: where the rankings are.
         fit: the fit.
-        company: everybody's rankings up to the moment of the fit.
+        study_rankings: all rankings up to the time of the fit.
         no_wide: why there is no comparison in the space ``wide``, whose difference vectors are
             at hand otherwise.
         watch: progress and cancel.
 
     Raises:
-        Cancelled: somebody asked to stop.
+        Cancelled: the job was cancelled.
     """
     left_out = LeftOut()
     rankings = [one.ranking for one in used_by(store, fit)]
 
     def refitted(space: Backbone, following: Watch) -> tuple[FittedWeights, HeldOut]:
-        return _refitted(company, fit, rankings, space, following)
+        return _refitted(study_rankings, fit, rankings, space, following)
 
     found = left_out.unless("table", lambda: refitted(fit.backbone, watch.part(0.0, 0.2)))
     fitted, own = found or (None, None)
@@ -71,13 +71,17 @@ def compare_fit(
     return {
         "table": table,
         **more,
-        **ceilings(fit, rankings, company.rankings, own, left_out),
+        **ceilings(fit, rankings, study_rankings.rankings, own, left_out),
         "left_out": dict(left_out),
     }
 
 
 def _refitted(
-    company: Company, fit: Fit, rankings: Sequence[Ranking], space: Backbone, watch: Watch
+    study_rankings: StudyRankings,
+    fit: Fit,
+    rankings: Sequence[Ranking],
+    space: Backbone,
+    watch: Watch,
 ) -> tuple[FittedWeights, HeldOut]:
     """A fit as the job ``fit`` makes it, in any space, and its held-out agreement.
 
@@ -86,8 +90,8 @@ def _refitted(
         UndefinedStatistic: rankings of fewer than two targets.
     """
     settings = FitSettings()
-    prior = None if fit.participant_id is None else company.pooled_prior(space)
-    observed = observations(company.store, rankings, space)
+    prior = None if fit.participant_id is None else study_rankings.pooled_prior(space)
+    observed = observations(study_rankings.store, rankings, space)
     fitted = fit_weights(observed, space, settings, prior=prior, watch=watch.part(0.0, 0.6))
     check_targets(fitted.problem)
     weights = fitted.without_each_target(watch.part(0.6, 0.4))
@@ -119,7 +123,7 @@ def _side(fitted: FittedWeights, own: HeldOut) -> list[Values]:
 
 
 def _row(name: str, space: Backbone, agreement: Agreement, gained: HeldOut | None) -> Values:
-    """One line of the table; stock gains nothing over itself."""
+    """One row of the table; stock has no gain over itself."""
     return {
         "name": name,
         "space": space,
@@ -132,11 +136,11 @@ def _row(name: str, space: Backbone, agreement: Agreement, gained: HeldOut | Non
 
 
 def _differs(fit: Fit, own: HeldOut) -> bool:
-    """Whether the fit's own report says something else than the same fit made today."""
-    told = fit.report.get("held_out")
-    if told is None:
+    """Whether the fit's own report differs from the same fit repeated now."""
+    reported = fit.report.get("held_out")
+    if reported is None:
         return True
-    before, now = told["personal"], own.personal
+    before, now = reported["personal"], own.personal
     if before["n_rankings"] != now.n_rankings or before["spearman"] is None:
         return bool(before["n_rankings"] != now.n_rankings)
     return now.spearman is None or abs(before["spearman"] - now.spearman) > SAME

@@ -1,4 +1,4 @@
-"""A comparison over people: every metric's mean, and what the rankings say of the study itself."""
+"""The study's part of a comparison: means over participants, their agreement, position bias."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from app.jobs.comparison.inputs import LeftOut, Values
-from app.jobs.rankings.used import standing_rankings
+from app.jobs.rankings.used import current_rankings
 from app.store import Store
 from app.study.types import Study
 from clpips.errors import UndefinedStatistic
@@ -36,7 +36,7 @@ def compare_study(store: Store, study: Study, people: Mapping[str, Table]) -> Va
 
 
 def _over_people(people: Mapping[str, Table]) -> list[Values]:
-    """The mean of each metric over the people who have it; everybody weighs the same."""
+    """The mean of each metric over the participants who have it, equally weighted."""
     if not people:
         raise UndefinedStatistic(
             "a table over participants needs at least one with held-out agreement"
@@ -58,8 +58,8 @@ def _over_people(people: Mapping[str, Table]) -> list[Values]:
 
 
 def _calibration(store: Store, study: Study) -> Values:
-    """Agreement between people on the set that everybody ranks, and on that alone."""
-    used = standing_rankings(store, study.id)
+    """Agreement between participants, on the calibration boards alone."""
+    used = current_rankings(store, study.id)
     shared = [one.ranking for one in used if one.ranked.round.kind == "calibration"]
     if not shared:
         raise UndefinedStatistic(

@@ -1,4 +1,4 @@
-"""What an explanation is made from: a fit, its rankings, and weights that left each target out."""
+"""Inputs of an explanation: a fit, its rankings, and weights fitted without each target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from app.jobs.rankings import fold_weights
-from app.jobs.rankings.used import everybody_until, pooled_prior, standing_rankings, used_by
+from app.jobs.rankings.used import current_rankings, others_cutoff, pooled_prior, used_by
 from app.jobs.vectors import THREADS, compute_missing, observations
 from app.store import Store
 from app.study.records import Fit, RankedRound
@@ -34,7 +34,7 @@ DEPTHS = (
 
 
 class Group(NamedTuple):
-    """Neighbouring blocks: their name, what they answer to, the first, and the last plus one."""
+    """Neighbouring blocks: their name, what they respond to, the first, and the last plus one."""
 
     name: str
     what: str
@@ -44,7 +44,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A fit with the rankings it was made from and weights that left each target out.
+    """A fit with its rankings and the weights fitted without each target.
 
     Args:
         boards: the rankings' rounds, in the order of ``observations``.
@@ -65,8 +65,8 @@ class Case:
     painted: dict[str, str] = field(default_factory=dict)
 
     def weights_for(self, observation: Observation) -> Vectors:
-        """(channels,) the weights that never saw this ranking's target."""
-        # In one piece: sums over it then round alike, however it was read.
+        """(channels,) the weights fitted without this ranking's target."""
+        # Contiguous, so that sums round alike however the array was read.
         own = self.left_out[:, self.targets.index(observation.ranking.target)]
         return np.ascontiguousarray(own)
 
@@ -108,9 +108,9 @@ def blocks(backbone: str) -> tuple[list[str], tuple[int, ...]]:
 
 
 def grouped(names: Sequence[str]) -> list[Group]:
-    """Neighbouring layers of one network put together by depth; other blocks by themselves.
+    """Neighbouring layers of one network grouped by depth; other blocks stay single.
 
-    What layers at a depth answer to is common knowledge of such networks (Zeiler and Fergus
+    What layers at a depth respond to is general knowledge about such networks (Zeiler and Fergus
     2014), not measured.
     """
     found: list[Group] = []
@@ -124,7 +124,7 @@ def grouped(names: Sequence[str]) -> list[Group]:
 
 
 def _network(name: str) -> str | None:
-    """What stands before ``layer 3`` in a block's name; ``None`` where it is no layer."""
+    """The part of a block's name before ``layer 3``; ``None`` if the block is not a layer."""
     layer = re.fullmatch(r"(.*)layer \d+", name)
     return None if layer is None else layer[1]
 
@@ -141,7 +141,7 @@ def _by_depth(network: str, start: int, count: int) -> list[Group]:
 
 @lru_cache(maxsize=1)
 def stock_metric(backbone: str) -> CLPIPS:
-    """The stock metric whose network paints every map, loaded when first needed and kept."""
+    """The stock metric whose network paints the heat-maps, loaded on first use and kept."""
     torch.set_num_threads(THREADS)
     return CLPIPS(backbone)
 
@@ -149,12 +149,12 @@ def stock_metric(backbone: str) -> CLPIPS:
 def _left_out(
     store: Store, fit: Fit, metric: CLPIPS, observed: Sequence[Observation], watch: Watch
 ) -> Vectors:
-    """(channels, targets) weights fitted without each target, where the fit did not keep them."""
+    """(channels, targets) weights fitted without each target, if the fit did not store them."""
     prior = None
     if fit.report.get("everyone") or metric.card_.settings.start == "pooled":
-        # Others' rankings count until the fit was made, its own until the last it had read.
-        company = standing_rankings(store, fit.study_id, until=everybody_until(fit))
-        rankings = [each.ranking for each in company]
+        # Others' rankings count up to the time of the fit, its own up to the last one it used.
+        used_before = current_rankings(store, fit.study_id, until=others_cutoff(fit))
+        rankings = [each.ranking for each in used_before]
         prior = pooled_prior(observations(store, rankings, fit.backbone), fit.backbone)
     found = held_out(CLPIPS(fit.backbone), observed, prior=prior, watch=watch).folds
     if found is None:

@@ -1,4 +1,4 @@
-"""A map of distances painted over the picture that it belongs to."""
+"""Paint a distance map over the image that it belongs to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def paint(picture: Image.Image | Path, values: Array) -> Image.Image:
-    """The picture in grey under the map's colours, at the map's size.
+    """The image in grey under the map's colours, at the map's size.
 
     Args:
         picture: what was compared with the target.

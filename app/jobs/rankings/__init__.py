@@ -1,1 +1,1 @@
-"""Which rankings count for a fit, and the metrics learnt from them so far."""
+"""Which rankings a fit uses, and the metrics learnt from them so far."""

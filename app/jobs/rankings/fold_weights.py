@@ -1,4 +1,4 @@
-"""The weights that left each target out, kept beside a fitted metric to explain it by later."""
+"""The weights fitted without each target, stored beside a metric to explain it later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDING = ".folds.npz"
 
 
 def path_of(metric_path: Path) -> Path:
-    """Where the folds of a metric are."""
+    """The file of a metric's folds."""
     return metric_path.with_suffix(ENDING)
 
 
@@ -35,8 +35,8 @@ def keep(metric_path: Path, targets: Sequence[str], folds: Vectors) -> None:
 def read(metric_path: Path, targets: Sequence[str], channels: int) -> Vectors | None:
     """The folds of a metric for these targets, (channels, targets).
 
-    ``None`` where there are none, or of other targets: fits of an earlier version, or from a
-    bundle, come without.
+    ``None`` where there are none, or for other targets: fits of an earlier version or from a
+    bundle have none.
     """
     try:
         with path_of(metric_path).open("rb") as file:

@@ -1,8 +1,8 @@
-"""The metric that stands for one person at this moment, while their study is under way.
+"""A participant's interim metric, while they are still taking part.
 
-It is fitted anew whenever it is asked for, to all that the person has ranked so far, and it is
-drawn towards the weights of those who have completed the study. It is not kept: what a researcher
-fits and exports is the job ``fit``'s.
+It is refitted on each request to everything that the participant has ranked so far, and shrunk
+towards the weights of those who have completed the study. It is not stored: the metrics that
+researchers fit and export come from the job ``fit``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from app.jobs.rankings.used import Used, pooled_prior, standing_rankings
+from app.jobs.rankings.used import UsedRanking, current_rankings, pooled_prior
 from app.jobs.vectors import checksum, compute, observations
 from app.store import Store
 from app.study.types import Study
@@ -25,8 +25,8 @@ from clpips.types import Ranking
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """Weights for one person.
+class InterimMetric:
+    """Weights for one participant.
 
     Args:
         metric: ``personal``, or ``stock`` before any of their rankings compares two images.
@@ -39,17 +39,19 @@ class Current:
     n_rankings: int
 
 
-def current_metric(store: Store, study: Study, participant_id: int, watch: Watch) -> Current:
-    """A person's metric after everything that they have ranked so far.
+def fit_interim_metric(
+    store: Store, study: Study, participant_id: int, watch: Watch
+) -> InterimMetric:
+    """Fit a participant's metric to everything that they have ranked so far.
 
     Raises:
-        WeightsError: difference vectors are missing and the network's weights could not be had.
-        Cancelled: the watch asked to stop.
+        WeightsError: difference vectors are missing and the network's weights are not available.
+        Cancelled: the job was cancelled.
     """
     metric = CLPIPS(study.settings.backbone)
-    own = _comparing(standing_rankings(store, study.id, participant_id=participant_id))
+    own = _comparing(current_rankings(store, study.id, participant_id=participant_id))
     if not own:
-        return Current("stock", metric.weights, 0)
+        return InterimMetric("stock", metric.weights, 0)
     rankings = [each.ranking for each in own]
     compute(
         store, _missing(store, rankings, metric.backbone), metric.backbone, watch.part(0.0, 0.5)
@@ -57,7 +59,7 @@ def current_metric(store: Store, study: Study, participant_id: int, watch: Watch
     observed = observations(store, rankings, metric.backbone)
     others = _others(store, study, participant_id)
     metric.fit(observed, prior=others, watch=watch.part(0.5, 0.5))
-    return Current("personal", metric.weights, len(own))
+    return InterimMetric("personal", metric.weights, len(own))
 
 
 def stock_weights(study: Study) -> Vectors:
@@ -65,10 +67,10 @@ def stock_weights(study: Study) -> Vectors:
     return CLPIPS(study.settings.backbone).weights
 
 
-def distances(
+def difference_vectors(
     store: Store, study: Study, target: str, images: Sequence[str], watch: Watch
 ) -> Vectors:
-    """(images, channels) difference vectors from a target; missing ones are computed and kept.
+    """(images, channels) difference vectors to a target; missing ones are computed and stored.
 
     Raises:
         WeightsError, ImageError, Cancelled: as :func:`app.jobs.vectors.compute`.
@@ -81,7 +83,7 @@ def distances(
     return np.stack([known[pair] for pair in pairs])
 
 
-def _comparing(used: Sequence[Used]) -> list[Used]:
+def _comparing(used: Sequence[UsedRanking]) -> list[UsedRanking]:
     return [each for each in used if len(set(each.ranking.ranks)) > 1]
 
 
@@ -98,17 +100,19 @@ def _others(store: Store, study: Study, participant_id: int) -> PooledPrior | No
         for person in store.participants.of_study(study.id)
         if person.completed_at is not None and person.id != participant_id
     )
-    return _company(store, study.id, study.settings.backbone, done) if len(done) > 1 else None
+    return (
+        _pooled_prior_of(store, study.id, study.settings.backbone, done) if len(done) > 1 else None
+    )
 
 
 @lru_cache(maxsize=4)
-def _company(
+def _pooled_prior_of(
     store: Store, study_id: int, backbone: str, people: tuple[int, ...]
 ) -> PooledPrior | None:
     """Their pooled weights, fitted once as long as nobody else completes the study."""
     used = [
         each
-        for each in _comparing(standing_rankings(store, study_id))
+        for each in _comparing(current_rankings(store, study_id))
         if each.ranked.participant.id in people
     ]
     rankings = [each.ranking for each in used]

@@ -9,7 +9,7 @@ from staged import empty_study, end
 
 from app.files.images import add_target
 from app.jobs import generate
-from app.jobs.drawing import calibration
+from app.jobs.generation import calibration_boards
 from app.store import Store
 from app.study.types import Study
 from clpips.errors import Cancelled
@@ -80,16 +80,19 @@ def test_stopped_half_way_there_is_nothing_and_the_next_run_makes_all(store: Sto
         cancelled=lambda: bool(told) and told[-1] > 0.6,
     )
     with pytest.raises(Cancelled):
-        calibration.calibrate(store, study, watch)
+        calibration_boards.ensure_calibration_boards(store, study, watch)
     assert store.calibration.of_study(study.id) == ()
-    assert len(calibration.calibrate(store, study, Watch())) == 2
-    again = calibration.calibrate(store, study, Watch())
+    assert len(calibration_boards.ensure_calibration_boards(store, study, Watch())) == 2
+    again = calibration_boards.ensure_calibration_boards(store, study, Watch())
     assert again == store.calibration.of_study(study.id)
 
 
 def test_two_candidates_come_from_the_two_best_attempts() -> None:
-    assert calibration._shares(("vague", "better", "good"), 2) == [("good", 1), ("better", 1)]
-    assert calibration._shares(("vague", "better", "good"), 4) == [
+    assert calibration_boards._shares(("vague", "better", "good"), 2) == [
+        ("good", 1),
+        ("better", 1),
+    ]
+    assert calibration_boards._shares(("vague", "better", "good"), 4) == [
         ("good", 2),
         ("better", 1),
         ("vague", 1),

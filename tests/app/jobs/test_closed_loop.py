@@ -13,9 +13,9 @@ from pictures import scene
 from staged import empty_study, end, person
 
 from app.jobs import generate, guide
-from app.jobs.drawing import images
-from app.jobs.drawing.blind_pair import ALIKE, first_difference, made_for
-from app.jobs.rankings.interim_metric import current_metric, distances
+from app.jobs.generation import images
+from app.jobs.generation.blind_pair import ALIKE, first_difference, made_for
+from app.jobs.rankings.interim_metric import difference_vectors, fit_interim_metric
 from app.jobs.simulate import true_weights
 from app.store import Store
 from app.store.guidance import DROPOUT_SECONDS
@@ -89,7 +89,7 @@ class Somebody:
     def rank(self, board: Round, *, all_ties: bool = False) -> None:
         target = self.store.rounds.of_trial(self.who.id, board.trial_id).target.image
         images = [each.image for each in board.candidates]
-        away = distances(self.store, self.study, target, images, Watch()) @ TRUTH
+        away = difference_vectors(self.store, self.study, target, images, Watch()) @ TRUTH
         shown = tuple(each.id for each in board.candidates)
         order = tuple(shown[int(index)] for index in np.argsort(away))
         ranks = (1,) * len(order) if all_ties else tuple(range(1, len(order) + 1))
@@ -264,9 +264,11 @@ def test_the_personal_arm_is_measured_by_ones_own_rankings(store: Store) -> None
     found = store.guidance.get(board.id)
     assert found is not None
     assert (found.metric, found.n_rankings) == ("personal", 3)
-    own = current_metric(store, one.study, one.who.id, Watch())
+    own = fit_interim_metric(store, one.study, one.who.id, Watch())
     target = store.rounds.of_trial(one.who.id, board.trial_id).target.image
-    away = distances(store, one.study, target, list(found.distances), Watch()) @ own.weights
+    away = (
+        difference_vectors(store, one.study, target, list(found.distances), Watch()) @ own.weights
+    )
     assert list(found.distances.values()) == pytest.approx(away.tolist())
 
 
@@ -318,10 +320,10 @@ def test_the_nearest_by_the_metric_are_shown_and_one_at_random(store: Store) -> 
         why = {each.image: each.provenance.options["choice"] for each in board.candidates}
         assert {image for image, reason in why.items() if reason == "nearest"} == nearest
         assert Counter(why.values()) == {"nearest": 3, "random": 1}
-    own = current_metric(store, one.study, one.who.id, Watch())
+    own = fit_interim_metric(store, one.study, one.who.id, Watch())
     target = store.rounds.of_trial(one.who.id, second.trial_id).target.image
     images = [each["image"] for each in personal["images"]]
-    away = distances(store, one.study, target, images, Watch()) @ own.weights
+    away = difference_vectors(store, one.study, target, images, Watch()) @ own.weights
     assert personal["distances"] == pytest.approx(away.tolist())
 
 
@@ -377,8 +379,8 @@ def check_sides(one: Somebody, board: Round) -> None:
     before = one.store.rounds.of_trial(one.who.id, board.trial_id)
     seen = {each.image for each in before.rounds if each.kind == "own" for each in each.candidates}
     assert not seen & set(images)
-    away = distances(one.store, one.study, before.target.image, images, Watch())
-    own = current_metric(one.store, one.study, one.who.id, Watch())
+    away = difference_vectors(one.store, one.study, before.target.image, images, Watch())
+    own = fit_interim_metric(one.store, one.study, one.who.id, Watch())
     from clpips.features.weights import stock_weights
 
     sides = {each.provenance.options[SIDE]: each for each in board.candidates}
@@ -433,7 +435,7 @@ def test_progress_tells_nothing_of_arms_or_selections(
     told: list[str] = []
     seen: list[object] = []
     generate.run(store, job, Watch(lambda _, words: told.append(words), preview=seen.append))
-    assert set(told) == {generate.HUSHED} and seen == []
+    assert set(told) == {generate.NEUTRAL_MESSAGE} and seen == []
 
 
 def test_boards_that_mix_arms_show_all_that_is_drawn() -> None:

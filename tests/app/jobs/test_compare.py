@@ -283,7 +283,7 @@ def test_wide_vectors_are_kept_so_a_second_comparison_needs_no_network(
     later = store.fits.add(
         study.id, None, "pooled", "alex", pooled.metric_path, pooled.report, pooled.job_id
     )
-    compare.ask(store, study, [later.id])
+    compare.request_comparison(store, study, [later.id])
     again = as_json(compared(store))
     assert again["fits"][str(later.id)]["table"] == result["fits"][str(pooled.id)]["table"]
     same = ("people", "calibration", "position", "left_out")
@@ -414,7 +414,7 @@ def test_what_was_compared_before_a_stop_stays_and_is_not_done_again(
     assert set(kept) == {first.id}
     if how == "cancelled":
         store.jobs.confirm_cancelled(running.id, "test")
-        compare.ask(store, study, [first.id, second.id])
+        compare.request_comparison(store, study, [first.id, second.id])
     else:
         store.jobs.release("test")
     done: list[int] = []
@@ -488,10 +488,10 @@ def test_a_fit_that_comes_while_a_comparison_runs_is_compared_after_it(
     (late,) = fitted(store, study, "pooled")  # what it asks for is the running job
     assert [one.state for one in store.jobs.latest(study.id, kinds=["compare"])] == ["running"]
     store.jobs.finish(running.id, "test", first)
-    compare.ask_again(store, study.id)
-    compare.ask_again(store, study.id)
+    compare.requeue_if_stale(store, study.id)
+    compare.requeue_if_stale(store, study.id)
     (asked, _) = store.jobs.latest(study.id, kinds=["compare"])
     assert (asked.state, asked.payload["fit_ids"]) == ("queued", [late.id])
     assert compare.run(store, claimed(store), Watch())["fits"][-1] == late.id
-    compare.ask_again(store, study.id)
+    compare.requeue_if_stale(store, study.id)
     assert len(store.jobs.latest(study.id, kinds=["compare"])) == 2

@@ -11,7 +11,7 @@ import pytest
 from staged import add_vectors, empty_study, end, job, person, rank_once, ranked_study
 
 from app.jobs import fit, vectors
-from app.jobs.json_values import plain
+from app.jobs.json_values import to_json
 from app.jobs.slug import slug
 from app.jobs.vectors import observations
 from app.store import Store
@@ -248,7 +248,7 @@ def test_a_stranger_or_an_unknown_scope_is_refused(store: Store, study: Study) -
 
 def test_plain_leaves_no_number_that_json_cannot_hold() -> None:
     odd = {"a": [math.nan, np.float64(math.inf), np.int64(3)], "b": (1.5, None, "x")}
-    assert plain(odd) == {"a": [None, None, 3], "b": [1.5, None, "x"]}
+    assert to_json(odd) == {"a": [None, None, 3], "b": [1.5, None, "x"]}
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from PIL import Image
 from staged import CHANNELS, Painter, empty_study, person, picture
 
 from app.jobs import generate
-from app.jobs.drawing import candidate_choice as choose_module
-from app.jobs.drawing import images
+from app.jobs.generation import candidate_selection as selection_module
+from app.jobs.generation import images
 from app.jobs.vectors import checksum
 from app.store import Store
 from app.study.submission import Submission
@@ -214,7 +214,9 @@ def test_informative_choice_shows_some_of_more_images_and_says_why(
         image: reason for image, reason in why.items() if reason is not None
     }
     assert len(compared) == 12
-    assert {each for _, each in told} == {generate.HUSHED}  # nobody learns that 12 are made
+    assert {each for _, each in told} == {
+        generate.NEUTRAL_MESSAGE
+    }  # nobody learns that 12 are made
     assert [share for share, _ in told] == sorted(share for share, _ in told)
 
 
@@ -262,7 +264,7 @@ def test_the_person_s_own_rankings_decide_and_nobody_else_s(
     store: Store, compared: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known: list[list[str]] = []
-    really = choose_module.choose_images
+    really = selection_module.select_images
 
     def spy(pool: np.ndarray, seen: Any, *args: Any, **options: Any) -> Any:
         known.append([one.ranking.participant for one in seen])
@@ -271,7 +273,7 @@ def test_the_person_s_own_rankings_decide_and_nobody_else_s(
             np.testing.assert_array_equal(one.vectors, expected)
         return really(pool, seen, *args, **options)
 
-    monkeypatch.setattr(choose_module, "choose_images", spy)
+    monkeypatch.setattr(selection_module, "select_images", spy)
     study = empty_study(store, **INFORMATIVE)
     people = [person(store, study, label) for label in ("Ada", "Ben")]
     for number, somebody in enumerate([*people, people[0], people[0]]):
@@ -319,7 +321,7 @@ def test_a_choice_that_takes_too_long_is_made_at_random(
 ) -> None:
     never = threading.Event()
     monkeypatch.setattr("app.jobs.vectors.compute", lambda *args: never.wait(600))
-    monkeypatch.setattr(choose_module, "BUDGET_SECONDS", 0.2)
+    monkeypatch.setattr(selection_module, "BUDGET_SECONDS", 0.2)
     job, board = asked(store, **INFORMATIVE)
     started = time.monotonic()
     record = generate.run(store, job, Watch())["choice"]

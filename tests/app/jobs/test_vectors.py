@@ -73,12 +73,12 @@ def test_candidates_that_came_too_late_for_a_job_get_another_one(store: Store) -
     add_vectors(store, study)
     rank_once(store, person(store, study))
     end(store, running)
-    vectors.ask_again(store, study.id)
-    vectors.ask_again(store, study.id)
+    vectors.requeue_if_stale(store, study.id)
+    vectors.requeue_if_stale(store, study.id)
     assert [each.state for each in store.jobs.latest(kinds=["vectors"])] == ["queued", "done"]
     add_vectors(store, study)
     again = store.jobs.claim("test", ["vectors"])
     assert again is not None
     end(store, again)
-    vectors.ask_again(store, study.id)
+    vectors.requeue_if_stale(store, study.id)
     assert len(store.jobs.latest(kinds=["vectors"])) == 2

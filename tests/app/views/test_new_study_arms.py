@@ -194,8 +194,10 @@ def test_a_pool_that_is_none_is_said_with_the_way_it_belongs_to(store: Store) ->
 # --- what is shown and compared -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shown", list(advanced_fields.CHOICE_WORDS))
-def test_the_choice_of_images_shown_is_kept(store: Store, shown: advanced_fields.Shown) -> None:
+@pytest.mark.parametrize("shown", list(advanced_fields.SELECTION_LABELS))
+def test_the_choice_of_images_shown_is_kept(
+    store: Store, shown: advanced_fields.SelectionOption
+) -> None:
     screen = form()
     labelled(screen, "selectbox", "Images shown").set_value(shown)
     send(screen)

@@ -10,29 +10,29 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from app.study.arms import GUIDANCES, Guidance
-from app.study.settings import MAX_EXTRA, Choice, StudySettings
+from app.study.settings import MAX_EXTRA, SelectionRule, StudySettings
 
 DEFAULTS = StudySettings()
 SUGGESTED_REPEATS = 1  # little work for each participant, informative over all of them
 
 
-class Shown(NamedTuple):
+class SelectionOption(NamedTuple):
     """How a board's images are selected, and how many times as many are generated."""
 
-    choice: Choice
+    choice: SelectionRule
     times: int
 
 
 NEAREST = "Of {} as many, the nearest plus one at random"
-CHOICE_WORDS: dict[Shown, str] = {
-    Shown("random", 1): "All generated images",
-    Shown("informative", 2): "The most informative half",
-    Shown("informative", 3): "The most informative third",
-    Shown("nearest", 2): NEAREST.format("twice"),
-    Shown("nearest", 3): NEAREST.format("three times"),
-    Shown("nearest", 4): NEAREST.format("four times"),
+SELECTION_LABELS: dict[SelectionOption, str] = {
+    SelectionOption("random", 1): "All generated images",
+    SelectionOption("informative", 2): "The most informative half",
+    SelectionOption("informative", 3): "The most informative third",
+    SelectionOption("nearest", 2): NEAREST.format("twice"),
+    SelectionOption("nearest", 3): NEAREST.format("three times"),
+    SelectionOption("nearest", 4): NEAREST.format("four times"),
 }
-GUIDANCE_WORDS: dict[Guidance, str] = {
+GUIDANCE_LABELS: dict[Guidance, str] = {
     "none": "No metric",
     "stock": "Stock LPIPS",
     "personal": "Their personal metric",
@@ -63,7 +63,7 @@ def draw(candidates: int) -> dict[str, Any]:
             "Number of boards at the end with the same images, generated once, for every "
             "participant. Agreement between participants can be measured only on these."
         )
-        shown = _shown()
+        shown = _selection()
         duels = st.number_input("Blind A/B comparisons at the end", 0, MAX_EXTRA, DEFAULTS.duels)
         st.caption(
             "Two new, unlabelled images: one that stock LPIPS ranks nearer, one that the "
@@ -80,9 +80,9 @@ def draw(candidates: int) -> dict[str, Any]:
     }
 
 
-def _shown() -> Shown:
-    shown: Shown = st.selectbox(
-        "Images shown", list(CHOICE_WORDS), format_func=CHOICE_WORDS.__getitem__
+def _selection() -> SelectionOption:
+    shown: SelectionOption = st.selectbox(
+        "Images shown", list(SELECTION_LABELS), format_func=SELECTION_LABELS.__getitem__
     )
     st.caption(
         "The most informative images teach a personal metric from fewer rankings. The nearest, by "
@@ -97,8 +97,8 @@ def _guidance() -> tuple[Guidance, ...]:
         "Shown between rounds",
         GUIDANCES,
         default=list(DEFAULTS.guidance),
-        format_func=GUIDANCE_WORDS.__getitem__,
-        placeholder=GUIDANCE_WORDS["none"],
+        format_func=GUIDANCE_LABELS.__getitem__,
+        placeholder=GUIDANCE_LABELS["none"],
     )
     st.caption(
         "Shows participants which of their images a metric finds nearest. With several metrics, "

@@ -19,7 +19,7 @@ KINDS: dict[str, str] = {
 }
 SEVERAL = "several"
 """Chosen instead of a kind where a study compares several arms."""
-CHOICES: dict[str, str] = {**KINDS, SEVERAL: "Several study arms, compared"}
+KIND_LABELS: dict[str, str] = {**KINDS, SEVERAL: "Several study arms, compared"}
 ABOUT: dict[str, str] = {
     "scenes": "Renders what the prompt says within moments, on any machine.",
     "tiny": "A real, small model with the architecture of Stable Diffusion, 64 × 64 pixels. It "
@@ -56,7 +56,7 @@ SCENES = MakerAnswers("scenes", {})
 def choose_kind() -> str:
     """A kind of maker or :data:`SEVERAL`; outside the form, so that its fields appear at once."""
     kind: str = st.selectbox(
-        "Image source", [*kinds_here(), SEVERAL], format_func=CHOICES.__getitem__
+        "Image source", [*kinds_here(), SEVERAL], format_func=KIND_LABELS.__getitem__
     )
     st.caption(ABOUT[kind])
     return kind

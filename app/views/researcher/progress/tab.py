@@ -25,7 +25,7 @@ from app.views.researcher.html import (
     table,
 )
 from app.views.researcher.live import redrawn
-from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
+from app.views.researcher.new_study.advanced_fields import GUIDANCE_LABELS
 from app.views.researcher.progress import invitations
 from app.views.researcher.report import arms
 from app.views.researcher.studies import join_link
@@ -150,7 +150,7 @@ def joining(store: Store, study: Study) -> None:
 
 def _guidance(participant: Participant) -> str:
     """Which metric a participant is shown, once it is assigned."""
-    return MISSING if participant.started_at is None else GUIDANCE_WORDS[participant.guidance]
+    return MISSING if participant.started_at is None else GUIDANCE_LABELS[participant.guidance]
 
 
 def _row(person: ParticipantProgress, *, has_last_part: bool) -> tuple[str, ...]:

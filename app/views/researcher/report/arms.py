@@ -15,7 +15,7 @@ from app.study.records import ArmBoard, GuidanceCount
 from app.study.types import Study
 from app.views.researcher.formatting import MISSING, NARROW, percent
 from app.views.researcher.html import Column, badge, heading, muted, show, stacked, table
-from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
+from app.views.researcher.new_study.advanced_fields import GUIDANCE_LABELS
 from clpips.stats.preference import clustered_share
 
 MAKERS = (
@@ -99,7 +99,7 @@ def guidance_rows(
     for guidance in shown:
         found = known.get(guidance, GuidanceCount(guidance, 0, 0, 0, 0))
         each = f"{found.rounds / found.targets:.1f}" if found.targets else MISSING
-        rows.append((GUIDANCE_WORDS[guidance], str(found.began), str(found.completed), each))
+        rows.append((GUIDANCE_LABELS[guidance], str(found.began), str(found.completed), each))
     return rows
 
 

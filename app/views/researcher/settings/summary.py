@@ -9,7 +9,7 @@ from typing import Any
 from app.study.arms import Guidance
 from app.study.settings import StudySettings
 from app.views.researcher.formatting import plural
-from app.views.researcher.new_study.advanced_fields import GUIDANCE_WORDS
+from app.views.researcher.new_study.advanced_fields import GUIDANCE_LABELS
 from app.views.researcher.new_study.arm_fields import TURNS
 from app.views.researcher.new_study.maker_fields import KINDS
 from clpips.generation.names import kind_of
@@ -76,7 +76,7 @@ def selection(settings: StudySettings) -> str:
 
 def guidance(shown: Sequence[Guidance]) -> str:
     """What participants are shown between rounds."""
-    words = [GUIDANCE_WORDS[each] for each in shown]
+    words = [GUIDANCE_LABELS[each] for each in shown]
     if len(words) == 1:
         return words[0].lower() if shown[0] != "stock" else words[0]
     return f"one of these at random: {', '.join(words)}"

@@ -1,10 +1,10 @@
-"""Which of a round's images its board shows, where more are made than shown.
+"""Select which of a round's images its board shows, where more are generated than shown.
 
-Those that tell most about a person (:mod:`clpips.active.acquisition`), or those that the person's
+Either the most informative ones (:mod:`clpips.active.acquisition`), or those that the participant's
 metric so far ranks nearest and one at random.
 
-Whatever goes wrong here, the participant gets a board: its images are then drawn at random, and
-the job's result says why.
+If the selection fails, the participant still gets a board: its images are then sampled at random,
+and the job's result says why.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from app.store import Store
 from app.study.types import Study
 from clpips.active.acquisition import ChoiceSettings, Pick
-from clpips.active.acquisition import choose as choose_images
+from clpips.active.acquisition import choose as select_images
 from clpips.errors import Cancelled, ClpipsError
 from clpips.progress import Watch
 from clpips.types import Provenance
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 METHODS = {"informative": "information", "nearest": "nearest"}
 BUDGET_SECONDS = 60.0
-"""Nobody waits longer for a choice, whatever it is waiting for."""
-ASK_SECONDS = 0.05  # between two looks at whether the round was cancelled
+"""A selection that takes longer is given up."""
+ASK_SECONDS = 0.05  # between checks for cancellation
 
 log = logging.getLogger("clpips.worker")
 
@@ -41,8 +41,8 @@ Made: TypeAlias = list[tuple[str, Provenance]]
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """What is to be chosen, and for whom.
+class SelectionRequest:
+    """What to select, and for whom.
 
     Args:
         study: whose settings say how many images are shown, and where they are compared.
@@ -57,8 +57,10 @@ class Board:
     seed: int
 
 
-def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, dict[str, Any]]:
-    """The images to show, and what became of the others.
+def select_candidates(
+    store: Store, board: SelectionRequest, made: Made, watch: Watch
+) -> tuple[Made, dict[str, Any]]:
+    """Select the images to show.
 
     Args:
         store: where the images and the participant's rankings are.
@@ -69,17 +71,17 @@ def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, 
     Returns:
         the shown images, their provenance with the option ``choice`` (``informative`` or
         ``nearest`` or ``random``); and a record, ready for JSON: the method, why it fell back to
-        random (``None`` where it did not), the seconds that choosing took, what is known of the
-        metric, and every image that was made, which all stay in the store, with why it is shown
-        (``None`` where it is not).
+        random (``None`` where it did not), the seconds that the selection took, what is known of
+        the metric, and every generated image, all of which stay in the store, with why it is
+        shown (``None`` where it is not).
 
     Raises:
-        Cancelled: the watch asked to stop.
+        Cancelled: the job was cancelled.
     """
     started, fell_back = time.monotonic(), None
     count, asked = board.study.settings.candidates, board.study.settings.choice
     by, about = _INFORMED[asked], dict[str, Any]()
-    watch.report(0.0, f"Choosing {count} of {len(made)} images…")
+    watch.report(0.0, f"Selecting {count} of {len(made)} images…")
     try:
         picks = _in_time(lambda its: by(store, board, made, about, its), watch)
     except Cancelled:
@@ -87,7 +89,7 @@ def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, 
     except Exception as error:  # the participant must get a board
         expected = isinstance(error, ClpipsError | TimeoutError)
         fell_back = str(error) if expected else f"{type(error).__name__}: {error}"
-        log.warning("images are chosen at random: %s", fell_back, exc_info=not expected)
+        log.warning("images are selected at random: %s", fell_back, exc_info=not expected)
         drawn = random.Random(f"choice/{board.seed}").sample(range(len(made)), count)
         picks = tuple(Pick(index, "random", None) for index in drawn)
     why = {pick.index: pick for pick in picks}
@@ -114,10 +116,10 @@ def choose(store: Store, board: Board, made: Made, watch: Watch) -> tuple[Made, 
 
 
 def _in_time(work: Callable[[Watch], tuple[Pick, ...]], watch: Watch) -> tuple[Pick, ...]:
-    """Do some work in a thread of its own, so that nothing inside it can hold up a board.
+    """Run the selection in a thread of its own, so that it cannot hold up a board.
 
     Raises:
-        Cancelled: the watch asked to stop.
+        Cancelled: the job was cancelled.
         TimeoutError: it took longer than the budget.
     """
     given_up = threading.Event()
@@ -130,7 +132,7 @@ def _in_time(work: Callable[[Watch], tuple[Pick, ...]], watch: Watch) -> tuple[P
         except Exception as error:  # noqa: BLE001 # handed to the thread that waits
             found.append(error)
 
-    thread = threading.Thread(target=run, name="choose", daemon=True)
+    thread = threading.Thread(target=run, name="select", daemon=True)
     deadline = time.monotonic() + BUDGET_SECONDS
     thread.start()
     while thread.is_alive() and not watch.cancelled() and time.monotonic() < deadline:
@@ -140,14 +142,14 @@ def _in_time(work: Callable[[Watch], tuple[Pick, ...]], watch: Watch) -> tuple[P
     if watch.cancelled():
         raise Cancelled("the work was cancelled")
     if late:
-        raise TimeoutError(f"choosing took longer than {BUDGET_SECONDS:g} seconds")
+        raise TimeoutError(f"selecting took longer than {BUDGET_SECONDS:g} seconds")
     if isinstance(found[0], Exception):
         raise found[0]
     return found[0]
 
 
 def _informative(
-    store: Store, board: Board, made: Made, about: dict[str, Any], watch: Watch
+    store: Store, board: SelectionRequest, made: Made, about: dict[str, Any], watch: Watch
 ) -> tuple[Pick, ...]:
     from app.jobs.vectors import checksum, compute  # it loads torch
     from clpips.metric.clpips import CLPIPS
@@ -160,9 +162,9 @@ def _informative(
     compute(store, missing, backbone, watch.part(0.0, 0.9))
     known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
     seen = _rankings(store, board, weights)
-    watch.report(0.9, f"Choosing {settings.candidates} of {len(made)} images…")
+    watch.report(0.9, f"Selecting {settings.candidates} of {len(made)} images…")
     stock = CLPIPS(backbone)
-    return choose_images(
+    return select_images(
         np.stack([known[pair] for pair in pairs]),
         seen,
         ChoiceSettings(settings.candidates, "information", seed=board.seed),
@@ -172,14 +174,17 @@ def _informative(
 
 
 def _nearest(
-    store: Store, board: Board, made: Made, about: dict[str, Any], watch: Watch
+    store: Store, board: SelectionRequest, made: Made, about: dict[str, Any], watch: Watch
 ) -> tuple[Pick, ...]:
-    """All but one nearest by the person's metric so far, and one of the others at random."""
-    from app.jobs.rankings.interim_metric import current_metric, distances  # they load torch
+    """The nearest by the participant's metric so far, and one of the others at random."""
+    from app.jobs.rankings.interim_metric import (  # they load torch
+        difference_vectors,
+        fit_interim_metric,
+    )
 
     images = [image for image, _ in made]
-    found = distances(store, board.study, board.target, images, watch.part(0.0, 0.7))
-    current = current_metric(store, board.study, board.participant_id, watch.part(0.7, 0.3))
+    found = difference_vectors(store, board.study, board.target, images, watch.part(0.0, 0.7))
+    current = fit_interim_metric(store, board.study, board.participant_id, watch.part(0.7, 0.3))
     away = found @ current.weights
     about.update(metric=current.metric, n_rankings=current.n_rankings, distances=away.tolist())
     order = [int(index) for index in np.argsort(away, kind="stable")]
@@ -191,8 +196,8 @@ def _nearest(
 _INFORMED = {"informative": _informative, "nearest": _nearest}
 
 
-def _rankings(store: Store, board: Board, weights: str | None) -> list[Observation]:
-    """The participant's rankings whose difference vectors are at hand; others have to wait."""
+def _rankings(store: Store, board: SelectionRequest, weights: str | None) -> list[Observation]:
+    """The participant's rankings whose difference vectors are stored."""
     from clpips.metric.observations import Observation  # it loads torch
 
     rankings = store.rankings.of_study(board.study.id, participant_id=board.participant_id)

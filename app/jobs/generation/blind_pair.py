@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.jobs.rankings.interim_metric import current_metric, distances, stock_weights
+from app.jobs.rankings.interim_metric import difference_vectors, fit_interim_metric, stock_weights
 from app.store import Store
 from app.study.blind_pairs import ALIKE, PLACE, SIDE
 from app.study.types import Study
@@ -54,8 +54,8 @@ def pair(
     watch.report(0.0, "Preparing the two images…")
     known = dict(made)  # an image that came out twice counts once
     images = list(known)
-    found = distances(store, study, target, images, watch.part(0.0, 0.6))
-    current = current_metric(store, study, participant_id, watch.part(0.6, 0.4))
+    found = difference_vectors(store, study, target, images, watch.part(0.0, 0.6))
+    current = fit_interim_metric(store, study, participant_id, watch.part(0.6, 0.4))
     if current.metric != "personal":
         raise StudyError("a personal metric needs a ranking that is not all ties")
     personal, stock = found @ current.weights, found @ stock_weights(study)

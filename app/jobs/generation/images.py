@@ -17,10 +17,10 @@ def make_images(
 
     Raises:
         GenerationError: no such maker, or it cannot serve the request.
-        Cancelled: the watch asked to stop.
+        Cancelled: the job was cancelled.
     """
     made = []
-    watch.report(0.0, "Preparing to generate…")  # the first image of a model waits for its loading
+    watch.report(0.0, "Preparing to generate…")  # the first image waits until the model is loaded
     images = open_maker(maker_here(store, maker)).generate(request, watch)
     for number in range(1, request.count + 1):
         watch.report((number - 1) / request.count, f"Generating image {number} of {request.count}…")

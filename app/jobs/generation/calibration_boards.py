@@ -1,7 +1,7 @@
-"""The calibration set of a study: sample targets, each with images from vague to good words.
+"""The calibration boards of a study: sample targets with images for vague to precise prompts.
 
-Every participant ranks these very images, so that agreement between people can be measured.
-It is asked for as a job ``generate``, because drawing is what it does.
+Every participant ranks the same images, so that agreement between participants can be measured.
+The boards are requested as a job ``generate``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.files.images import add_target
-from app.jobs.drawing.images import make_images
+from app.jobs.generation.images import make_images
 from app.store import Store
 from app.study.records import CalibrationBoard
 from app.study.settings import StudySettings
@@ -23,7 +23,7 @@ from clpips.types import Provenance
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
-    """Make a study's calibration boards, unless it has them.
+    """Make a study's calibration boards, unless they exist.
 
     Returns:
         ``{"boards"}``, how many it has now.
@@ -31,18 +31,20 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     Raises:
         StudyError: there is no such study.
         GenerationError: the maker cannot serve a request, or the sample targets are missing.
-        Cancelled: the watch asked to stop; there are no boards then.
+        Cancelled: the job was cancelled; no boards were stored.
     """
     study = store.studies.get(job.payload["calibration"])
-    boards = calibrate(store, study, watch)
+    boards = ensure_calibration_boards(store, study, watch)
     store.jobs.enqueue(
         "vectors", {"study_id": study.id}, study_id=study.id, key=f"vectors:{study.id}"
     )
     return {"boards": len(boards)}
 
 
-def calibrate(store: Store, study: Study, watch: Watch) -> tuple[CalibrationBoard, ...]:
-    """A study's calibration boards, made where there are none; the same whenever they are made.
+def ensure_calibration_boards(
+    store: Store, study: Study, watch: Watch
+) -> tuple[CalibrationBoard, ...]:
+    """A study's calibration boards, made if there are none; always the same images.
 
     Raises:
         GenerationError, Cancelled: as :func:`run`.
@@ -65,7 +67,7 @@ def calibrate(store: Store, study: Study, watch: Watch) -> tuple[CalibrationBoar
 
 
 def samples_for(store: Store, study: Study) -> list[SampleTarget]:
-    """The sample targets, those that are no targets of the study first."""
+    """The sample targets; those that are not targets of the study come first."""
     used = {target.name for target in store.studies.targets(study.id)}
     return sorted(sample_targets(), key=lambda sample: sample.name in used)
 
@@ -94,7 +96,7 @@ def _board(
 
 
 def _shares(attempts: Sequence[str], count: int) -> list[tuple[str, int]]:
-    """So many images of each attempt that they are ``count`` together, the good ones first."""
+    """The number of images for each attempt, ``count`` in total, the best attempts first."""
     each, more = divmod(count, len(attempts))
     shares = [(attempt, each + (place < more)) for place, attempt in enumerate(reversed(attempts))]
     return [(attempt, number) for attempt, number in shares if number]
