@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from app.jobs.compare import request_comparison as request_comparison
+from app.jobs.compare import request_comparison
 from app.jobs.json_values import to_json
 from app.jobs.rankings import fold_weights
 from app.jobs.rankings.used import USED_UP_TO, UsedRanking, current_rankings, latest, pooled_prior

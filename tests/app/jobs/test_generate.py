@@ -327,7 +327,7 @@ def test_a_choice_that_takes_too_long_is_made_at_random(
     record = generate.run(store, job, Watch())["choice"]
     never.set()
     assert time.monotonic() - started < 60
-    assert record["fell_back"] == "choosing took longer than 0.2 seconds"
+    assert record["fell_back"] == "selecting took longer than 0.2 seconds"
     assert len(store.rounds.get(board.id).candidates) == 4
 
 

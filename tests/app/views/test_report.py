@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import compared
 import pytest
-import staged
 from signed_in import signed_in_store, study_page
 from staged import add_vectors, empty_study, job, person, rank_once, ranked_study
 from streamlit.testing.v1 import AppTest
@@ -28,9 +26,6 @@ from clpips.stats.permutation import corrected
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    # The same rankings whatever ran before: where a difference of rounded numbers would not agree
-    # with them, the report shows one digit more.
-    monkeypatch.setattr(staged, "_clicks", itertools.count(1))
     return signed_in_store(tmp_path, monkeypatch)
 
 
