@@ -1,1 +1,1 @@
-"""``tiny``: a small Stable-Diffusion-shaped model, trained here on pictures of ``scenes``."""
+"""``tiny``: a small Stable-Diffusion-shaped model, trained here on images rendered by ``scenes``."""

@@ -1,4 +1,4 @@
-"""The shapes of the tiny model's parts: a Stable Diffusion in small."""
+"""The architecture of the tiny model's parts: a small Stable Diffusion."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from tools.train_tiny.captions import COLOURS, KINDS
 from tools.train_tiny.dataset import SIDE
 
 TOKENS = 32
-"""Longest prompt in tokens, the marks of begin and end included; what is longer is cut off."""
-WORDS = 1024
-END = "</w>"
-"""What the tokenizer writes behind the last letter of a word."""
+"""Longest prompt in tokens, with the start and end tokens; longer prompts are truncated."""
+VOCABULARY = 1024
+WORD_END = "</w>"
+"""What the tokenizer appends to the last letter of a word."""
 WIDTH = 128
 LATENT_SIDE = 16
 LATENT_CHANNELS = 4
 
 
 def tokenizer_of(texts: Sequence[str]) -> CLIPTokenizer:
-    """A byte-pair tokenizer of the words in some captions; any other text is spelt in pieces.
+    """A byte-pair tokenizer trained on some captions; other words are split into pieces.
 
     The library numbers the letters that end words differently each time; here they are sorted, so
-    that a training that goes on in another process reads the same numbers.
+    that a training that resumes in another process gets the same ids.
     """
-    learnt = CLIPTokenizer().train_new_from_iterator(
-        [*texts, *COLOURS, *KINDS], vocab_size=WORDS, show_progress=False
+    trained = CLIPTokenizer().train_new_from_iterator(
+        [*texts, *COLOURS, *KINDS], vocab_size=VOCABULARY, show_progress=False
     )
-    model = json.loads(learnt.backend_tokenizer.to_str())["model"]
+    model = json.loads(trained.backend_tokenizer.to_str())["model"]
     vocabulary: dict[str, int] = model["vocab"]
-    last = sorted(token for token in vocabulary if len(token.removesuffix(END)) == 1 != len(token))
+    last = sorted(token for token in vocabulary if len(token.removesuffix(WORD_END)) == 1 != len(token))
     vocabulary |= zip(last, sorted(vocabulary[token] for token in last), strict=True)
     tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[tuple(pair) for pair in model["merges"]])
     tokenizer.model_max_length = TOKENS
@@ -77,7 +77,7 @@ def autoencoder() -> AutoencoderKL:
 
 
 def denoiser() -> UNet2DConditionModel:
-    """The network that takes noise out of latents, told a prompt; untrained."""
+    """The network that removes noise from latents, conditioned on a prompt; untrained."""
     widths = (32, 96, 128)
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,

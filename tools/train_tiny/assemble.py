@@ -15,12 +15,14 @@ from tools.train_tiny import architecture
 from tools.train_tiny.captions import COLOURS, KINDS
 from tools.train_tiny.dataset import SIDE
 from tools.train_tiny.loop import LOG_EVERY
-from tools.train_tiny.run import Parts, Syllabus
+from tools.train_tiny.run import Parts, TrainingSettings
 
 HALF = torch.float16
 
 
-def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path) -> None:
+def assemble(
+    parts: Parts, settings: TrainingSettings, folder: Path, *, trained_in: Path
+) -> None:
     """Write ``folder/tiny``, the pipeline, and ``folder/tiny-clip``, its CLIP.
 
     Weights are stored in 16 bits, but for the pipeline's text encoder: transformers loads a model
@@ -29,7 +31,7 @@ def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path
 
     Args:
         parts: of the trained model.
-        syllabus: how it was trained, for the card.
+        settings: how it was trained, for the card.
         folder: where both go.
         trained_in: the folder with the losses.
     """
@@ -48,7 +50,7 @@ def assemble(parts: Parts, syllabus: Syllabus, folder: Path, *, trained_in: Path
     parts.clip.to(HALF).save_pretrained(folder / "tiny-clip")
     parts.tokenizer.save_pretrained(folder / "tiny-clip")
     _processor().save_pretrained(folder / "tiny-clip")
-    record = _record(parts, syllabus, trained_in)
+    record = _record(parts, settings, trained_in)
     (folder / "tiny" / "training.json").write_text(json.dumps(record, indent=2) + "\n")
     for name in ("tiny", "tiny-clip"):
         (folder / name / "README.md").write_text(_card(name, record), encoding="utf-8")
@@ -62,24 +64,24 @@ def _processor() -> CLIPImageProcessor:
     )
 
 
-def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, object]:
-    """How the model was made, for people and programs."""
-    losses = {}
-    for course in syllabus.courses:
-        log = (trained_in / f"{course.name}.jsonl").read_text(encoding="utf-8")
+def _record(parts: Parts, settings: TrainingSettings, trained_in: Path) -> dict[str, object]:
+    """How the model was trained, for people and programs."""
+    trained = {}
+    for schedule in settings.schedules:
+        log = (trained_in / f"{schedule.name}.jsonl").read_text(encoding="utf-8")
         rows = [json.loads(line) for line in log.splitlines()]
-        losses[course.name] = {
-            **asdict(course),
+        trained[schedule.name] = {
+            **asdict(schedule),
             "first_loss": rows[0]["loss"],
             "last_loss": rows[-1]["loss"],
             "core_hours": round(sum(row["seconds"] * row["threads"] for row in rows) / 3600, 2),
-            "core_hours_at_its_fastest": round(_fastest(rows, course.steps) / 3600, 2),
+            "core_hours_at_its_fastest": round(_fastest(rows, schedule.steps) / 3600, 2),
         }
     models = {"clip": parts.clip, "autoencoder": parts.autoencoder, "denoiser": parts.denoiser}
     return {
-        "pictures": syllabus.pictures,
+        "images": settings.images,
         "side": SIDE,
-        "courses": losses,
+        "schedules": trained,
         "parameters": {
             name: sum(each.numel() for each in model.parameters()) for name, model in models.items()
         },
@@ -88,7 +90,7 @@ def _record(parts: Parts, syllabus: Syllabus, trained_in: Path) -> dict[str, obj
 
 
 def _fastest(rows: list[dict[str, float]], steps: int) -> float:
-    """Seconds of one core for all steps, at the pace of the fastest whole stretch in the log."""
+    """Seconds of one core for all steps, at the pace of the fastest full row of the log."""
     whole = [row for row in rows if row["steps"] >= min(LOG_EVERY, steps)]
     return steps * min(row["seconds"] * row["threads"] / row["steps"] for row in whole)
 
@@ -105,18 +107,18 @@ library_name: {"diffusers" if name == "tiny" else "transformers"}
 ---
 # {name}
 
-{what} It is made to run every code path of a text-to-image study on a laptop, without a network;
-its pictures are small and plain.
+{what} It runs every code path of a text-to-image study on a laptop, without a network; its images
+are small and plain.
 
-- **Trained on**: {record["pictures"]:,} pictures, drawn for captions by this project's own
-  `scenes` maker; no photograph, no picture of anybody's making.
-- **Captions**: one or two things out of {len(KINDS)} kinds ({", ".join(KINDS)}), in
+- **Trained on**: {record["images"]:,} images, rendered for captions by this project's own `scenes`
+  maker; no photograph, no image made by anybody else.
+- **Captions**: one or two objects out of {len(KINDS)} kinds ({", ".join(KINDS)}), in
   {len(COLOURS)} colours ({", ".join(COLOURS)}), with places, lights, sizes, sides, counts and
   styles. Other words are not understood.
-- **How**: `python -m tools.train_tiny train`, seeded and resumable; steps, rates, seeds and
-  losses are in `tiny/training.json`, with the hours of one core that passed beside other work, and
-  those that the same steps take at the fastest pace logged; two cores halve them.
-- **Limits**: it was taught nothing but these words. It has no safety checker; there is nothing
-  unsafe in what it was taught.
+- **How**: `python -m tools.train_tiny train`, seeded and resumable. Steps, learning rates, seeds and
+  losses are in `tiny/training.json`, with the core hours that passed on a machine shared with other
+  work, and those that the same steps take at the fastest pace logged; two cores halve them.
+- **Limits**: it was trained on these words alone. It has no safety checker; there is nothing unsafe
+  in its training set.
 - **Licence**: that of the project, BSD-2-Clause.
 """

@@ -1,7 +1,7 @@
-"""What the tiny model was taught to draw: captions in the words of the ``scenes`` maker.
+"""The captions that the tiny model is trained on, in the vocabulary of the ``scenes`` maker.
 
-One caption names one or two things, mostly with a colour, and may name a place, a light, a size,
-a side and a style. What it leaves open is drawn by chance, but for the style, which is ``soft``.
+One caption names one or two objects, mostly with a colour, and may name a place, a light, a size,
+a side and a style. What it leaves open is chosen at random, but for the style, which is ``soft``.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ COUNTS: tuple[str, ...] = ("two", "three")
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A caption and the things in it.
+    """A caption and the objects in it.
 
     Args:
         text: the words.
-        things: kind (of ``KINDS``) and colour (of ``COLOURS``; empty where none is named) of
+        objects: kind (of ``KINDS``) and colour (of ``COLOURS``; empty where none is named) of
             each, in the order in which they are named.
         styled: whether a style is named.
     """
 
     text: str
-    things: tuple[tuple[str, str], ...]
+    objects: tuple[tuple[str, str], ...]
     styled: bool
 
     @property
     def prompt(self) -> str:
-        """The same words for the ``scenes`` maker, with the style that is meant."""
+        """The prompt for the ``scenes`` maker: the same words, with the default style named."""
         return self.text if self.styled else f"{self.text}, soft style"
 
 
 def caption(seed: int) -> Caption:
     """The caption that belongs to a seed."""
     chance = Chance(seed, "caption")
-    kind, colour, words = _thing(chance.at("first"), counts=True)
-    things = [(kind, colour)]
+    kind, colour, words = _object(chance.at("first"), counts=True)
+    objects = [(kind, colour)]
     if chance.at("side").flip(0.2):
         words += " " + chance.at("side").at("which").pick(SIDES)
     if chance.at("second").flip(0.25):
-        other, other_colour, more = _thing(chance.at("second").at("what"), counts=False)
+        other, other_colour, more = _object(chance.at("second").at("what"), counts=False)
         if other != kind:
-            things.append((other, other_colour))
+            objects.append((other, other_colour))
             words += f" {chance.at('joint').pick(('and', 'with', 'next to'))} {more}"
     for name, choices, share in (("place", PLACES, 0.75), ("light", LIGHTS, 0.3)):
         if chance.at(name).flip(share):
@@ -71,7 +71,7 @@ def caption(seed: int) -> Caption:
     styled = chance.at("style").flip(0.15)
     if styled:
         words += f", {chance.at('style').at('which').pick(STYLES)} style"
-    return Caption(words, tuple(things), styled)
+    return Caption(words, tuple(objects), styled)
 
 
 def captions(seed: int, count: int, *, without: Sequence[str] = ()) -> tuple[Caption, ...]:
@@ -86,7 +86,7 @@ def captions(seed: int, count: int, *, without: Sequence[str] = ()) -> tuple[Cap
     return tuple(found)
 
 
-def _thing(chance: Chance, *, counts: bool) -> tuple[str, str, str]:
+def _object(chance: Chance, *, counts: bool) -> tuple[str, str, str]:
     """Kind, colour or nothing, and the words for it."""
     kind = chance.at("kind").pick(KINDS)
     colour = chance.at("colour").pick(COLOURS) if chance.at("coloured").flip(0.9) else ""

@@ -1,4 +1,4 @@
-"""The tiny model's examination: fresh captions, drawn by it and by ``scenes``, before judges."""
+"""Evaluates the tiny model on new captions: its images beside those of ``scenes``."""
 
 from __future__ import annotations
 
@@ -14,53 +14,54 @@ from clpips.generation.diffusion.tiny import SETTINGS
 from clpips.generation.protocol import Request
 from clpips.progress import Watch
 from tools.train_tiny.captions import Caption
-from tools.train_tiny.dataset import SIDE, Array, drawn, questions, rendered
-from tools.train_tiny.judges import Verdict, judge, judges
-from tools.train_tiny.objectives import tensor
-from tools.train_tiny.run import Syllabus
+from tools.train_tiny.dataset import SIDE, Array, image_set, rendered, unseen_captions
+from tools.train_tiny.evaluators import Scores, score, trained_evaluators
+from tools.train_tiny.objectives import as_tensor
+from tools.train_tiny.run import TrainingSettings
 
-QUESTIONS = 200
+CAPTIONS = 200
 
 
-def examine(work: Path, models: Path, watch: Watch) -> dict[str, Verdict]:
-    """Judge the pictures of 200 captions that the model was not taught.
+def evaluate(work: Path, models: Path, watch: Watch) -> dict[str, Scores]:
+    """Score the images of 200 captions that are not in the training set.
 
     Args:
-        work: folder of pictures and of the judges' states.
+        work: folder of images and of the evaluators' states.
         models: folder of the finished ``tiny``.
 
     Returns:
-        ``tiny``, the model's pictures; ``scenes``, the renderer's for the same captions: the
-        ceiling; ``autoencoder``, those as the model's autoencoder gives them back: the ceiling of
-        a perfect denoiser; ``shuffled``, the model's beside other captions: the floor.
+        ``tiny``, the model's images; ``scenes``, the renderer's for the same captions: the
+        ceiling; ``autoencoder``, those after the model's autoencoder: the ceiling of a perfect
+        denoiser; ``shuffled``, the model's beside other captions: the floor.
     """
-    by = judges(work, watch)
-    asked = questions(QUESTIONS, drawn("model", Syllabus().pictures, work / "pictures", watch))
-    made = _made(models, asked, watch)
-    elsewhere = np.roll(made, 7 * QUESTIONS // 20, axis=0)
+    evaluators = trained_evaluators(work, watch)
+    training = image_set("model", TrainingSettings().images, work / "images", watch)
+    asked = unseen_captions(CAPTIONS, training)
+    generated = _generated(models, asked, watch)
+    shuffled = np.roll(generated, 7 * CAPTIONS // 20, axis=0)
     scenes = rendered(asked).pixels
     return {
-        "tiny": judge(by, made, asked),
-        "scenes": judge(by, scenes, asked),
-        "autoencoder": judge(by, _given_back(models, scenes), asked),
-        "shuffled": judge(by, elsewhere, asked),
+        "tiny": score(evaluators, generated, asked),
+        "scenes": score(evaluators, scenes, asked),
+        "autoencoder": score(evaluators, _reconstructed(models, scenes), asked),
+        "shuffled": score(evaluators, shuffled, asked),
     }
 
 
-def _made(models: Path, asked: tuple[Caption, ...], watch: Watch) -> Array:
-    """(captions, 64, 64, 3) what the model makes of each caption, with seed 1, 2, …"""
+def _generated(models: Path, asked: tuple[Caption, ...], watch: Watch) -> Array:
+    """(captions, 64, 64, 3) what the model generates for each caption, with seed 1, 2, …"""
     maker = Diffusers(str(models / "tiny"), name="tiny", default=SETTINGS)
     pixels = []
     for number, each in enumerate(asked, start=1):
-        watch.report(number / len(asked), "Drawing what was asked")
+        watch.report(number / len(asked), "Generating the images")
         (made,) = maker.generate(Request(each.text, number, 1, SIDE, SIDE))
         pixels.append(np.asarray(made.image))
     return np.stack(pixels)
 
 
 @torch.no_grad()
-def _given_back(models: Path, pixels: Array) -> Array:
-    """(n, 64, 64, 3) through the autoencoder and back."""
+def _reconstructed(models: Path, pixels: Array) -> Array:
+    """(n, 64, 64, 3) encoded and decoded again."""
     model = AutoencoderKL.from_pretrained(models / "tiny", subfolder="vae", dtype=torch.float32)
-    back = model.decode(model.encode(tensor(pixels)).latent_dist.mean).sample
-    return np.stack([np.asarray(each) for each in VaeImageProcessor().postprocess(back)])
+    decoded = model.decode(model.encode(as_tensor(pixels)).latent_dist.mean).sample
+    return np.stack([np.asarray(each) for each in VaeImageProcessor().postprocess(decoded)])

@@ -22,110 +22,121 @@ SAVE_SECONDS = 120.0
 LOG_EVERY = 50
 WARM_UP = 200
 
-Chance = torch.Generator
-Loss = Callable[[Chance], torch.Tensor]
-Parts = dict[str, nn.Module | Optimizers]
+Objective = Callable[[torch.Generator], torch.Tensor]
+"""Samples the batch of a step and returns its loss."""
+State = dict[str, nn.Module | Optimizers]
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Schedule:
     """How one part is trained.
 
     Args:
         name: of its files: ``<name>.pt``, the last state, and ``<name>.jsonl``, the losses.
         steps: how many in all.
-        rate: AdamW's largest learning rate; it rises for 200 steps and falls as a cosine.
-        level: share of the steps before it begins to fall.
-        seed: decides every draw; step ``n`` draws from a stream of its own.
-        decay: of the average over the steps' weights that is kept in the end; 0 for none.
-        muon: whether matrices and kernels are moved by Muon.
+        learning_rate: AdamW's largest one; it rises for 200 steps and falls as a cosine.
+        constant: share of the steps before it begins to fall.
+        seed: determines every random number; each step has a generator of its own.
+        ema_decay: of the exponential moving average of the weights that is kept in the end; 0 for
+            none.
+        muon: whether Muon optimizes matrices and kernels.
     """
 
     name: str
     steps: int
-    rate: float
+    learning_rate: float
     seed: int
-    decay: float = 0.0
-    level: float = 0.0
+    ema_decay: float = 0.0
+    constant: float = 0.0
     muon: bool = False
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, from 0."""
-        along = max(0.0, step / self.steps - self.level) / (1 - self.level)
-        return self.rate * min((step + 1) / WARM_UP, 0.05 + 0.475 * (1 + math.cos(math.pi * along)))
+        progress = max(0.0, step / self.steps - self.constant) / (1 - self.constant)
+        cosine = 0.05 + 0.475 * (1 + math.cos(math.pi * progress))
+        return self.learning_rate * min((step + 1) / WARM_UP, cosine)
 
 
 def train(
-    models: Sequence[nn.Module], loss_of: Loss, course: Course, folder: Path, watch: Watch
+    models: Sequence[nn.Module],
+    objective: Objective,
+    schedule: Schedule,
+    folder: Path,
+    watch: Watch,
 ) -> None:
-    """Train in place; goes on where a former run in the same folder stopped.
+    """Train in place; resumes where a former run in the same folder stopped.
 
     Args:
         models: what is trained; in the end they hold the averaged weights, if any.
-        loss_of: draws the batch of a step and gives its loss.
-        course: how.
+        objective: samples the batch of a step and returns its loss.
+        schedule: steps, learning rate, seed.
         folder: of the state and the log.
-        watch: progress and cancel; what was learnt up to the last save stays.
+        watch: progress and cancel; everything up to the last save is kept.
 
     Raises:
-        InputError: the folder's state is of another kind of course.
+        InputError: the folder's state was saved with another kind of schedule.
         Cancelled: ``watch`` asked to stop.
     """
-    together = nn.ModuleList(models).train()
-    optimizers = Optimizers(together, course.rate, muon=course.muon)
-    parts: Parts = {"models": together, "optimizers": optimizers}
-    average = AveragedModel(together, multi_avg_fn=get_ema_multi_avg_fn(course.decay))  # type: ignore[no-untyped-call] # torch's own
-    if course.decay:
-        parts["average"] = average
-    step = _resumed(parts, folder / f"{course.name}.pt")
-    saved, begun, losses = time.monotonic(), time.monotonic(), list[float]()
-    while step < course.steps:
-        optimizers.set_rate(course.rate_at(step))
-        loss = loss_of(Chance().manual_seed(course.seed * 10_000_019 + step))
+    network = nn.ModuleList(models).train()
+    optimizers = Optimizers(network, schedule.learning_rate, muon=schedule.muon)
+    state: State = {"models": network, "optimizers": optimizers}
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.ema_decay))  # type: ignore[no-untyped-call] # torch's own
+    if schedule.ema_decay:
+        state["average"] = average
+    step = _resumed(state, folder / f"{schedule.name}.pt")
+    saved, logged, losses = time.monotonic(), time.monotonic(), list[float]()
+    while step < schedule.steps:
+        optimizers.set_rate(schedule.rate_at(step))
+        loss = objective(torch.Generator().manual_seed(schedule.seed * 10_000_019 + step))
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(together.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizers.step()
-        together.zero_grad()
-        if course.decay:
-            average.update_parameters(together)
+        network.zero_grad()
+        if schedule.ema_decay:
+            average.update_parameters(network)
         step += 1
         losses.append(loss.item())
-        if step % LOG_EVERY == 0 or step == course.steps:
-            took, begun = time.monotonic() - begun, time.monotonic()
-            row = {
-                "step": step,
-                "steps": len(losses),
-                "loss": sum(losses) / len(losses),
-                "seconds": round(took, 1),
-                "threads": torch.get_num_threads(),
-            }
-            with (folder / f"{course.name}.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(row) + "\n")
-            losses = []
-            watch.report(step / course.steps, f"Training the {course.name}: {row['loss']:.4f}")
-        if time.monotonic() - saved > SAVE_SECONDS or step == course.steps:
-            _save(parts, step, folder / f"{course.name}.pt")
+        if step % LOG_EVERY == 0 or step == schedule.steps:
+            mean = _log(folder / f"{schedule.name}.jsonl", step, losses, time.monotonic() - logged)
+            logged, losses = time.monotonic(), []
+            watch.report(step / schedule.steps, f"Training the {schedule.name}: {mean:.4f}")
+        if time.monotonic() - saved > SAVE_SECONDS or step == schedule.steps:
+            _save(state, step, folder / f"{schedule.name}.pt")
             saved = time.monotonic()
-    if course.decay:
-        together.load_state_dict(average.module.state_dict())
-    together.eval()
+    if schedule.ema_decay:
+        network.load_state_dict(average.module.state_dict())
+    network.eval()
 
 
-def _save(parts: Parts, step: int, path: Path) -> None:
-    state = {"step": step, **{name: each.state_dict() for name, each in parts.items()}}
+def _log(path: Path, step: int, losses: Sequence[float], seconds: float) -> float:
+    """Append the mean of some steps' losses to the log; the mean."""
+    row = {
+        "step": step,
+        "steps": len(losses),
+        "loss": sum(losses) / len(losses),
+        "seconds": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+    }
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(row) + "\n")
+    return row["loss"]
+
+
+def _save(state: State, step: int, path: Path) -> None:
+    saved = {"step": step, **{name: each.state_dict() for name, each in state.items()}}
     with atomic_file(path) as partial:
-        torch.save(state, partial)
+        torch.save(saved, partial)
 
 
-def _resumed(parts: Parts, path: Path) -> int:
+def _resumed(state: State, path: Path) -> int:
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
-    if missing := [name for name in parts if name not in state]:
+    saved = torch.load(path, weights_only=True)
+    if missing := [name for name in state if name not in saved]:
         raise InputError(
-            f"{path} must hold the {missing[0]} of this course, got the state of another one: "
-            "move it away to begin again"
+            f"{path} must hold the {missing[0]} of this schedule, got the state of another one: "
+            "move it away to start again"
         )
-    for name, each in parts.items():
-        each.load_state_dict(state[name])
-    return int(state["step"])
+    for name, each in state.items():
+        each.load_state_dict(saved[name])
+    return int(saved["step"])

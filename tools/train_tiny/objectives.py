@@ -1,4 +1,4 @@
-"""What each part of the tiny model is trained to do: batches and losses, equation by equation."""
+"""The objective of each part of the tiny model: its batches and its loss."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from clpips.metric.clpips import CLPIPS
 from clpips.progress import Watch
-from tools.train_tiny.dataset import Array, Pictures
-from tools.train_tiny.loop import Chance, Course, train
+from tools.train_tiny.dataset import Array, CaptionedImages
+from tools.train_tiny.loop import Schedule, train
 
-KL_SHARE = 1e-6
-LPIPS_SHARE = 0.5
-LPIPS_PICTURES = 2
-"""How many of a batch are compared by LPIPS, which takes as long as the rest of a step."""
-UNCONDITIONED = 0.1
-"""Share of captions that are replaced by nothing, for classifier-free guidance."""
-THINGS_SHARE = 3.0
-"""How much more an error counts where a thing is: what the words name is a third of a picture."""
+KL_WEIGHT = 1e-6
+LPIPS_WEIGHT = 0.5
+LPIPS_IMAGES = 2
+"""How many images of a batch LPIPS compares; it takes as long as the rest of a step."""
+UNCONDITIONAL = 0.1
+"""Share of captions that are replaced by the empty one, for classifier-free guidance."""
+OBJECT_WEIGHT = 3.0
+"""How much more an error counts on a named object, which covers a third of an image."""
 
-PAIRS_AT_ONCE, PICTURES_AT_ONCE, LATENTS_AT_ONCE = 128, 8, 64
+CLIP_BATCH, AUTOENCODER_BATCH, DENOISER_BATCH = 128, 8, 64
 
 
-def tensor(pixels: Array) -> torch.Tensor:
-    """(pictures, side, side, 3) bytes → (pictures, 3, side, side) in [−1, 1]."""
+def as_tensor(pixels: Array) -> torch.Tensor:
+    """(images, side, side, 3) bytes → (images, 3, side, side) in [−1, 1]."""
     scaled = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float()
     return scaled / 127.5 - 1
 
 
-def tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
-    """(texts, 32) token numbers, cut and filled up."""
+def token_ids(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
+    """(texts, 32) token ids, truncated and padded."""
     found = tokenizer(
         texts,
         padding="max_length",
@@ -49,47 +49,47 @@ def tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
     return torch.as_tensor(found.input_ids)
 
 
-def teach_clip(
+def train_clip(
     model: CLIPModel,
     tokenizer: CLIPTokenizer,
-    seen: Pictures,
-    course: Course,
+    images: CaptionedImages,
+    schedule: Schedule,
     folder: Path,
     watch: Watch,
 ) -> None:
-    """Tell which caption belongs to which picture (Radford et al. 2021, section 2.3)."""
-    ids = tokens(tokenizer, seen.texts)
+    """Contrastive objective: match captions to images (Radford et al. 2021, section 2.3)."""
+    ids = token_ids(tokenizer, images.texts)
 
-    def loss(chance: Chance) -> torch.Tensor:
-        rows = torch.randint(len(ids), (PAIRS_AT_ONCE,), generator=chance)
-        pixels = tensor(seen.pixels[rows.numpy()])
-        found = model(input_ids=ids[rows], pixel_values=pixels, return_loss=True).loss
-        return torch.as_tensor(found)
+    def objective(generator: torch.Generator) -> torch.Tensor:
+        rows = torch.randint(len(ids), (CLIP_BATCH,), generator=generator)
+        pixels = as_tensor(images.pixels[rows.numpy()])
+        loss = model(input_ids=ids[rows], pixel_values=pixels, return_loss=True).loss
+        return torch.as_tensor(loss)
 
-    train([model], loss, course, folder, watch)
+    train([model], objective, schedule, folder, watch)
 
 
-def teach_autoencoder(
-    model: AutoencoderKL, seen: Pictures, course: Course, folder: Path, watch: Watch
+def train_autoencoder(
+    model: AutoencoderKL, images: CaptionedImages, schedule: Schedule, folder: Path, watch: Watch
 ) -> None:
-    """Give pictures back: |difference| + ½ LPIPS + a little KL (Rombach et al. 2022, app. G)."""
+    """Reconstruction: L1 + ½ LPIPS + a small KL term (Rombach et al. 2022, app. G)."""
     perceptual = _lpips()
 
-    def loss(chance: Chance) -> torch.Tensor:
-        rows = torch.randint(len(seen.pixels), (PICTURES_AT_ONCE,), generator=chance)
-        pixels = tensor(seen.pixels[rows.numpy()])
-        hidden = model.encode(pixels).latent_dist
-        back = model.decode(hidden.sample(generator=chance)).sample
-        apart = perceptual(back[:LPIPS_PICTURES], pixels[:LPIPS_PICTURES]).mean()
-        wrong = functional.l1_loss(back, pixels)
-        total: torch.Tensor = wrong + LPIPS_SHARE * apart + KL_SHARE * hidden.kl().mean()
-        return total
+    def objective(generator: torch.Generator) -> torch.Tensor:
+        rows = torch.randint(len(images.pixels), (AUTOENCODER_BATCH,), generator=generator)
+        pixels = as_tensor(images.pixels[rows.numpy()])
+        latent = model.encode(pixels).latent_dist
+        decoded = model.decode(latent.sample(generator=generator)).sample
+        distance = perceptual(decoded[:LPIPS_IMAGES], pixels[:LPIPS_IMAGES]).mean()
+        l1 = functional.l1_loss(decoded, pixels)
+        loss: torch.Tensor = l1 + LPIPS_WEIGHT * distance + KL_WEIGHT * latent.kl().mean()
+        return loss
 
-    train([model], loss, course, folder, watch)
+    train([model], objective, schedule, folder, watch)
 
 
 def _lpips() -> nn.Module:
-    """Stock LPIPS as the ``lpips`` package has it: gradients pass through to the images."""
+    """Stock LPIPS in the ``lpips`` package, through which gradients reach the images."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stock.pth"
         CLPIPS("alex").save_lpips(path)
@@ -101,88 +101,89 @@ def _lpips() -> nn.Module:
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """What the autoencoder makes of the pictures.
+    """The images as the autoencoder encodes them.
 
     Args:
-        mean, spread: (pictures, 4, 16, 16) of each picture's normal distribution.
+        mean, std: (images, 4, 16, 16) of each image's normal distribution.
         scale: 1 / standard deviation over all, the pipeline's ``scaling_factor``.
     """
 
     mean: torch.Tensor
-    spread: torch.Tensor
+    std: torch.Tensor
     scale: float
 
-    def sample(self, rows: torch.Tensor, chance: Chance) -> torch.Tensor:
-        """(rows, 4, 16, 16) drawn from some pictures' distributions, not scaled."""
-        draw = torch.randn(self.mean[rows].shape, generator=chance)
-        return self.mean[rows] + self.spread[rows] * draw
+    def sample(self, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """(rows, 4, 16, 16) sampled from some images' distributions, not scaled."""
+        noise = torch.randn(self.mean[rows].shape, generator=generator)
+        return self.mean[rows] + self.std[rows] * noise
 
 
 @torch.no_grad()
-def latents_of(model: AutoencoderKL, seen: Pictures, watch: Watch) -> Latents:
-    """Encode all pictures once."""
-    means, spreads = [], []
-    for start in range(0, len(seen.pixels), 256):
-        watch.report(start / len(seen.pixels), "Encoding the pictures")
-        hidden = model.encode(tensor(seen.pixels[start : start + 256])).latent_dist
-        means.append(hidden.mean)
-        spreads.append(hidden.std)
-    mean, spread = torch.cat(means), torch.cat(spreads)
-    return Latents(mean, spread, float(1 / (mean.var() + (spread**2).mean()).sqrt()))
+def encode_images(model: AutoencoderKL, images: CaptionedImages, watch: Watch) -> Latents:
+    """Encode all images once."""
+    means, stds = [], []
+    for start in range(0, len(images.pixels), 256):
+        watch.report(start / len(images.pixels), "Encoding the images")
+        latent = model.encode(as_tensor(images.pixels[start : start + 256])).latent_dist
+        means.append(latent.mean)
+        stds.append(latent.std)
+    mean, std = torch.cat(means), torch.cat(stds)
+    return Latents(mean, std, float(1 / (mean.var() + (std**2).mean()).sqrt()))
 
 
-def teach_denoiser(
+def train_denoiser(
     model: UNet2DConditionModel,
     scheduler: DDIMScheduler,
     text_encoder: CLIPTextModel,
     tokenizer: CLIPTokenizer,
-    seen: Pictures,
+    images: CaptionedImages,
     latents: Latents,
-    things: torch.Tensor,
-    course: Course,
+    masks: torch.Tensor,
+    schedule: Schedule,
     folder: Path,
     watch: Watch,
 ) -> None:
-    """Tell the velocity from noisy latents and a caption (Salimans and Ho 2022).
+    """Predict the velocity from noisy latents and a caption (Salimans and Ho 2022).
 
-    All noises count alike, since the words matter most where there is the most noise; what is
-    named counts more than what is around it; one caption in ten is left out.
+    All noise levels have equal weight, since the caption matters most where there is the most
+    noise; named objects have more weight than their background; one caption in ten is empty.
 
     Args:
-        model: moved in place.
-        scheduler: what adds the noise.
-        text_encoder, tokenizer: what reads the captions.
-        seen: pictures and captions.
-        latents: of those pictures.
-        things: (pictures, 16, 16) in [0, 1], where the named things are.
-        course, folder, watch: as in :func:`train`.
+        model: trained in place.
+        scheduler: adds the noise.
+        text_encoder, tokenizer: encode the captions.
+        images: with their captions.
+        latents: of those images.
+        masks: (images, 16, 16) in [0, 1], where the named objects are.
+        schedule, folder, watch: as in :func:`train`.
     """
-    read = _read(text_encoder, tokens(tokenizer, seen.texts), watch)
-    nothing = _read(text_encoder, tokens(tokenizer, [""]), watch)
-    signal = scheduler.alphas_cumprod
+    encoded = _encode_texts(text_encoder, token_ids(tokenizer, images.texts), watch)
+    empty = _encode_texts(text_encoder, token_ids(tokenizer, [""]), watch)
+    steps = len(scheduler.alphas_cumprod)
 
-    def loss(chance: Chance) -> torch.Tensor:
-        rows = torch.randint(len(read), (LATENTS_AT_ONCE,), generator=chance)
-        clean = latents.sample(rows, chance) * latents.scale
-        noise = torch.randn(clean.shape, generator=chance)
-        times = torch.randint(len(signal), (len(rows),), generator=chance)
-        blank = torch.rand(len(rows), 1, 1, generator=chance) < UNCONDITIONED
-        words = torch.where(blank, nothing, read[rows]).float()
+    def objective(generator: torch.Generator) -> torch.Tensor:
+        rows = torch.randint(len(encoded), (DENOISER_BATCH,), generator=generator)
+        clean = latents.sample(rows, generator) * latents.scale
+        noise = torch.randn(clean.shape, generator=generator)
+        times = torch.randint(steps, (len(rows),), generator=generator)
+        unconditional = torch.rand(len(rows), 1, 1, generator=generator) < UNCONDITIONAL
+        condition = torch.where(unconditional, empty, encoded[rows]).float()
         noisy = scheduler.add_noise(clean, noise, times)
-        wanted = scheduler.get_velocity(clean, noise, times)
-        found = model(noisy, times, words).sample
-        heed = 1 + THINGS_SHARE * things[rows].float()
-        total: torch.Tensor = (heed * ((found - wanted) ** 2).mean(dim=1)).sum() / heed.sum()
-        return total
+        velocity = scheduler.get_velocity(clean, noise, times)
+        predicted = model(noisy, times, condition).sample
+        weight = 1 + OBJECT_WEIGHT * masks[rows].float()
+        squared = ((predicted - velocity) ** 2).mean(dim=1)
+        loss: torch.Tensor = (weight * squared).sum() / weight.sum()
+        return loss
 
-    train([model], loss, course, folder, watch)
+    train([model], objective, schedule, folder, watch)
 
 
 @torch.no_grad()
-def _read(text_encoder: CLIPTextModel, ids: torch.Tensor, watch: Watch) -> torch.Tensor:
-    """(texts, 32) token numbers → (texts, 32, width): what the denoiser is told; 16 bits each."""
+def _encode_texts(text_encoder: CLIPTextModel, ids: torch.Tensor, watch: Watch) -> torch.Tensor:
+    """(texts, 32) token ids → (texts, 32, width) conditions of the denoiser, in 16 bits."""
     found = []
     for start in range(0, len(ids), 512):
-        watch.report(start / len(ids), "Reading the captions")
+        watch.report(start / len(ids), "Encoding the captions")
         found.append(text_encoder(ids[start : start + 512]).last_hidden_state.half())
     return torch.cat(found)

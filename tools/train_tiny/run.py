@@ -1,4 +1,4 @@
-"""The tiny model from nothing: draw pictures, train each part, put the pipeline together."""
+"""Training the tiny model from scratch: render images, train each part in its order."""
 
 from __future__ import annotations
 
@@ -11,31 +11,38 @@ from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from clpips.progress import Watch
 from tools.train_tiny import architecture
-from tools.train_tiny.dataset import covered, drawn
-from tools.train_tiny.loop import Course
-from tools.train_tiny.objectives import latents_of, teach_autoencoder, teach_clip, teach_denoiser
+from tools.train_tiny.dataset import image_set, object_masks
+from tools.train_tiny.loop import Schedule
+from tools.train_tiny.objectives import (
+    encode_images,
+    train_autoencoder,
+    train_clip,
+    train_denoiser,
+)
 
-AUTOENCODER = Course("autoencoder", steps=6000, rate=2e-3, seed=1, decay=0.995)
-CLIP = Course("clip", steps=1800, rate=1e-3, seed=2)
-DENOISER = Course("denoiser", steps=5000, rate=1e-3, seed=3, decay=0.999, level=0.6, muon=True)
+AUTOENCODER = Schedule("autoencoder", steps=6000, learning_rate=2e-3, seed=1, ema_decay=0.995)
+CLIP = Schedule("clip", steps=1800, learning_rate=1e-3, seed=2)
+DENOISER = Schedule(
+    "denoiser", steps=5000, learning_rate=1e-3, seed=3, ema_decay=0.999, constant=0.6, muon=True
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Syllabus:
-    """How much of everything: the defaults are what the shipped model was made with.
+class TrainingSettings:
+    """Size of the training set and the schedules; the defaults made the model that ships.
 
     Args:
-        pictures: how many to learn from, in whole thousands.
+        images: size of the training set, in whole thousands.
         autoencoder, clip, denoiser: how each is trained.
     """
 
-    pictures: int = 36_000
-    autoencoder: Course = AUTOENCODER
-    clip: Course = CLIP
-    denoiser: Course = DENOISER
+    images: int = 36_000
+    autoencoder: Schedule = AUTOENCODER
+    clip: Schedule = CLIP
+    denoiser: Schedule = DENOISER
 
     @property
-    def courses(self) -> tuple[Course, ...]:
+    def schedules(self) -> tuple[Schedule, ...]:
         """All of them, in their order."""
         return (self.clip, self.autoencoder, self.denoiser)
 
@@ -52,39 +59,39 @@ class Parts:
 
     @property
     def text_encoder(self) -> CLIPTextModel:
-        """The text tower as the diffusion model wants it."""
+        """CLIP's text tower, in the form that a diffusion pipeline takes."""
         return text_encoder_of(self.clip)
 
 
-def make(folder: Path, syllabus: Syllabus, watch: Watch) -> Parts:
-    """Train everything; a second call in the same folder goes on where the first one stopped.
+def train_model(folder: Path, settings: TrainingSettings, watch: Watch) -> Parts:
+    """Train every part; a second call in the same folder resumes where the first one stopped.
 
     Args:
-        folder: of pictures, states and logs.
-        syllabus: how much of everything.
+        folder: of images, states and logs.
+        settings: size of the training set and the schedules.
         watch: progress and cancel.
     """
-    seen = drawn("model", syllabus.pictures, folder / "pictures", watch)
-    tokenizer = architecture.tokenizer_of(seen.texts)
-    torch.manual_seed(syllabus.clip.seed)
+    images = image_set("model", settings.images, folder / "images", watch)
+    tokenizer = architecture.tokenizer_of(images.texts)
+    torch.manual_seed(settings.clip.seed)
     clip = architecture.clip(tokenizer)
-    torch.manual_seed(syllabus.autoencoder.seed)
+    torch.manual_seed(settings.autoencoder.seed)
     autoencoder = architecture.autoencoder().to(memory_format=torch.channels_last)
-    torch.manual_seed(syllabus.denoiser.seed)
+    torch.manual_seed(settings.denoiser.seed)
     denoiser = architecture.denoiser().to(memory_format=torch.channels_last)
-    teach_clip(clip, tokenizer, seen, syllabus.clip, folder, watch)
-    teach_autoencoder(autoencoder, seen, syllabus.autoencoder, folder, watch)
-    latents = latents_of(autoencoder, seen, watch)
-    things = covered("model", syllabus.pictures, architecture.LATENT_SIDE, watch)
-    teach_denoiser(
+    train_clip(clip, tokenizer, images, settings.clip, folder, watch)
+    train_autoencoder(autoencoder, images, settings.autoencoder, folder, watch)
+    latents = encode_images(autoencoder, images, watch)
+    masks = object_masks("model", settings.images, architecture.LATENT_SIDE, watch)
+    train_denoiser(
         denoiser,
         architecture.scheduler(),
         text_encoder_of(clip),
         tokenizer,
-        seen,
+        images,
         latents,
-        torch.from_numpy(things),
-        syllabus.denoiser,
+        torch.from_numpy(masks),
+        settings.denoiser,
         folder,
         watch,
     )
