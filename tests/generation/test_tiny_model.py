@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from clpips.generation.diffusion.tiny import FOLDER, Tiny
 from clpips.generation.protocol import Generated, Request
 from tools.train_tiny.captions import KINDS, captions
 from tools.train_tiny.dataset import rendered
-from tools.train_tiny.run import Syllabus
+from tools.train_tiny.run import TrainingSettings
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def tiny() -> Tiny:
     return Tiny()
 
 
-def drawn_by(maker: Tiny, prompt: str, count: int = 3) -> list[Generated]:
+def generated_by(maker: Tiny, prompt: str, count: int = 3) -> list[Generated]:
     return list(maker.generate(Request(prompt, 5, count, 64, 64)))
 
 
@@ -44,63 +45,60 @@ def test_diffusers_alone_loads_the_folder_and_generates_an_image() -> None:
     assert len({*image.convert("L").tobytes()}) > 20  # neither blank nor black
 
 
-def test_its_card_says_how_it_was_made() -> None:
-    record, syllabus = json.loads((FOLDER / "training.json").read_text()), Syllabus()
-    for course in syllabus.courses:
-        told = record["courses"][course.name]
-        assert (told["steps"], told["rate"], told["seed"]) == (
-            course.steps,
-            course.rate,
-            course.seed,
-        )
-        assert told["last_loss"] < told["first_loss"]
-    assert f"{record['pictures']:,} pictures" in (FOLDER / "README.md").read_text()
-    courses = record["courses"].values()
-    assert sum(each["core_hours_at_its_fastest"] for each in courses) / 2 < 3
+def test_its_card_and_record_say_how_it_was_trained() -> None:
+    record, settings = json.loads((FOLDER / "training.json").read_text()), TrainingSettings()
+    for schedule in settings.schedules:
+        trained = record["schedules"][schedule.name]
+        assert {**trained, **asdict(schedule)} == trained
+        assert trained["last_loss"] < trained["first_loss"]
+    assert record["images"] == settings.images
+    assert f"{record['images']:,} images" in (FOLDER / "README.md").read_text()
+    schedules = record["schedules"].values()
+    assert sum(each["core_hours_at_its_fastest"] for each in schedules) / 2 < 3
 
 
-def test_the_words_steer_the_model(tiny: Tiny) -> None:
+def test_the_colour_in_the_prompt_is_the_colour_of_the_image(tiny: Tiny) -> None:
     seen = {}
     for colour in ("red", "green", "blue"):
-        made = drawn_by(tiny, f"a large {colour} ball on a plain background")
+        made = generated_by(tiny, f"a large {colour} ball on a plain background")
         middle = [np.asarray(each.image)[20:44, 20:44].mean(axis=(0, 1)) for each in made]
         seen[colour] = np.mean(middle, axis=0)
     assert seen["red"].argmax() == 0 and seen["blue"].argmax() == 2
     assert seen["green"][0] < seen["red"][0] - 50
 
 
-def test_the_model_makes_the_same_image_again_and_names_words_it_does_not_know(tiny: Tiny) -> None:
-    first, again = (drawn_by(tiny, "a red zebra in the snow", 1)[0] for _ in range(2))
+def test_generation_is_repeatable_and_names_words_that_are_not_understood(tiny: Tiny) -> None:
+    first, again = (generated_by(tiny, "a red zebra in the snow", 1)[0] for _ in range(2))
     assert first.image.tobytes() == again.image.tobytes()
     assert first.provenance.not_understood == ("zebra",)
     assert tiny.remake(first.provenance).tobytes() == first.image.tobytes()
 
 
-def found(pictures: list[Image.Image], texts: list[str]) -> float:
-    """The share of pictures whose own text is nearest to them, by the model's CLIP."""
+def retrieved(images: list[Image.Image], texts: list[str]) -> float:
+    """The share of images whose own text is nearest to them, by the model's CLIP."""
     model = CLIPModel.from_pretrained(FOLDER.parent / "tiny-clip").eval()
     processor = CLIPProcessor.from_pretrained(FOLDER.parent / "tiny-clip")
     given = processor(
         text=texts,
-        images=pictures,
+        images=images,
         return_tensors="pt",
         padding="max_length",
         truncation=True,
         max_length=32,
     )
     with torch.no_grad():
-        likeness = model(**given).logits_per_image
-    return float((likeness.argmax(dim=1) == torch.arange(len(texts))).float().mean())
+        similarity = model(**given).logits_per_image
+    return float((similarity.argmax(dim=1) == torch.arange(len(texts))).float().mean())
 
 
-def test_the_thing_that_is_named_is_drawn(tiny: Tiny) -> None:
+def test_the_object_that_is_named_is_generated(tiny: Tiny) -> None:
     texts = [f"a large red {kind} in a meadow" for kind in KINDS]
-    pictures = [drawn_by(tiny, text, 1)[0].image for text in texts]
-    share = found(pictures, texts)
+    images = [generated_by(tiny, text, 1)[0].image for text in texts]
+    share = retrieved(images, texts)
     assert share > 0.6, share  # of 24 kinds that differ in their shape alone; by chance 0.042
 
 
-def test_its_clip_tells_which_caption_belongs_to_a_picture() -> None:
+def test_its_clip_finds_the_caption_of_an_image() -> None:
     asked = captions(30_000_000, 40)
-    pictures = [Image.fromarray(each) for each in rendered(asked).pixels]
-    assert found(pictures, [each.text for each in asked]) > 0.5  # by chance 0.025
+    images = [Image.fromarray(each) for each in rendered(asked).pixels]
+    assert retrieved(images, [each.text for each in asked]) > 0.5  # by chance 0.025

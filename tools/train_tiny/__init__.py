@@ -1,1 +1,1 @@
-"""``tiny``: a small Stable-Diffusion-shaped model, trained here on images rendered by ``scenes``."""
+"""``tiny``: a small Stable-Diffusion-shaped model, trained on images that ``scenes`` renders."""

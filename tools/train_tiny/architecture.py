@@ -32,7 +32,9 @@ def tokenizer_of(texts: Sequence[str]) -> CLIPTokenizer:
     )
     model = json.loads(trained.backend_tokenizer.to_str())["model"]
     vocabulary: dict[str, int] = model["vocab"]
-    last = sorted(token for token in vocabulary if len(token.removesuffix(WORD_END)) == 1 != len(token))
+    last = sorted(
+        token for token in vocabulary if len(token.removesuffix(WORD_END)) == 1 != len(token)
+    )
     vocabulary |= zip(last, sorted(vocabulary[token] for token in last), strict=True)
     tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[tuple(pair) for pair in model["merges"]])
     tokenizer.model_max_length = TOKENS

@@ -20,9 +20,7 @@ from tools.train_tiny.run import Parts, TrainingSettings
 HALF = torch.float16
 
 
-def assemble(
-    parts: Parts, settings: TrainingSettings, folder: Path, *, trained_in: Path
-) -> None:
+def assemble(parts: Parts, settings: TrainingSettings, folder: Path, *, trained_in: Path) -> None:
     """Write ``folder/tiny``, the pipeline, and ``folder/tiny-clip``, its CLIP.
 
     Weights are stored in 16 bits, but for the pipeline's text encoder: transformers loads a model
@@ -115,9 +113,9 @@ are small and plain.
 - **Captions**: one or two objects out of {len(KINDS)} kinds ({", ".join(KINDS)}), in
   {len(COLOURS)} colours ({", ".join(COLOURS)}), with places, lights, sizes, sides, counts and
   styles. Other words are not understood.
-- **How**: `python -m tools.train_tiny train`, seeded and resumable. Steps, learning rates, seeds and
-  losses are in `tiny/training.json`, with the core hours that passed on a machine shared with other
-  work, and those that the same steps take at the fastest pace logged; two cores halve them.
+- **How**: `python -m tools.train_tiny train`, seeded and resumable. Steps, learning rates, seeds
+  and losses are in `tiny/training.json`, with the core hours that passed on a machine shared with
+  other work, and those that the same steps take at the fastest pace logged; two cores halve them.
 - **Limits**: it was trained on these words alone. It has no safety checker; there is nothing unsafe
   in its training set.
 - **Licence**: that of the project, BSD-2-Clause.

@@ -35,8 +35,8 @@ CLASSIFIER = Schedule(
 class Classifier(nn.Module):
     """Image and kind → how likely each kind is present, and which colour that kind has.
 
-    Every cell of an 8 × 8 grid gives a logit for each kind; an object is present where any cell
-    says so, and its colour is pooled over the cells that say so most.
+    Every cell of an 8 × 8 grid gives a logit for each kind; one large logit makes a kind present,
+    and its colour is read from the features of the cells with the largest ones.
     """
 
     def __init__(self) -> None:
