@@ -169,8 +169,9 @@ def test_fitting_the_rankings_of_before_anew_gives_the_same_reports_and_weights(
     assert len(again) == len(before) == 4
     for old, new in zip(before, again, strict=True):
         assert (new.scope, new.participant_id) == (old.scope, old.participant_id)
-        report = without_clock(as_json(new.report))
-        same_to(report, without_clock(as_json(old.report)), 1e-9)
+        assert new.used_until == old.used_until
+        report = {**as_json(new.report), "history": f"rankings used up to {new.used_until}"}
+        same_to(without_clock(report), without_clock(as_json(old.report)), 1e-9)
         np.testing.assert_allclose(
             CLPIPS.load(new.metric_path).weights,
             CLPIPS.load(old.metric_path).weights,

@@ -12,7 +12,7 @@ import numpy as np
 from app.jobs.compare import request_comparison
 from app.jobs.json_values import to_json
 from app.jobs.rankings import fold_weights
-from app.jobs.rankings.used import USED_UP_TO, UsedRanking, current_rankings, latest, pooled_prior
+from app.jobs.rankings.used import UsedRanking, current_rankings, latest, pooled_prior
 from app.jobs.slug import slug
 from app.jobs.vectors import compute_missing, observations
 from app.store import Store
@@ -139,7 +139,7 @@ def fit_group(
         "backbone": metric.backbone,
         "participants": list(metric.card_.participants),
         "true_layers": true_layers,
-        "history": f"{USED_UP_TO}{latest(group.used)}",
+        "used_until": latest(group.used),
     }
     participant_id = None if group.participant is None else group.participant.id
     path = store.settings.weights / _file_name(study, group, job)

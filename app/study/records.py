@@ -249,6 +249,13 @@ class Fit:
     job_id: int | None
     created_at: str
 
+    @property
+    def used_until(self) -> str:
+        """When the newest of its rankings was submitted; ``""`` where its report does not say."""
+        # Reports made before 2026-11 say it in a sentence.
+        _, _, before = str(self.report.get("history", "")).partition("rankings used up to ")
+        return str(self.report.get("used_until", before))
+
 
 @dataclass(frozen=True, slots=True)
 class Export:

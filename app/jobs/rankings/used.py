@@ -12,8 +12,6 @@ from clpips.metric.observations import Observation
 from clpips.metric.pooled import PooledPrior
 from clpips.types import Ranking
 
-USED_UP_TO = "rankings used up to "
-
 
 class UsedRanking(NamedTuple):
     """A ranking as :mod:`clpips` takes it, and the round that it comes from."""
@@ -48,9 +46,11 @@ def current_rankings(
 
 def used_by(store: Store, fit: Fit) -> list[UsedRanking]:
     """The rankings that a fit used, without those that were edited since."""
-    until = str(fit.report.get("history", "")).removeprefix(USED_UP_TO)
     return current_rankings(
-        store, fit.study_id, participant_id=fit.participant_id, until=until or fit.created_at
+        store,
+        fit.study_id,
+        participant_id=fit.participant_id,
+        until=fit.used_until or fit.created_at,
     )
 
 

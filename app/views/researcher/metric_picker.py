@@ -13,8 +13,6 @@ from app.study.records import Fit
 from app.study.types import Job, Participant, Study
 from app.views.researcher.formatting import parsed
 
-USED_UP_TO = "rankings used up to "
-
 
 @dataclass(frozen=True, slots=True)
 class FitScope:
@@ -108,10 +106,6 @@ def metric_names(fits: dict[int | None, Fit], people: Sequence[Participant]) -> 
 
 def newer_rankings(store: Store, fit: Fit) -> int:
     """How many rankings were submitted or edited after a fit had read them."""
-    history = str(fit.report.get("history", ""))
-    try:
-        until = parsed(history.removeprefix(USED_UP_TO))
-    except ValueError:
-        until = parsed(fit.created_at)
+    until = parsed(fit.used_until or fit.created_at)
     moments = store.rankings.submission_times(fit.study_id, participant_id=fit.participant_id)
     return sum(parsed(moment) > until for moment in moments)

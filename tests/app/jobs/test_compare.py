@@ -447,7 +447,7 @@ def test_a_fit_of_an_older_version_is_compared_and_said_to_differ(
     report = {
         key: value
         for key, value in new.report.items()
-        if key not in ("settings", "blocks", "everyone", "history")
+        if key not in ("settings", "blocks", "everyone", "used_until")
     }
     own = {**report["held_out"]["personal"], "spearman": 0.123}
     held = {"stock": report["held_out"]["stock"], "personal": own}

@@ -180,7 +180,7 @@ def test_a_ranking_that_comes_during_the_fit_is_not_said_to_be_used(
 
     monkeypatch.setattr(fit, "fit_and_hold_out", meanwhile)
     report = store.fits.get(fitted(store, study, "pooled")["fits"][0]).report
-    assert (report["history"], report["n_rankings"]) == (f"rankings used up to {before}", 6)
+    assert (report["used_until"], report["n_rankings"]) == (before, 6)
 
 
 def test_a_report_has_all_that_the_pages_show(store: Store, study: Study) -> None:
@@ -194,7 +194,7 @@ def test_a_report_has_all_that_the_pages_show(store: Store, study: Study) -> Non
     hashes = {target.image for target in store.studies.targets(study.id)}
     assert {each["target"] for each in report["held_out"]["targets"]} == hashes
     last = max(each.round.ranking.submitted_at for each in store.rounds.ranked(study.id))  # type: ignore[union-attr]
-    assert report["history"] == f"rankings used up to {last}"
+    assert report["used_until"] == last
     json.dumps(report, allow_nan=False)
 
 

@@ -16,7 +16,6 @@ from app.views.researcher.explain import figures, sentences
 from app.views.researcher.formatting import plural
 from app.views.researcher.html import Html, heading, join, muted, show
 from app.views.researcher.metric_picker import (
-    USED_UP_TO,
     choose_metric,
     metric_names,
     newer_rankings,
@@ -211,7 +210,7 @@ def _board(store: Store, study: Study, fit: Fit) -> None:
 
 def boards_of(store: Store, fit: Fit) -> Sequence[RankedRound]:
     """The ranked boards that a fit was made from, as they stand."""
-    until = str(fit.report.get("history", "")).removeprefix(USED_UP_TO)
+    until = fit.used_until
     return [
         one
         for one in store.rounds.ranked(fit.study_id, participant_id=fit.participant_id)

@@ -9,9 +9,8 @@ from typing import Any
 from app.study.records import Fit
 from app.views.researcher.formatting import NARROW, VERDICTS, number, percent, plural, unbroken
 from app.views.researcher.html import Html, badge, join
+from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS
 
-LEAST_RANKINGS, LEAST_TARGETS = 5, 3
-"""With fewer of either nothing can be said; as in :mod:`clpips.evaluation.held_out`."""
 NOT_PROVEN = ("Not proven", "note")
 SPACES: Mapping[str, str] = {
     "alex": "AlexNet",
@@ -86,18 +85,18 @@ def counts(fit: Fit) -> tuple[int, int]:
 def too_early(n_rankings: int, n_targets: int) -> str:
     """How many there are, and how many would be enough to begin with."""
     have = f"{plural(n_rankings, 'ranking')} of {plural(n_targets, 'target')}"
-    if n_rankings >= LEAST_RANKINGS and n_targets >= LEAST_TARGETS:
+    if n_rankings >= MIN_RANKINGS and n_targets >= MIN_TARGETS:
         return f"{have}, all with the same gain, so it cannot be judged."
     return (
         f"{have}: too few to say whether this metric agrees better than stock LPIPS on targets it "
-        f"has not seen. A first answer needs {LEAST_RANKINGS} rankings of {LEAST_TARGETS} targets."
+        f"has not seen. A first answer needs {MIN_RANKINGS} rankings of {MIN_TARGETS} targets."
     )
 
 
 def next_step(n_rankings: int, n_targets: int) -> str:
     """What to collect before fitting again."""
-    targets = max(LEAST_TARGETS - n_targets, 0)
-    rankings = max(LEAST_RANKINGS - n_rankings, targets)
+    targets = max(MIN_TARGETS - n_targets, 0)
+    rankings = max(MIN_RANKINGS - n_rankings, targets)
     if not rankings:
         return "Next: collect rankings of more targets, then fit again."
     words = f"Next: collect {plural(rankings, 'more ranking', 'more rankings')}"
