@@ -55,7 +55,7 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
 
     Raises:
         StudyError: there is no such study.
-        Cancelled: the watch asked to stop; nothing was written.
+        Cancelled: the caller cancelled; nothing was written.
     """
     with (
         atomic_file(Path(path)) as unfinished,
@@ -80,7 +80,7 @@ def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | No
 
     Raises:
         StudyError: not a bundle, or one that is damaged, altered, unsafe or of a newer version.
-        Cancelled: the watch asked to stop; everything is as it was.
+        Cancelled: the caller cancelled; everything is as it was.
     """
     with _unpacked(store, Path(path), watch) as (manifest, folder):
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))

@@ -44,7 +44,7 @@ class RoundGuidance:
             Whether they were stored: ``False`` if the participant has already been shown others, or
             the round no longer exists.
         """
-        told = {"metric": metric, "n_rankings": n_rankings, "distances": dict(distances)}
+        content = {"metric": metric, "n_rankings": n_rankings, "distances": dict(distances)}
         with self._access.write() as db:
             if first(db, "SELECT 1 FROM round WHERE id = ?", [round_id]) is None:
                 return False
@@ -55,7 +55,7 @@ class RoundGuidance:
                 """INSERT INTO guide (round_id, told, created_at) VALUES (?, ?, ?)
                    ON CONFLICT (round_id) DO UPDATE SET
                        told = excluded.told, created_at = excluded.created_at""",
-                [round_id, json.dumps(told, allow_nan=False), now()],
+                [round_id, json.dumps(content, allow_nan=False), now()],
             )
             return True
 
@@ -130,11 +130,11 @@ def draw_guidance(db: Database, participant: Participant, arms: Sequence[Guidanc
 
 
 def _guide(row: Row) -> Guide:
-    told = json.loads(row["told"])
+    content = json.loads(row["told"])
     return Guide(
         round_id=row["round_id"],
-        metric=str(told["metric"]),
-        n_rankings=int(told["n_rankings"]),
-        distances={str(sha): float(value) for sha, value in told["distances"].items()},
+        metric=str(content["metric"]),
+        n_rankings=int(content["n_rankings"]),
+        distances={str(sha): float(value) for sha, value in content["distances"].items()},
         shown_at=row["shown_at"],
     )

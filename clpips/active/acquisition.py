@@ -1,20 +1,20 @@
-"""What to ask next: which of the images made for a target are worth showing to a person.
+"""Acquisition: which of the images generated for a target to show a participant next.
 
-What a person's weights may be after the rankings so far is :mod:`clpips.active.posterior`'s. A
-board is worth showing when the answer to it would change that posterior most.
+The posterior over a participant's weights is computed by :mod:`clpips.active.posterior`. A board
+is worth showing if its answer is expected to change that posterior much.
 
-Two methods choose, greedily, image by image:
+Two methods select images greedily, one at a time:
 
 * ``information``: the expected information of the whole board about the weights,
-  ½ log det(I + A C), where C is the covariance of the board's distances and A what an answer
-  tells about them (Bayesian D-optimality; Chaloner and Verdinelli 1995). An answer that is as
-  good as known, or lost in the noise, tells nothing.
+  ½ log det(I + A C), where C is the covariance of the board's distances and A the information
+  of an answer about them (Bayesian D-optimality; Chaloner and Verdinelli 1995). An answer that is
+  nearly certain, or dominated by noise, carries no information.
 * ``disagreement``: the mutual information between the answer to each pair and the weights, summed
-  over the board's pairs, each pair for itself: how much weights that fit the rankings so far
-  disagree about the answer, less what is noise (Houlsby et al. 2011).
+  over the board's pairs, each taken by itself: how much weights that fit the rankings so far
+  disagree about the answer, minus the part due to noise (Houlsby et al. 2011).
 
-Some images are always drawn at random, first, so that whatever the belief gets wrong can still be
-noticed, and the boards keep images that every method could have shown.
+Some images are always drawn at random first, so that errors of the posterior can still be
+noticed and every board has images that any method could have shown.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from clpips.active.posterior import Array, believe, check_vectors, logistic
+from clpips.active.posterior import Array, check_vectors, compute_posterior, logistic
 from clpips.errors import InputError
 
-if TYPE_CHECKING:  # it needs torch, which a choice does not
+if TYPE_CHECKING:  # it needs torch, which acquisition does not need
     from clpips.metric.observations import Observation
 
 Gains: TypeAlias = Callable[[Sequence[int], Array], Array]
-"""Images shown so far and images to try (n,) → how much each board would tell (n,)."""
+"""Images shown so far and images to try (n,) → expected information of each board (n,)."""
 
 Method = Literal["random", "information", "disagreement"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -44,7 +44,7 @@ NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
 @dataclass(frozen=True, slots=True)
 class ChoiceSettings:
-    """How images are chosen.
+    """How images are selected.
 
     Args:
         shown: how many to show, at least 2.
@@ -85,13 +85,13 @@ class ChoiceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """One chosen image.
+    """One selected image.
 
     Args:
-        index: its place among the images that there were to choose from.
-        why: ``random``, or ``informative`` where the method asked for it.
-        gain: how much the board was expected to tell with it beyond without it, in nats;
-            ``None`` for a random one.
+        index: its index among the available images.
+        why: ``random``, or ``informative`` where the method selected it.
+        gain: expected information of the board with this image minus that without it, in
+            nats; ``None`` for a random one.
     """
 
     index: int
@@ -110,15 +110,15 @@ def choose(
     """Which images to show next; the same arguments give the same images.
 
     Args:
-        pool: (images, channels) difference vectors of the images made for one target.
-        observations: the person's rankings so far, of any targets.
+        pool: (images, channels) difference vectors of the images generated for one target.
+        observations: the participant's rankings so far, of any targets.
         settings: how many, and how.
         stock: (channels,) the weights expected before any ranking, ≥ 0.
         channels: how many of them each layer (or block) has.
 
     Returns:
-        ``settings.shown`` picks, or all images where there are no more: the random ones first,
-        then the informative ones in the order in which they were chosen.
+        ``settings.shown`` picks, or all images if there are fewer: the random ones first,
+        then the informative ones in the order of selection.
 
     Raises:
         InputError: vectors, weights and layers that do not fit together, or fewer than 2 images.
@@ -132,35 +132,37 @@ def choose(
     if len(picks) == shown:
         check_vectors(pool, [], stock, channels)
         return tuple(picks)
-    belief = believe(observations, pool, stock=stock, channels=channels, noise=settings.noise)
-    gains = _METHODS[settings.method](*belief.about(pool), settings.noise)
+    posterior = compute_posterior(
+        observations, pool, stock=stock, channels=channels, noise=settings.noise
+    )
+    gains = _METHODS[settings.method](*posterior.distances(pool), settings.noise)
     before = float(gains(drawn[:-1], np.array(drawn[-1:]))[0])
     while len(picks) < shown:
         taken = [pick.index for pick in picks]
         left = np.setdiff1d(np.arange(len(pool)), taken)
-        told = gains(taken, left)
-        best = int(told.argmax())
-        picks.append(Pick(int(left[best]), "informative", float(told[best]) - before))
-        before = float(told[best])
+        totals = gains(taken, left)
+        best = int(totals.argmax())
+        picks.append(Pick(int(left[best]), "informative", float(totals[best]) - before))
+        before = float(totals[best])
     return tuple(picks)
 
 
 def _information(mean: Array, covariance: Array, noise: float) -> Gains:
     gap, variance = _gaps(mean, covariance)
     # A logistic density is nearly a normal one with the same peak, so its mean over a Gaussian
-    # belief has a closed form: how much one answer is expected to tell about its gap.
+    # posterior, the expected information of one answer about its gap, has a closed form.
     spread = (4 * noise / math.sqrt(2 * math.pi)) ** 2 + variance
-    told = np.exp(-(gap**2) / (2 * spread)) / np.sqrt(2 * math.pi * spread) / noise
-    np.fill_diagonal(told, 0.0)
+    information = np.exp(-(gap**2) / (2 * spread)) / np.sqrt(2 * math.pi * spread) / noise
+    np.fill_diagonal(information, 0.0)
 
     def gains(shown: Sequence[int], left: Array) -> Array:
         boards = np.concatenate([np.tile(np.array(shown, int), (len(left), 1)), left[:, None]], 1)
         at = boards[:, :, None], boards[:, None, :]
         size = boards.shape[1]
-        # An order of n images is n − 1 facts, not as many as it has pairs.
-        pairs = told[at] * 2 / size
-        about = np.eye(size) * pairs.sum(axis=2)[:, :, None] - pairs
-        total: Array = 0.5 * np.linalg.slogdet(np.eye(size) + about @ covariance[at])[1]
+        # An order of n images counts as n − 1 answers, not as one per pair.
+        pairs = information[at] * 2 / size
+        precision = np.eye(size) * pairs.sum(axis=2)[:, :, None] - pairs
+        total: Array = 0.5 * np.linalg.slogdet(np.eye(size) + precision @ covariance[at])[1]
         return total
 
     return gains
@@ -170,13 +172,13 @@ def _disagreement(mean: Array, covariance: Array, noise: float) -> Gains:
     gap, variance = _gaps(mean, covariance)
     values = (gap[..., None] + np.sqrt(variance)[..., None] * NODES) / noise
     answers, weights = logistic(values), NODE_WEIGHTS / NODE_WEIGHTS.sum()
-    told = _entropy(answers @ weights) - _entropy(answers) @ weights
-    np.fill_diagonal(told, 0.0)
+    information = _entropy(answers @ weights) - _entropy(answers) @ weights
+    np.fill_diagonal(information, 0.0)
 
     def gains(shown: Sequence[int], left: Array) -> Array:
         taken = np.array(shown, int)
-        among = told[np.ix_(taken, taken)].sum() / 2
-        total: Array = among + told[np.ix_(left, taken)].sum(axis=1)
+        among = information[np.ix_(taken, taken)].sum() / 2
+        total: Array = among + information[np.ix_(left, taken)].sum(axis=1)
         return total
 
     return gains

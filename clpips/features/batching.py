@@ -1,10 +1,9 @@
 """Many pairs (target, image) → difference vectors, with as few network passes as memory allows.
 
 A picture's features depend on the picture and on the size it is compared at, which is its
-target's. So each target and, for each size, each image is passed through the network once, many
-images a pass, however many pairs they are in. Only where the features of targets that share
-images do not fit in memory together are these images passed again, once for each share of the
-targets that does.
+target's. So each target and, for each size, each image is passed through the network once, in
+batches, however many pairs it occurs in. Only if the features of targets that share images do not
+fit in memory together are these images passed again, once per group of targets that fits.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def compute(
 
     Raises:
         ImageError: an image that cannot be used.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     total, done = sum(map(len, missing.values())), 0
     for targets in _sharing_images(missing):
@@ -58,7 +57,7 @@ def compute(
 
 
 def _sharing_images(missing: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
-    """Targets in groups: those of different groups are compared with no picture in common."""
+    """Groups of targets, such that targets of different groups share no image."""
     users: dict[str, list[str]] = defaultdict(list)
     for target, images in missing.items():
         for picture in (target, *images):

@@ -1,19 +1,19 @@
-"""Difference vectors that outlive a process, so that nothing is computed twice.
+"""An on-disk cache of difference vectors, shared between processes and runs.
 
-A vector is kept under a hash of all that it depends on: the *bytes* of both files, the feature
+A vector is stored under a hash of everything it depends on: the *bytes* of both files, the feature
 space, and the checksum of its frozen weights. Bytes and not decoded pixels, because hashing a
-file is much quicker than decoding it, and what is decoded from the same bytes is the
-same; a picture saved anew in another format is merely computed again. Names do not count: a
-picture that was moved is found, one that was changed in place is not.
+file is much faster than decoding it and equal bytes decode to equal pixels; an image saved in
+another format is simply computed again. File names do not matter: an image that was moved is
+still found, and one that was changed in place is not.
 
-Each vector is a file of its own, written in full beside its place and renamed, so two processes
-may use one folder at once: the later one writes the same. Every file carries the hash of its own
-content and key. What a crash tore, or anything else altered, is not believed but computed again.
+Each vector is a separate file, written atomically, so several processes may use one folder at
+once. Every file ends in a hash of its key and content. A file that was truncated or altered fails
+this check, and its vector is computed again.
 
 The folder is ``$CLPIPS_CACHE``, else ``clpips/vectors`` in the user's cache; ``CLPIPS_CACHE=off``
-keeps nothing. It may grow to 1 GiB (about 200,000 AlexNet vectors), or ``$CLPIPS_CACHE_MIB``; what
-was used the longest time ago goes first. Deleting it, or any file in it, is always safe. A folder
-that cannot be written to is no error: then vectors are not kept.
+disables the cache. It may grow to 1 GiB (about 200,000 AlexNet vectors), or ``$CLPIPS_CACHE_MIB``;
+the least recently used files are deleted first. Deleting the folder, or any file in it, is always safe.
+A folder that cannot be written to is not an error: vectors are then not stored.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from clpips.features.base import Vectors
 from clpips.io.atomic_files import ENDING, atomic_file
 
 VERSION = b"clpips vector 1\n"
-"""Part of every key: raise it whenever the same files and weights would give other numbers."""
+"""Part of every key: increase it when the same files and weights would give other vectors."""
 LIMIT = 1 << 30
 FREED = 0.9
-"""Where the folder has grown past its limit, it shrinks to this share of it."""
+"""When the folder exceeds its limit, files are deleted down to this share of it."""
 BLOCK = 4096
-"""What a file takes on disk is a multiple of this, in bytes."""
+"""Disk usage of a file is rounded up to a multiple of this, in bytes."""
 DAY, HOUR, TICK = 86_400, 3600, 2
 SUFFIX = ".vector"
 _HEADER = struct.Struct("<cI")
@@ -48,7 +48,7 @@ _TYPES: Mapping[bytes, np.dtype[Any]] = {b"f": np.dtype("<f4"), b"d": np.dtype("
 
 
 def default_cache() -> VectorCache | None:
-    """The cache that the environment names; ``None`` where it is switched off.
+    """The cache configured by the environment; ``None`` if disabled.
 
     Raises:
         InputError: ``CLPIPS_CACHE_MIB`` is not a positive whole number.
@@ -68,7 +68,7 @@ class VectorCache:
     """A folder of difference vectors.
 
     Args:
-        folder: made when the first vector is kept.
+        folder: created when the first vector is stored.
         limit: how large it may grow on disk, in bytes.
     """
 
@@ -81,34 +81,34 @@ class VectorCache:
         """The vectors of one feature space with certain frozen weights.
 
         Raises:
-            InputError: weights without a checksum, whose vectors could be anybody's.
+            InputError: weights without a checksum, so that their vectors cannot be identified.
         """
         if not checksum:
             raise InputError(f"vectors are kept by their weights' checksum, got none for {space}")
         return SpaceCache(self, f"{space}\n{checksum}\n{channels}".encode(), channels)
 
     def read(self, key: bytes) -> bytes | None:
-        """What is kept under a key, if it is there and whole."""
+        """The content stored under a key; ``None`` if missing or damaged."""
         path = self._path(key)
         try:
             content = path.read_bytes()
         except OSError:
             return None
-        with contextlib.suppress(OSError):  # the order in which files go; a day is exact enough
+        with contextlib.suppress(OSError):  # for the order of deletion; accurate to a day
             if time.time() - path.stat().st_mtime > DAY:
                 os.utime(path)
         kept, digest = content[:-32], content[-32:]
         return kept if hashlib.sha256(key + kept).digest() == digest else None
 
     def write(self, key: bytes, content: bytes) -> None:
-        """Keep something under a key, whole or not at all."""
+        """Store content under a key, atomically."""
         if not self._writable:
             return
         try:
             self._make_room(len(content) + 32)
             with atomic_file(self._path(key), durable=False) as partial:
                 partial.write_bytes(content + hashlib.sha256(key + content).digest())
-        except OSError:  # a full disk, somebody else's folder: the vector was had without it
+        except OSError:  # a full disk, no permission: go on without the cache
             self._writable = False
 
     def _path(self, key: bytes) -> Path:
@@ -125,36 +125,36 @@ class VectorCache:
             for _, size_of_it, path in files:
                 if used <= FREED * self.limit:
                     break
-                with contextlib.suppress(OSError):  # another process was quicker
+                with contextlib.suppress(OSError):  # another process deleted it first
                     path.unlink()
                 used -= size_of_it
-        # Others write too: measure again before a tenth of the room could be gone unseen.
+        # Other processes write too: measure again after a tenth of the room is used.
         self._room = max((self.limit - used) // 10, self.limit // 1000)
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
-        """Last use, size on disk and path of every file; what crashes left behind is deleted."""
+        """Last use, size on disk and path of every file; leftovers of crashes are deleted."""
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):
-                told = path.stat()
+                status = path.stat()
                 if path.suffix == ENDING:
-                    if time.time() - told.st_mtime > HOUR:
+                    if time.time() - status.st_mtime > HOUR:
                         path.unlink()
                 elif path.suffix == SUFFIX:
-                    yield told.st_mtime, _on_disk(told.st_size), path
+                    yield status.st_mtime, _on_disk(status.st_size), path
 
 
 class SpaceCache:
-    """The kept vectors of one feature space."""
+    """The cached vectors of one feature space."""
 
     def __init__(self, cache: VectorCache, space: bytes, channels: int) -> None:
         self.cache, self.space, self.channels = cache, space, channels
-        self._asked: dict[tuple[str, str], bytes] = {}
+        self._requested: dict[tuple[str, str], bytes] = {}
 
     def get(self, target: str, image: str) -> Vectors | None:
-        """The vector of a pair of files, if it is kept; ``None`` also for files not to be read."""
+        """The vector of a pair of files; ``None`` if not cached or if a file cannot be read."""
         key = self._key(target, image)
         if key is not None:
-            self._asked[target, image] = key
+            self._requested[target, image] = key
         content = None if key is None else self.cache.read(key)
         if content is None or len(content) < _HEADER.size:
             return None
@@ -165,12 +165,12 @@ class SpaceCache:
         return vector.astype(np.float64)
 
     def put(self, target: str, image: str, vector: Vectors) -> None:
-        """Keep the vector of a pair of files that was asked for, and computed since.
+        """Store the vector of a pair of files that :meth:`get` did not find.
 
-        A file that changed in between may have been read before or after: nothing is kept.
+        Nothing is stored if a file changed in between: it may have been read before or after.
         """
         key = self._key(target, image)
-        if key is None or self._asked.pop((target, image), None) != key:
+        if key is None or self._requested.pop((target, image), None) != key:
             return
         with np.errstate(over="ignore"):
             kind = b"f" if np.array_equal(vector.astype(np.float32), vector) else b"d"
@@ -180,7 +180,7 @@ class SpaceCache:
     def _key(self, target: str, image: str) -> bytes | None:
         try:
             return b"\n".join((self.space, content_hash(target), content_hash(image)))
-        except (OSError, ValueError):  # whoever decodes it says what is wrong
+        except (OSError, ValueError):  # decoding it reports the error
             return None
 
 
@@ -188,17 +188,17 @@ def content_hash(name: str) -> bytes:
     """The SHA-256 of a file's bytes, in hexadecimal digits; read once while it is unchanged.
 
     Raises:
-        OSError, ValueError: no file that can be read.
+        OSError, ValueError: the file cannot be read.
     """
-    told = Path(name).stat()
-    # Of two changes within one tick of the file system's clock, only the first would be noticed.
-    hashed = _hashed if time.time() - told.st_mtime > TICK else _hashed.__wrapped__
-    return hashed(name, told.st_size, told.st_mtime_ns, told.st_ino)
+    status = Path(name).stat()
+    # Of two changes within one tick of the file system's clock, only the first would be detected.
+    hashed = _hashed if time.time() - status.st_mtime > TICK else _hashed.__wrapped__
+    return hashed(name, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @lru_cache(maxsize=200_000)
 def _hashed(name: str, size: int, changed: int, number: int) -> bytes:
-    """A file's hash, read once for all the pairs it is in, unless it changes meanwhile."""
+    """A file's hash, read once for all its pairs unless it changes."""
     with Path(name).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest().encode()
 

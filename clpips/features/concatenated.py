@@ -1,4 +1,4 @@
-"""Several encoders side by side: their difference vectors, end to end."""
+"""Several encoders combined: their difference vectors are concatenated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clpips.features.base import Encoder, InBatches, Vectors
 
 
 class JoinedEncoder(InBatches):
-    """Encoders whose blocks follow one another.
+    """Encoders whose blocks are concatenated.
 
     Args:
         parts: the encoders.
@@ -26,11 +26,11 @@ class JoinedEncoder(InBatches):
         self._cuts = tuple(slice(end - n, end) for n, end in zip(counts, ends, strict=True))
 
     def batch_for(self, height: int, width: int) -> int:
-        """As many images as every part likes."""
+        """The largest batch size that suits every part."""
         return min(part.batch_for(height, width) for part in self.parts)
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The features of every part, end to end."""
+        """The concatenated features of all parts."""
         return tuple(tensor for part in self.parts for tensor in part.features(images))
 
     @torch.inference_mode()

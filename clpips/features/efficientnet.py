@@ -36,7 +36,7 @@ def open_efficientnet(device: str | torch.device) -> PooledEncoder:
     """The network on a device.
 
     Raises:
-        WeightsError: the package that ships the weights is not there, or its file is another.
+        WeightsError: the package that ships the weights is missing, or its file differs.
     """
     middle = (0.5, 0.5, 0.5)
     return PooledEncoder(
@@ -50,7 +50,7 @@ def open_efficientnet(device: str | torch.device) -> PooledEncoder:
 
 
 def weights_file() -> Path:
-    """Where the package keeps its file.
+    """The path of the package's weights file.
 
     Raises:
         WeightsError: the package is not installed.

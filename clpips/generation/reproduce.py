@@ -1,4 +1,4 @@
-"""Whether an image comes out the same, byte for byte, when it is made again from its provenance."""
+"""Check whether regenerating an image from its provenance gives the same bytes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ REPEATABLE = ("scenes", "tiny", "diffusers")
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What became of an image that was made once more.
+    """The result of regenerating an image.
 
     Args:
         image: the new one.
-        difference: from the old one.
+        difference: from the original.
         seconds: how long it took.
     """
 

@@ -1,6 +1,6 @@
-"""Named streams of chance: every open decision draws from a stream of its own.
+"""Named random streams: every open decision has its own stream.
 
-Because a stream is keyed by the seed and the decision's name, settling one thing in the prompt
+Because a stream is keyed by the seed and the decision's name, specifying one thing in the prompt
 leaves every other decision as it was: adding "red" does not move the house.
 """
 

@@ -1,1 +1,1 @@
-"""Bytes in and out: images, rankings tables, files that are written whole or not at all."""
+"""Reading and writing: images, rankings tables, atomic files."""

@@ -27,7 +27,7 @@ def atomic_file(final: Path, *, overwrite: bool = True, durable: bool = True) ->
     Args:
         final: where the file goes.
         overwrite: whether it replaces a file that is there already.
-        durable: whether it has to survive a power cut; without that it costs no wait for the disk.
+        durable: whether it has to survive a power failure; otherwise there is no wait for the disk.
 
     Raises:
         FileExistsError: ``final`` exists and must not be overwritten.
@@ -91,7 +91,7 @@ def _moved_into_place(
         for partial, _ in pairs:
             _remove(partial)
         for folder in reversed(made):
-            with contextlib.suppress(OSError):  # somebody else's files are in it by now
+            with contextlib.suppress(OSError):  # other files have been put into it
                 folder.rmdir()
         raise
 
@@ -101,7 +101,7 @@ def _path_beside(final: Path) -> Path:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    """Make a folder and its missing parents; which ones that were, outermost first."""
+    """Make a folder and its missing parents; returns the created ones, outermost first."""
     missing = []
     for each in (folder, *folder.parents):
         if each.exists():
@@ -113,7 +113,7 @@ def _make_folder(folder: Path) -> list[Path]:
 
 def _move(partial: Path, final: Path, *, overwrite: bool) -> None:
     if not overwrite:
-        os.link(partial, final)  # the one way to put a file in place that refuses to overwrite
+        os.link(partial, final)  # unlike a rename, it refuses to overwrite
         partial.unlink()
         return
     if partial.is_dir() and final.is_dir():

@@ -44,7 +44,7 @@ _PILLOW_FAILURES = (
 def pillow(name: str, max_pixels: int) -> Iterator[None]:
     """Whatever Pillow raises becomes an :class:`ImageError` of one line; its warnings are silent.
 
-    (The warnings speak of damaged metadata, and of sizes that are checked here before decoding.)
+    (The warnings are about damaged metadata, and of sizes that are checked here before decoding.)
     """
     try:
         with warnings.catch_warnings():
@@ -67,7 +67,7 @@ def check_size(
     """Refuse a picture of more pixels than ``max_pixels`` or of a side below ``min_side``.
 
     Raises:
-        ImageError: it is such a picture; ``name`` is what the sentence calls it.
+        ImageError: it is such a picture; ``name`` names it in the message.
     """
     if width * height > max_pixels:
         raise ImageError(
@@ -101,7 +101,7 @@ def read_picture(
 
     Args:
         data: the whole file.
-        name: what a refusal calls the picture.
+        name: the image's name in error messages.
         formats: the formats that are read, of ``FORMATS``.
         max_pixels: refuse anything larger, before decoding it.
         min_side: refuse a shorter side, before decoding it.

@@ -1,11 +1,11 @@
-"""Anything that is a picture → a checked RGB tensor in [-1, 1].
+"""Load any image as a checked RGB tensor in [-1, 1].
 
-The range is the commonest mistake made with LPIPS: a [0, 1] tensor handed in where [-1, 1] is
-expected gives plausible, wrong distances. So a float array or tensor has a *stated* range
+The most common mistake with LPIPS is the value range: a [0, 1] tensor where [-1, 1] is expected
+gives plausible but wrong distances. So a float array or tensor has a *stated* range
 (``value_range``, by default LPIPS's own [-1, 1]) and is refused when its values do not fit it.
 
 Images of unequal size: the candidate is resized to the target's size (bicubic with
-antialiasing), never the other way round, and the result says so.
+antialiasing), never the other way round, and the result reports it.
 """
 
 from __future__ import annotations

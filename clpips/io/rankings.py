@@ -25,14 +25,14 @@ from clpips.text import LONGEST_QUOTE, quoted
 from clpips.types import Ranking
 
 MAX_RANK = 1_000_000
-"""Largest accepted rank: a mistyped one should be a sentence, not an overflow."""
+"""Largest accepted rank: a mistyped rank should give an error message, not an overflow."""
 
 _Key = tuple[str, str, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One row after its own checks: where it stands, and what it says of one image."""
+    """One row after its own checks: its position, and its entry for one image."""
 
     number: int
     image: str
@@ -123,7 +123,7 @@ def _relative(name: str, folder: Path) -> str:
 
 
 def _text(source: Path, number: int, row: Mapping[str, Any], column: str) -> str | None:
-    """A cell as text; empty cells are ``None``, and so is the NaN that Parquet may put there."""
+    """A cell as text; empty cells are ``None``, and so is NaN, which Parquet may contain."""
     value = row.get(column)
     if value is None or (isinstance(value, float) and value != value):
         return None
@@ -165,7 +165,7 @@ def _entry(source: Path, number: int, folder: Path, row: Mapping[str, Any]) -> _
 def _image_path(
     source: Path, number: int, folder: Path, row: Mapping[str, Any], column: str
 ) -> str:
-    """The one path of a file, however the row spells it; symbolic links are followed."""
+    """The canonical path of a file; symbolic links are resolved."""
     name = _required(source, number, row, column)
     path = folder / name
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names that are no paths

@@ -1,4 +1,4 @@
-"""The rows of a rankings file, before their cells are looked at: CSV, JSON Lines, Parquet."""
+"""The raw rows of a rankings file, before their cells are checked: CSV, JSON Lines, Parquet."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Row: TypeAlias = tuple[int, Mapping[str, Any]]
 
 
 def unknown_ending(path: Path) -> str:
-    """The sentence about a file whose name says no format that is read or written."""
+    """The error message for a file name with an unsupported ending."""
     suffix = quoted(path.suffix)
     return f"{path}: a rankings file must end in .csv, .parquet or .jsonl, got {suffix}"
 
 
 def wrong(path: Path, row: int, rule: str) -> RankingsFileError:
-    """The error of a row that breaks a rule, in one line."""
+    """The error for a row that breaks a rule, in one line."""
     return RankingsFileError(one_line(f"{path}, row {row}: {rule}"))
 
 
 def file_rows(path: Path) -> Iterator[Row]:
-    """Rows with their number as a reader of the file counts them (a header is row 1)."""
+    """Rows with their number in the file (a header is row 1)."""
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names too long
         raise RankingsFileError(f"{path}: no such rankings file")
     readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
@@ -55,7 +55,7 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 def _csv_rows(path: Path) -> Iterator[Row]:
     # utf-8-sig: spreadsheets put a byte-order mark in front of the first column's name.
     with path.open(newline="", encoding="utf-8-sig") as file:
-        # strict: else a quote that is never closed would swallow the rest of the file.
+        # strict: otherwise an unclosed quote would consume the rest of the file.
         reader, begins = csv.DictReader(file, strict=True), 1
         try:
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a document, as one sentence."""
+"""The first validation error of a document, as one sentence."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize
 
 from clpips.active.acquisition import ChoiceSettings, Pick, choose
-from clpips.active.posterior import CHANNEL_SPREAD, LAYER_SPREAD, Belief, believe
+from clpips.active.posterior import CHANNEL_SPREAD, LAYER_SPREAD, Posterior, compute_posterior
 from clpips.errors import InputError
 
 CHANNELS = (3, 5, 4)
@@ -37,8 +37,8 @@ def answers(weights: np.ndarray, seeds: range, images: int = 4) -> list[Any]:
     ]
 
 
-def belief(seen: list[Any], images: np.ndarray) -> Belief:
-    return believe(seen, images, stock=STOCK, channels=CHANNELS, noise=NOISE)
+def posterior(seen: list[Any], images: np.ndarray) -> Posterior:
+    return compute_posterior(seen, images, stock=STOCK, channels=CHANNELS, noise=NOISE)
 
 
 def pick(images: np.ndarray, seen: list[Any], **settings: Any) -> tuple[Pick, ...]:
@@ -59,13 +59,13 @@ def about(images: np.ndarray, unit: float) -> np.ndarray:
     return (images - images.mean(axis=0)) / unit
 
 
-# --- the belief --------------------------------------------------------------------------------
+# --- the posterior --------------------------------------------------------------------------------
 
 
-def test_before_any_ranking_the_belief_is_the_prior() -> None:
+def test_before_any_ranking_the_posterior_is_the_prior() -> None:
     images = pool(1)
-    first = belief([], images)
-    mean, covariance = first.about(images)
+    first = posterior([], images)
+    mean, covariance = first.distances(images)
     distances = images @ STOCK
     gaps = [abs(a - b) for i, a in enumerate(distances) for b in distances[i + 1 :]]
     assert first.unit == pytest.approx(np.mean(gaps))
@@ -82,7 +82,7 @@ def test_after_rankings_it_is_laplace_s_approximation_over_the_weights(seed: int
         *answers(np.random.default_rng(seed).random(12), range(10, 16)),
         ranked(pool(20 + seed, 5), 1, 2, 2, 4, 4),
     ]
-    found = belief(seen, images)
+    found = posterior(seen, images)
     precision = np.linalg.inv(prior_covariance())
     gaps, shares = [], []
     for one in seen:
@@ -103,7 +103,7 @@ def test_after_rankings_it_is_laplace_s_approximation_over_the_weights(seed: int
     right = 1 / (1 + np.exp(-directions @ best))
     curvature = (directions.T * (weight * right * (1 - right))) @ directions
     own = about(images, found.unit)
-    mean, covariance = found.about(images)
+    mean, covariance = found.distances(images)
     np.testing.assert_allclose(mean, own @ best, atol=2e-4)
     expected = own @ np.linalg.inv(precision + curvature) @ own.T
     np.testing.assert_allclose(covariance, expected, atol=2e-4)
@@ -111,22 +111,24 @@ def test_after_rankings_it_is_laplace_s_approximation_over_the_weights(seed: int
 
 def test_a_ranking_of_ties_alone_tells_nothing() -> None:
     images = pool(1)
-    tied = belief([ranked(images[:4], 1, 1, 1, 1)], images)
-    mean, covariance = tied.about(images)
+    tied = posterior([ranked(images[:4], 1, 1, 1, 1)], images)
+    mean, covariance = tied.distances(images)
     own = about(images, tied.unit)
     np.testing.assert_allclose(mean, own @ STOCK)
     np.testing.assert_allclose(covariance, own @ prior_covariance() @ own.T, atol=1e-12)
 
 
-def test_rankings_move_the_belief_towards_the_person_and_make_it_surer() -> None:
+def test_rankings_move_the_posterior_towards_the_person_and_make_it_surer() -> None:
     mine = np.where(LAYER == 2, 1.0, 0.01)
     images = pool(1, 20)
-    before, after = belief([], images), belief(answers(mine, range(30, 50)), images)
+    before, after = posterior([], images), posterior(answers(mine, range(30, 50)), images)
     truth = images @ mine
-    agreement = [np.corrcoef(one.about(images)[0], truth)[0, 1] for one in (before, after)]
+    agreement = [np.corrcoef(one.distances(images)[0], truth)[0, 1] for one in (before, after)]
     assert agreement[1] > 0.9 > agreement[0]
     # In the same unit, every direction is known better than before.
-    shrunk = before.about(images)[1] * (before.unit / after.unit) ** 2 - after.about(images)[1]
+    shrunk = (
+        before.distances(images)[1] * (before.unit / after.unit) ** 2 - after.distances(images)[1]
+    )
     assert np.linalg.eigvalsh(shrunk).min() > -1e-9
     assert np.trace(shrunk) > 0
 
@@ -157,7 +159,7 @@ def test_the_random_images_are_drawn_uniformly() -> None:
     assert ((counts - 200) ** 2 / 200).sum() < 27.9  # chi-square with 9 degrees, p = 0.001
 
 
-def test_the_random_images_do_not_depend_on_what_is_believed() -> None:
+def test_the_random_images_do_not_depend_on_the_posterior() -> None:
     images = pool(1)
     for seed in range(20):
         first = pick(images, [], shown=4, seed=seed)[0]
@@ -208,7 +210,7 @@ def test_disagreement_is_the_mutual_information_of_answer_and_weights() -> None:
     """Against a simulation: draw weights, then answers; entropy of the mix less the mean one."""
     images, seen = pool(4, 2), answers(STOCK[::-1], range(2))
     gain = pick(images, seen, shown=2, method="disagreement", noise=NOISE)[1].gain
-    mean, covariance = belief(seen, images).about(images)
+    mean, covariance = posterior(seen, images).distances(images)
     rng = np.random.default_rng(0)
     drawn = rng.multivariate_normal(mean, covariance, 400_000, method="eigh")
     share = 1 / (1 + np.exp((drawn[:, 0] - drawn[:, 1]) / NOISE))
@@ -223,7 +225,7 @@ def test_information_about_one_pair_is_that_of_one_answer() -> None:
     """½ log(1 + what an answer is expected to tell × the gap's variance), by quadrature."""
     images, seen = pool(4, 2), answers(STOCK[::-1], range(2))
     gain = pick(images, seen, shown=2, method="information", noise=NOISE)[1].gain
-    mean, covariance = belief(seen, images).about(images)
+    mean, covariance = posterior(seen, images).distances(images)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     gap = mean[0] - mean[1] + np.sqrt(variance) * np.linspace(-8, 8, 4001)
     density = np.exp(-(np.linspace(-8, 8, 4001) ** 2) / 2)
@@ -260,8 +262,8 @@ def test_chosen_boards_leave_less_unknown_than_random_ones() -> None:
                 board = images[[each.index for each in picks]]
                 order = np.argsort(np.argsort(board @ mine))
                 seen.append(ranked(board, *(int(rank) + 1 for rank in order)))
-            last = belief(seen, probe)
-            unknown.append(float(np.trace(last.about(probe)[1])) * last.unit**2)
+            last = posterior(seen, probe)
+            unknown.append(float(np.trace(last.distances(probe)[1])) * last.unit**2)
     assert np.mean(left["information"]) < 0.95 * np.mean(left["random"])
     assert np.mean(left["disagreement"]) < 0.95 * np.mean(left["random"])
 

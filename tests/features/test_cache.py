@@ -1,4 +1,4 @@
-"""Difference vectors on disk: found again by content, never believed when torn."""
+"""Difference vectors on disk: found again by content, rejected when damaged."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_torn_or_altered_file_is_computed_again(cache, files, damage) -> None:
     assert kept(cache).get(files[0], files[1]) is not None
 
 
-def test_a_file_under_another_key_is_not_believed(cache, files) -> None:
+def test_a_file_under_another_key_is_rejected(cache, files) -> None:
     put(cache, files[0], files[1], SINGLE)
     (first,) = on_disk(cache)
     put(cache, files[0], files[2], DOUBLE)

@@ -147,7 +147,7 @@ def test_identical_images_count_once_with_the_caption_that_fits_best(tmp_path: P
     )
     made = make(pool, "red ball", count=2)
     assert files(made) == ["b.png", "c.png"]
-    with pytest.raises(GenerationError, match="as are asked for, 3, got 2"):
+    with pytest.raises(GenerationError, match="as are requested, 3, got 2"):
         make(pool, count=3)
 
 
@@ -177,7 +177,7 @@ def test_images_that_were_taken_are_not_shown_again(tmp_path: Path) -> None:
     taken = [each.provenance.options["sha256"] for each in first]
     second = make(pool, options={"taken": taken})
     assert not set(files(first)) & set(files(second))
-    with pytest.raises(GenerationError, match=r"asked for, 4, got 3 that were not taken \(3 were"):
+    with pytest.raises(GenerationError, match=r"requested, 4, got 3 that were not taken \(3 were"):
         make(pool, count=4, options={"taken": taken})
 
 

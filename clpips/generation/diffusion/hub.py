@@ -27,7 +27,7 @@ class Source:
     """A model on this machine.
 
     Args:
-        name: the folder or id that was asked for.
+        name: the requested folder or id.
         folder: where its files are.
         revision: the hub's commit; empty for a folder.
         digest: SHA-256 over all file names and contents, hexadecimal.
@@ -50,12 +50,12 @@ def source_of(name: str, *, revision: str | None, watch: Watch) -> Source:
     Args:
         name: a folder in the layout of diffusers, or an id such as ``owner/model``.
         revision: branch, tag or commit of an id; ``None`` for its main branch.
-        watch: told how much is downloaded, and asked whether to stop.
+        watch: called with the downloaded share, and checked for cancellation.
 
     Raises:
         GenerationError: no such folder, not a model's folder, or a model that cannot be had;
-            the sentence says which folder would do.
-        Cancelled: the watch asked to stop; what was downloaded stays.
+            the message says which folder is accepted.
+        Cancelled: the caller cancelled; downloaded files stay.
     """
     folder, commit = Path(name).expanduser(), ""
     if not folder.exists():
@@ -126,7 +126,7 @@ def _downloaded(name: str, revision: str | None, watch: Watch) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error, short, or its kind where it says nothing."""
+    """The first line of an error, short, or its type where it has no message."""
     lines = str(error).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:160]
 
@@ -151,7 +151,7 @@ def _fetched(name: str, revision: str | None, watch: Watch) -> Path:
     missing = [each for each in wanted if each.will_download]
     total, done = sum(each.file_size for each in missing) or 1, 0
     for each in missing:
-        bar = _following(partial(_tell, watch, total, done))
+        bar = _byte_counter(partial(_tell, watch, total, done))
         hf_hub_download(name, each.filename, revision=commit, tqdm_class=bar)
         done += each.file_size
         _tell(watch, total, done, 0)
@@ -167,25 +167,25 @@ def _choice(index: Path) -> dict[str, Any]:
 
 
 def _tell(watch: Watch, total: int, before: int, come: int) -> None:
-    """Say how many bytes there are: those of the files before, and what came of this one."""
+    """Report the bytes received: those of the files before, and of this one."""
     done = before + come
     words = f"Downloading the model: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
     watch.report(min(done / total, 1.0), words)
 
 
-def _following(told: Callable[[int], None]) -> Any:
-    """A progress bar that draws nothing and says how many bytes of its file have come."""
+def _byte_counter(report: Callable[[int], None]) -> Any:
+    """A silent progress bar class that reports how many bytes of its file were received."""
     from tqdm.auto import tqdm
 
     class Silent(tqdm):  # type: ignore[misc] # tqdm has no types
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": True})
-            self.come = 0
+            self.received = 0
 
         def update(self, n: float | None = 1) -> bool | None:
-            self.come += int(n or 0)
-            told(self.come)
+            self.received += int(n or 0)
+            report(self.received)
             return None
 
     return Silent

@@ -39,7 +39,7 @@ _running = threading.Lock()
 
 
 class Diffusers:
-    """A diffusion pipeline as a maker; it is loaded when the first image is asked for.
+    """A diffusion pipeline as a maker; loaded when the first image is requested.
 
     Args:
         source: a folder in the layout of diffusers, or an id on the hub such as ``owner/model``.
@@ -79,7 +79,7 @@ class Diffusers:
         Raises:
             GenerationError: a wrong option, a model that cannot be had or run, or a prompt for
                 which the safety checker withholds everything.
-            Cancelled: ``watch`` asked to stop; the images already yielded stand.
+            Cancelled: the caller cancelled; images already yielded remain valid.
         """
         settings = DiffusionSettings.of(request.options, self.default)
         watch.report(0.0, "Loading the model")
@@ -211,7 +211,7 @@ class _Run:
 
     @property
     def starting_point(self) -> dict[str, Any]:
-        """What provenance says about the image that this began with."""
+        """The provenance entries about the start image."""
         if self.request.start is None:
             return {}
         return {"start": pixel_hash(self.request.start), "strength": self.request.strength}
@@ -219,25 +219,25 @@ class _Run:
     def image(self, seed: int) -> tuple[Image.Image, bool]:
         """One image, and whether the model's safety checker withheld it."""
         settings, request = self.settings, self.request
-        asked: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "prompt": request.prompt,
             "num_inference_steps": settings.steps,
             "generator": torch.Generator("cpu").manual_seed(seed),
             "callback_on_step_end": self._after_step(),
         }
         if settings.guidance is not None:
-            asked["guidance_scale"] = settings.guidance
+            arguments["guidance_scale"] = settings.guidance
         if settings.negative_prompt:
-            asked["negative_prompt"] = settings.negative_prompt
+            arguments["negative_prompt"] = settings.negative_prompt
         if request.start is None:
-            asked |= {"width": self.width, "height": self.height}
+            arguments |= {"width": self.width, "height": self.height}
         else:
             size = (self.width, self.height)
             start = request.start.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-            asked |= {"image": start, "strength": request.strength}
+            arguments |= {"image": start, "strength": request.strength}
         try:
             with torch.inference_mode():
-                made = self.pipeline(**asked)
+                made = self.pipeline(**arguments)
         except Cancelled:
             raise
         except (RuntimeError, ValueError, TypeError) as error:
@@ -253,13 +253,15 @@ class _Run:
         if self.request.start is not None:
             steps = max(int(steps * self.request.strength), 1)
 
-        def told(pipeline: Any, step: int, time: Any, values: dict[str, Any]) -> dict[str, Any]:
+        def report_step(
+            pipeline: Any, step: int, time: Any, values: dict[str, Any]
+        ) -> dict[str, Any]:
             self.watch.report(min((step + 1) / steps, 1.0), f"step {step + 1} of {steps}")
             if self.loaded.preview is not None and "latents" in values:
                 self.watch.preview(partial(self.loaded.preview.picture, values["latents"]))
             return {}
 
-        return told
+        return report_step
 
 
 def _scheduler(own: Any, name: str | None) -> Any:

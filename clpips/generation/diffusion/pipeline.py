@@ -1,4 +1,4 @@
-"""A diffusion pipeline in memory: how it is loaded, and what it says about itself."""
+"""A diffusion pipeline in memory: how it is loaded, and its properties."""
 
 from __future__ import annotations
 

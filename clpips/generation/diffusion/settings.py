@@ -37,7 +37,7 @@ class DiffusionSettings:
         negative_prompt: what the images shall not show.
         dtype: of the weights; ``auto`` is float16 on CUDA and float32 on a CPU.
         revision: of an id on the hub: branch, tag or commit.
-        native_size: make images at the model's own size, whatever a request says.
+        native_size: generate images at the model's own size, ignoring the requested size.
 
     Raises:
         GenerationError: a value outside its range.

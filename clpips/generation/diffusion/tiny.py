@@ -17,7 +17,7 @@ _WORD = re.compile(r"[^\W_]+")
 class Tiny(Diffusers):
     """The model that comes with the project: 64 × 64 pixels, no download.
 
-    It knows the words of its captions (see ``captions``); other words are reported as not
+    It understands the words of its captions (see ``captions``); other words are reported as not
     understood.
     """
 

@@ -1,4 +1,4 @@
-"""The service's key: read from the environment when it is needed, and never told on."""
+"""The service's key: read from the environment when needed, and never stored or logged."""
 
 from __future__ import annotations
 

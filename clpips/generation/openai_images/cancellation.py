@@ -26,7 +26,7 @@ def pause(seconds: float, watch: Watch) -> None:
     """Wait that many seconds.
 
     Raises:
-        Cancelled: ``watch`` asked to stop meanwhile.
+        Cancelled: the caller cancelled meanwhile.
     """
     end = time.monotonic() + seconds
     while True:
@@ -41,7 +41,7 @@ def take_turn(base: str, interval: float, watch: Watch) -> None:
     """Wait until ``interval`` seconds have passed since this process last called ``base``.
 
     Raises:
-        Cancelled: ``watch`` asked to stop meanwhile; no turn was taken.
+        Cancelled: the caller cancelled meanwhile; no turn was taken.
     """
     while True:
         _ask(watch)
@@ -62,7 +62,7 @@ def under_way(call: Callable[[], Coroutine[Any, Any, T]], watch: Watch) -> T:
     a name, is left behind on its thread.
 
     Raises:
-        Cancelled: ``watch`` asked to stop meanwhile.
+        Cancelled: the caller cancelled meanwhile.
     """
     flight = _Flight(call)
     flight.start()

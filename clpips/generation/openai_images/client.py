@@ -38,11 +38,11 @@ MAX_IMAGE_BYTES = 30_000_000
 MAX_ANSWER_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 1_000_000  # base64, and what stands around it
 WHOLE = 5  # times the timeout: what a whole answer may take
 
-_PASSING = {408, 409, 429}
+_RETRYABLE_STATUS = {408, 409, 429}
 
 
-class Passing(GenerationError):
-    """A failure that another attempt may mend; ``after`` seconds, if the service said when."""
+class RetryableError(GenerationError):
+    """A failure worth another attempt, ``after`` some seconds if the service named a delay."""
 
     def __init__(self, sentence: str, after: float | None = None) -> None:
         super().__init__(sentence)
@@ -51,7 +51,7 @@ class Passing(GenerationError):
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Seconds before an image is asked for again: ``first``, then twice as long, and so on.
+    """Seconds before an image is requested again: ``first``, doubled after each attempt.
 
     Up to ``jitter`` is added by chance; nothing, not even ``Retry-After``, makes it ``longest``.
     """
@@ -63,12 +63,12 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Asks one service, on behalf of one request.
+    """Calls one service for one request.
 
     Args:
         base: the base URL, checked.
         options: timeouts, attempts and pace.
-        watch: asked between calls, while waiting, and while a call is under way.
+        watch: checked for cancellation between calls, while waiting, and during a call.
         waits: how long to wait before another attempt.
     """
 
@@ -84,7 +84,7 @@ class Caller:
 
         Raises:
             GenerationError: no attempt was answered with success.
-            Cancelled: ``watch`` asked to stop.
+            Cancelled: the caller cancelled.
         """
         options = self.options
         interval = 60 / options.per_minute if options.per_minute else 0.0
@@ -92,7 +92,7 @@ class Caller:
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
 
         async def call() -> Answer:
-            # A proxy of the environment is not for calls to this machine itself.
+            # Calls to this machine itself do not go through a proxy from the environment.
             async with self._client(trust_env=not is_loopback(self.base)) as client:
                 request = client.build_request("POST", self.base + path, headers=headers, **body)
                 return await self._answer(client, request, MAX_ANSWER_BYTES)
@@ -107,13 +107,13 @@ class Caller:
         """The bytes of an image that a service's answer names; the key is not sent there.
 
         Raises:
-            GenerationError: an address that may not be asked, or no attempt succeeded.
-            Cancelled: ``watch`` asked to stop.
+            GenerationError: an address that is not allowed, or no attempt succeeded.
+            Cancelled: the caller cancelled.
         """
         parts = checked_image_url(url, self.base)
 
         async def call() -> Answer:
-            # The checked address itself is connected to: no proxy, no second look-up.
+            # Connect to the address that was checked: no proxy, no second look-up.
             async with self._client(trust_env=False) as client:
                 failure: GenerationError | None = None
                 for address in await self._looked_up(parts):
@@ -125,9 +125,11 @@ class Caller:
                     )
                     try:
                         return await self._answer(client, request, MAX_IMAGE_BYTES)
-                    except Passing as passing:
-                        failure = passing
-                raise failure or Passing(f"{host_of(self.base)}: an image's URL leads nowhere")
+                    except RetryableError as error:
+                        failure = error
+                raise failure or RetryableError(
+                    f"{host_of(self.base)}: an image's URL leads nowhere"
+                )
 
         answer, _ = self._tried(lambda: under_way(call, self.watch))
         return answer.body
@@ -136,7 +138,7 @@ class Caller:
         try:
             return await addresses_of(parts, self.base)
         except OSError as error:
-            raise Passing(
+            raise RetryableError(
                 f"{host_of(self.base)}: an image's URL must name a host that can be found, "
                 f"got {quoted(parts.hostname, 100)!r}: {quoted(error)}"
             ) from error
@@ -152,7 +154,7 @@ class Caller:
     async def _answer(
         self, client: httpx2.AsyncClient, request: httpx2.Request, most: int
     ) -> Answer:
-        """One call's answer where it is a success; ``most`` is how many bytes it may have."""
+        """The successful answer to one call, of at most ``most`` bytes."""
         host = host_of(self.base)
         limit = self.options.timeout
         failure: GenerationError
@@ -160,31 +162,36 @@ class Caller:
             async with asyncio.timeout(limit * WHOLE):
                 answer = await _received(client, request, most, host)
         except (httpx2.TimeoutException, TimeoutError):
-            failure = Passing(f"{host}: the service must answer within {limit:g} s, got no answer")
+            failure = RetryableError(
+                f"{host}: the service must answer within {limit:g} s, got no answer"
+            )
         except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.DecodingError) as e:
             failure = GenerationError(f"{host}: the service must speak HTTP, got {quoted(e)}")
         except httpx2.TransportError as e:
             reason = quoted(e) or type(e).__name__
-            failure = Passing(f"{host}: the service must be reachable and answer, got: {reason}")
+            failure = RetryableError(
+                f"{host}: the service must be reachable and answer, got: {reason}"
+            )
         else:
             return _checked_status(answer, host)
-        # Raised out here, so that it does not hold the library's error, whose request has the key.
+        # Raised outside the handlers so that it does not chain the library's error, whose request
+        # holds the key.
         raise failure
 
     def _tried(self, attempt: Callable[[], Answer]) -> tuple[Answer, int]:
-        """What the first attempt that succeeds answers, and its number, from 1."""
+        """The answer of the first successful attempt, and its number, from 1."""
         backoff = wait_exponential_jitter(
             multiplier=self.waits.first, max=self.waits.longest, jitter=self.waits.jitter
         )
 
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, Passing) and error.after is not None:
+            if isinstance(error, RetryableError) and error.after is not None:
                 return min(error.after, self.waits.longest)
             return backoff(state)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(Passing),
+            retry=retry_if_exception_type(RetryableError),
             stop=stop_after_attempt(self.options.attempts),
             wait=wait,
             sleep=lambda seconds: pause(seconds, self.watch),
@@ -192,10 +199,10 @@ class Caller:
         )
         try:
             answer = retrying(attempt)
-        except Passing as passing:
+        except RetryableError as error:
             tried = self.options.attempts
             words = "attempt" if tried == 1 else "attempts"
-            raise GenerationError(f"{passing}, after {tried} {words}") from None
+            raise GenerationError(f"{error}, after {tried} {words}") from None
         return answer, retrying.statistics["attempt_number"]
 
 
@@ -222,13 +229,13 @@ def _checked_status(answer: Answer, host: str) -> Answer:
     if 200 <= status < 300:
         return answer
     sentence = refusal(answer, host)
-    if status in _PASSING or status >= 500:
-        raise Passing(sentence, after=retry_after(answer.headers))
+    if status in _RETRYABLE_STATUS or status >= 500:
+        raise RetryableError(sentence, after=retry_after(answer.headers))
     raise GenerationError(sentence)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that a ``Retry-After`` header asks for, from now; ``None`` where it says nothing.
+    """The seconds that a ``Retry-After`` header asks for, from now; ``None`` without one.
 
     The header holds seconds or an HTTP date; a date that has passed is 0.
     """

@@ -13,7 +13,7 @@ from PIL import Image
 from clpips.generation.openai_images.api_key import cleaned, guard_logs
 from clpips.generation.openai_images.client import Caller, Waits
 from clpips.generation.openai_images.options import ServiceOptions, service_options
-from clpips.generation.openai_images.responses import Told, picture, told
+from clpips.generation.openai_images.responses import ImageResponse, parse_response, picture
 from clpips.generation.openai_images.url_policy import check_plain_http, checked_base, host_of
 from clpips.generation.protocol import MAX_SIDE, Generated, Request
 from clpips.generation.scenes.maker import png
@@ -55,7 +55,7 @@ class Service:
         Raises:
             GenerationError: a wrong option, a service that fails or refuses, a wrong answer;
                 images already yielded stand.
-            Cancelled: ``watch`` asked to stop; a call under way is ended.
+            Cancelled: the caller cancelled; a call under way is aborted.
         """
         options = service_options(request.options)
         check_plain_http(self.base, allowed=options.allow_plain_http)
@@ -79,10 +79,10 @@ class Service:
         else:
             image = {"image": ("start.png", start, "image/png")}
             answer, attempts = caller.post("/images/edits", data=_form(fields), files=image)
-        said = told(answer, host)
-        data = said.data if said.data is not None else caller.image(said.url or "")
+        response = parse_response(answer, host)
+        data = response.data if response.data is not None else caller.image(response.url or "")
         made = picture(data, host)
-        record = _record(self.base, caller.options, said, attempts)
+        record = _record(self.base, caller.options, response, attempts)
         if start is not None:
             record["start_sha256"] = hashlib.sha256(start).hexdigest()
             record["strength"] = request.strength if caller.options.send_strength else None
@@ -137,15 +137,17 @@ def _start_png(start: Image.Image) -> bytes:
     return png(image)
 
 
-def _record(base: str, options: ServiceOptions, said: Told, attempts: int) -> dict[str, Any]:
+def _record(
+    base: str, options: ServiceOptions, response: ImageResponse, attempts: int
+) -> dict[str, Any]:
     """What is worth knowing of one image's call, JSON-serialisable."""
     record = {
         "base_url": base,
         "attempts": attempts,
         "seed_sent": options.send_seed,
-        "model": said.model,
-        "revised_prompt": said.revised_prompt,
-        "usage": said.usage,
+        "model": response.model,
+        "revised_prompt": response.revised_prompt,
+        "usage": response.usage,
         "cost": options.cost_per_image,
         "currency": options.currency,
     }

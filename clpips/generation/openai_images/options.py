@@ -27,7 +27,7 @@ class ServiceOptions:
             ``response_format``; ``None`` leaves a field out.
         timeout: seconds that connecting, and each wait for more of an answer, may take;
             a whole answer may take five times as long.
-        attempts: how often one image is asked for at most, 1 to 10.
+        attempts: attempts per image at most, 1 to 10.
         per_minute: how many calls a minute, of all threads of this process, at most.
         cost_per_image: what an image costs, in ``currency``; recorded, not charged.
         currency: three capital letters, as in ``USD``; stands with ``cost_per_image``.

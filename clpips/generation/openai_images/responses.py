@@ -17,7 +17,7 @@ from clpips.io.image_files import read_picture
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 REFUSED = ("content_policy_violation", "moderation_blocked", "content_filter")
-_MOST_USAGE = 2000  # characters of JSON that are kept of what a service says about usage
+_MOST_USAGE = 2000  # characters of a service's usage record, as JSON, that are kept
 _MOST_PARTS = 50  # lists and objects in it
 _MOST_WORDS = 4000
 
@@ -32,8 +32,8 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a successful answer says: an image, here (``data``) or elsewhere (``url``)."""
+class ImageResponse:
+    """A successful answer: an image, here (``data``) or elsewhere (``url``)."""
 
     data: bytes | None
     url: str | None
@@ -42,7 +42,7 @@ class Told:
     usage: Mapping[str, Any] | None
 
 
-def told(answer: Answer, host: str) -> Told:
+def parse_response(answer: Answer, host: str) -> ImageResponse:
     """Read a successful answer.
 
     Raises:
@@ -58,7 +58,7 @@ def told(answer: Answer, host: str) -> Told:
     data, url = _decoded(item.get("b64_json"), host), item.get("url")
     if data is None and not isinstance(url, str):
         raise GenerationError(f"{host}: an image must come as b64_json or url, got neither")
-    return Told(
+    return ImageResponse(
         data=data,
         url=url if isinstance(url, str) else None,
         model=_words(document.get("model"), 200),
@@ -90,8 +90,8 @@ def refusal(answer: Answer, host: str) -> str:
             "change the words and try again"
         )
     message = quoted(error.get("message") or "")
-    said = f": {message}" if message else ""
-    return f"{host}: the service must answer with success, got status {answer.status}{said}"
+    detail = f": {message}" if message else ""
+    return f"{host}: the service must answer with success, got status {answer.status}{detail}"
 
 
 def _document(answer: Answer, host: str) -> Any:
@@ -117,7 +117,7 @@ def _decoded(text: object, host: str) -> bytes | None:
 
 
 def _error(answer: Answer) -> Mapping[str, Any]:
-    """What an answer without success says of itself; most services have ``error.message``."""
+    """The error message of an unsuccessful answer, in most services ``error.message``."""
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -136,7 +136,7 @@ def _words(value: object, most: int) -> str | None:
 
 
 def _usage(value: object) -> Mapping[str, Any] | None:
-    """What a service says of usage, where it is of a size and a depth that can be kept."""
+    """The service's usage record, unless it is too long or too deep to be kept."""
     if not isinstance(value, dict):
         return None
     try:

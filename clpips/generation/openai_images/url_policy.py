@@ -1,4 +1,4 @@
-"""Which addresses may be asked: the service's own, and those that its answers name."""
+"""Which addresses may be requested: the service's own, and those that its answers name."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def is_loopback(url: str) -> bool:
 
 
 def checked_image_url(url: str, base: str) -> SplitResult:
-    """The parts of an image's URL that a service answered, with a scheme that may be asked.
+    """The parts of an image's URL from a service's answer, with an allowed scheme.
 
     Raises:
         GenerationError: neither https, nor http between two ends on this machine.

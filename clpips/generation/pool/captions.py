@@ -21,7 +21,7 @@ _MOST = 2000  # characters of a caption or a target
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One row: ``None`` where it says nothing."""
+    """One row: ``None`` where empty."""
 
     caption: str | None
     target: str | None

@@ -16,7 +16,7 @@ from clpips.io.image_files import read_picture
 from clpips.progress import Watch
 
 FORMATS = ("PNG", "JPEG", "WEBP")
-_UNSAID = Caption(None, None)
+_NO_CAPTION = Caption(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PoolImage:
         size: bytes of the file.
         sha256: of the file's bytes, 64 hexadecimal digits.
         width, height: pixels, upright.
-        caption: what it shows, ``None`` where nobody said.
+        caption: what it shows, ``None`` where unknown.
         target: the target that ``captions.csv`` names, ``None`` where it names none.
     """
 
@@ -65,7 +65,7 @@ class Pool:
 
     @property
     def has_captions(self) -> bool:
-        """Whether anybody said what an image shows."""
+        """Whether any image has a caption."""
         return any(image.caption is not None for image in self.images)
 
     def picture(self, image: PoolImage) -> Image.Image:
@@ -99,12 +99,12 @@ def read_pool(
 
     Args:
         path: a folder or a zip archive.
-        watch: told how far it is; asked before each image.
+        watch: receives progress, and is checked for cancellation before each image.
         limits: how much it may hold.
 
     Raises:
         GenerationError: the first file, row or rule that is wrong.
-        Cancelled: ``watch`` asked to stop.
+        Cancelled: the caller cancelled.
     """
     path = Path(path)
     with opened_source(path) as source:
@@ -114,11 +114,11 @@ def read_pool(
             raise GenerationError(
                 f"{path.name}: a pool must hold images (PNG, JPEG or WebP), got none"
             )
-        said = _captions(source, files, [file.name for file in listed])
+        captions = _captions(source, files, [file.name for file in listed])
         images = []
         for number, file in enumerate(listed):
             watch.report(number / len(listed), f"Checking image {number + 1} of {len(listed)}")
-            images.append(_checked(source, file, said.get(file.name, _UNSAID)))
+            images.append(_checked(source, file, captions.get(file.name, _NO_CAPTION)))
     return Pool(path, _version(images), tuple(images))
 
 
@@ -132,7 +132,7 @@ def _captions(source: Source, files: list[Listed], images: list[str]) -> dict[st
     return dict(read_captions(source.read(tables[0]), tables[0].name, images)) if tables else {}
 
 
-def _checked(source: Source, file: Listed, said: Caption) -> PoolImage:
+def _checked(source: Source, file: Listed, caption: Caption) -> PoolImage:
     data = source.read(file)
     image = _decoded(data, file.name)
     return PoolImage(
@@ -141,8 +141,8 @@ def _checked(source: Source, file: Listed, said: Caption) -> PoolImage:
         sha256=hashlib.sha256(data).hexdigest(),
         width=image.width,
         height=image.height,
-        caption=said.caption,
-        target=said.target,
+        caption=caption.caption,
+        target=caption.target,
     )
 
 

@@ -78,8 +78,8 @@ class PoolMaker:
         which decides the whole choice.
 
         Raises:
-            GenerationError: a start image, a wrong option, fewer different images than asked.
-            Cancelled: ``watch`` asked to stop; the images already yielded stand.
+            GenerationError: a start image, a wrong option, fewer different images than requested.
+            Cancelled: the caller cancelled; images already yielded remain valid.
         """
         if request.start is not None:
             raise GenerationError("pool shows images as they are and cannot start from an image")
@@ -98,20 +98,20 @@ class PoolMaker:
             and (options.target is None or image.belongs_to(options.target))
         ]
         scores = _scores(fitting, request.prompt)
-        best: dict[str, PoolImage] = {}  # of each content, the one whose caption fits best
+        best: dict[str, PoolImage] = {}  # for each content, the file with the best matching caption
         for image in sorted(fitting, key=lambda each: (-scores[each.file], each.file)):
             best.setdefault(image.sha256, image)
         if len(best) < request.count:
             raise self._too_few(len(best), request.count, options)
-        drawn = _shuffled([best[sha256] for sha256 in sorted(best)], request.seed)
-        return sorted(drawn, key=lambda each: -scores[each.file])[: request.count]
+        shuffled = _shuffled([best[sha256] for sha256 in sorted(best)], request.seed)
+        return sorted(shuffled, key=lambda each: -scores[each.file])[: request.count]
 
-    def _too_few(self, found: int, asked: int, options: PoolOptions) -> GenerationError:
+    def _too_few(self, found: int, requested: int, options: PoolOptions) -> GenerationError:
         of = "" if options.target is None else f" of target {options.target[:80]!r}"
         taken = f" that were not taken ({len(options.taken)} were)" if options.taken else ""
         return GenerationError(
-            f"{self.pool.path.name}: a pool must hold as many different images as are asked for, "
-            f"{asked}, got {found}{of}{taken}"
+            f"{self.pool.path.name}: a pool must hold as many different images as are requested, "
+            f"{requested}, got {found}{of}{taken}"
         )
 
     def _one(

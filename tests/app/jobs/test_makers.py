@@ -92,7 +92,7 @@ def test_a_study_can_use_an_uploaded_pool_and_no_image_comes_twice(worker: Worke
     rank(worker.store, somebody, second)
     _, third = one_round(worker, study, prompt=NO_PROMPT, who=somebody)
     assert third.state == "failed"
-    assert "as many different images as are asked for, 4, got 1" in third.message
+    assert "as many different images as are requested, 4, got 1" in third.message
 
 
 def test_a_pool_that_is_none_is_refused_and_not_kept(store: Store) -> None:
