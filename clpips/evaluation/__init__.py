@@ -1,1 +1,1 @@
-"""What may be claimed of a fit: held-out agreement, baselines, ceilings, verdicts."""
+"""Evaluation of a fit: held-out agreement, baselines, noise ceilings, verdicts."""

@@ -1,4 +1,4 @@
-"""Baselines: what a personal metric has to beat, learnt and scored like it.
+"""Baselines for a personal metric, learnt and scored in the same way.
 
 | name | what is fitted |
 | --- | --- |
@@ -53,7 +53,7 @@ SETTINGS: Mapping[Baseline, FitSettings] = {
     "pooled": POOLED_SETTINGS,
     "tilt": FitSettings("layer").filled(),
 }
-"""How each is fitted; nothing is left to select. A tilt has the margin alone, and no pull."""
+"""The settings of each; nothing is left to select. A tilt has a margin only, no shrinkage."""
 
 STEEPEST = 6.0
 """Largest tilt that is tried: the last layer then gains e⁶ ≈ 400 on the first."""
@@ -61,7 +61,7 @@ COARSE, FINE = 0.25, 1 / 64
 """Steps of the search for the tilt: first over all of it, then around the best."""
 
 SAME = 1e-9
-"""Losses nearer than this are one value that was rounded differently."""
+"""Losses closer than this count as equal but for rounding."""
 
 
 def hold_out_baselines(
@@ -71,7 +71,7 @@ def hold_out_baselines(
 
     Args:
         fitted: the personal fit.
-        names: which baselines; ``pooled`` is left out where nobody else took part.
+        names: which baselines; ``pooled`` is left out where no one else took part.
         watch: progress and cancel.
 
     Returns:
@@ -80,7 +80,7 @@ def hold_out_baselines(
     Raises:
         UndefinedStatistic: rankings of fewer than two targets.
         InputError: another name.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     problem, prior = fitted.problem, fitted.prior
     check_targets(problem)
@@ -113,7 +113,7 @@ def fit_baseline(
 
     Raises:
         InputError: another name, ``pooled`` without others, or no ranking makes a comparison.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     _check(name)
     problem = RankingProblem.of(observations, space)
@@ -142,7 +142,7 @@ def fit_and_hold_out_baseline(
     metric = CLPIPS.of_weights(weights, card)
     if len(problem.targets) < 2:
         return metric, None
-    # Nothing is left to select: this only says which targets go together.
+    # Nothing is left to select: this only defines the groups of targets.
     selected = select_hyperparameters(problem, settings, prior, watch)
     folds = _without_each_target(name, problem, prior, selected, watch.part(0.5, 0.5))
     return metric, held_out_agreement(problem, folds, seed=settings.seed)
@@ -227,7 +227,7 @@ def _without_each_target(
     """(channels, targets) a baseline's weights, learnt with each target left out."""
     left_out = [frozenset([target]) for target in problem.targets]
     if name == "pooled":
-        # As under a personal metric: without anybody's rankings of the target's whole group.
+        # As under a personal metric: without any participant's rankings of the target's group.
         groups = [selected.group_with(target) for target in problem.targets]
         return _needed(prior).weights(groups, watch)
     if name == "tilt":

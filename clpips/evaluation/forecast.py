@@ -1,9 +1,9 @@
-"""What further rankings will bring: the agreement to expect, and how sure it will be.
+"""Forecast the held-out agreement with more rankings, and the precision they give.
 
-The forecast adds to today's held-out agreement what further rankings are expected to teach,
+The forecast adds to today's held-out agreement the expected effect of further rankings,
 ``gain · (h(N) − h(n))`` with ``h(n) = n / (n + half)``: a saturating curve of three parameters
-(stock, final gain, and the rankings at which half of it is reached). Gain and half are not
-picked but averaged over, with a weak prior. The boards to come are not the boards so far: that
+(stock, final gain, and the rankings at which half of it is reached). Gain and half are
+integrated out under a weak prior. The boards to come are not the boards so far: that
 is most of the interval's width. Chosen and measured with ``benchmarks/calibration.py``.
 """
 
@@ -23,17 +23,17 @@ from clpips.stats.cluster_robust import Array, Clustered, Clusters
 from clpips.stats.intervals import LEVEL, Interval, check_level
 
 LEAST_TARGETS = 4
-"""With fewer targets a curve has no shape that could be continued."""
+"""With fewer targets a curve cannot be extrapolated."""
 GAIN_SPREAD = 0.3
 """Prior standard deviation of the final gain over stock, in Spearman."""
 HALVES = np.geomspace(0.5, 100, 40)
 """Numbers of rankings at which half of the final gain may be reached; equally likely before."""
 MIXED = 0.2
-"""Share of the diagonal in the covariance of the points, which few targets tell badly."""
+"""Share of the diagonal in the covariance of the points, poorly estimated from few targets."""
 FLOOR = 1e-5
 """Variance added to each point, for the subsets that were not drawn."""
 MOST_RANKINGS = 100_000
-"""Where a search for a number of rankings gives up."""
+"""The largest number of rankings that is searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +173,12 @@ def rankings_needed(
     count, n = len(units.sums), int(units.sizes.sum())
     if count < 2:
         raise UndefinedStatistic(
-            f"how many rankings are needed can be told from rankings of two targets on, got {count}"
+            f"the number of rankings needed is defined from rankings of two targets on, got {count}"
         )
     error, _ = units.error()
     if not error > 1e-12:
         raise UndefinedStatistic(
-            "how many rankings are needed cannot be told from rankings that all agree equally"
+            "the number of rankings needed is undefined for rankings that all agree equally"
         )
 
     def half_width(more: int) -> float:

@@ -1,8 +1,8 @@
 """Agreement of a metric with rankings, and held-out agreement of a fit.
 
-``evaluate`` scores a metric on rankings as they are. ``held_out`` is the honest report of a
-fit: each target's rankings are scored by weights that were fitted without that target, and the
-stock metric is scored on the same rankings beside it. Training agreement is never reported.
+``evaluate`` scores a metric on rankings as they are. ``held_out`` evaluates a fit on unseen
+targets: each target's rankings are scored by weights that were fitted without that target, and the
+stock metric is scored on the same rankings. Training agreement is never reported.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Agreement of each participant and over all of them, who weigh the same."""
+    """Agreement of each participant, and over all of them with equal weights."""
 
     participants: Mapping[str, Agreement]
     overall: Agreement
@@ -59,7 +59,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class TargetAgreement:
-    """Mean Spearman on one target's rankings, by weights that never saw the target."""
+    """Mean Spearman on one target's rankings, by weights fitted without the target."""
 
     target: str
     n_rankings: int
@@ -78,9 +78,9 @@ class HeldOut:
             ``None`` for one target.
         targets: each target's own result.
         n_targets: targets with at least one ranking that counts.
-        verdict: what the interval of the gain says (:mod:`clpips.evaluation.verdict`).
+        verdict: the verdict on the gain (:mod:`clpips.evaluation.verdict`).
         pooled: agreement of the pooled weights on the same rankings, where others took part; for
-            a left-out target they are fitted without anybody's rankings of it.
+            a left-out target they are fitted without any participant's rankings of it.
         p: that the mean gain is no more than chance (one-sided sign flips of targets).
         folds: (channels, targets) the weights that scored each target, in their order.
     """
@@ -98,7 +98,7 @@ class HeldOut:
 
     @property
     def in_use(self) -> Literal["personal", "stock"]:
-        """Which metric to use: the personal one only once it is proven."""
+        """The metric to use: the personal one only if its gain is proven."""
         return "personal" if self.verdict == "better" else "stock"
 
     @property
@@ -140,9 +140,9 @@ def evaluate(
     """How well a metric agrees with rankings, per participant and overall.
 
     Args:
-        metric: one metric for everybody, or each participant's own by name.
+        metric: one metric for all participants, or each participant's own by name.
         rankings: images as paths, or observations.
-        known: difference vectors at hand.
+        known: difference vectors already computed.
         watch: progress and cancel.
 
     Raises:
@@ -184,7 +184,7 @@ def held_out(
     Raises:
         UndefinedStatistic: rankings of fewer than two targets.
         InputError: no ranking makes a comparison.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     observations = metric.observe(rankings, known=known, watch=watch)
     fitted = fit_weights(observations, metric.space, metric.settings, prior=prior, watch=watch)

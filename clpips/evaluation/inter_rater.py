@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BoardAgreement:
-    """What the people who ranked one shared board have in common; ``None`` where undefined."""
+    """Agreement of the people who ranked one shared board; ``None`` where undefined."""
 
     target: str
     images: tuple[str, ...]
@@ -55,7 +55,7 @@ class Calibration:
             ranks divided by the number of images, so that boards of different size compare.
         icc_a1, icc_c1, icc_ak: means over boards of the intraclass correlations between people.
         n_people, n_boards: people and shared boards that count.
-        boards: each board's own.
+        boards: each board's values.
         left_out: reasons, and how many rankings each took.
     """
 

@@ -1,9 +1,9 @@
 """How held-out agreement grows with rankings, and what it will be with more of them.
 
-A point of the curve is what the held-out report would say of that many rankings: weights are
-refitted to random subsets of the targets with one target left out each time, and score the
-target that was left out. Every target is scored equally often at every size, so points differ by
-what was learnt and not by which boards were easy. With no ranking the metric is stock.
+A point of the curve is the held-out agreement with that many rankings: weights are refitted to
+random subsets of the targets with one target left out each time, and score the target that was
+left out. Every target is scored equally often at every size, so points differ by the number of
+rankings only, not by the difficulty of the boards. With no ranking the metric is stock.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Held-out agreement with so many rankings.
+    """Held-out agreement with a given number of rankings.
 
     Args:
         n_rankings: rankings that the report is about, on average over subsets; 0 is stock.
@@ -113,7 +113,7 @@ def learning_curve(
     Raises:
         UndefinedStatistic: fewer than two targets with a ranking that counts.
         InputError: a size below 2 or above the number of targets, or no repeat.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     if repeats < 1:
         raise InputError(f"a learning curve needs at least one repeat, got {repeats}")

@@ -1,10 +1,10 @@
-"""The noise ceiling from other people: what a metric that knows only what people share can reach.
+"""The noise ceiling from other people: the best agreement of a metric common to all people.
 
 Nili et al. (2014), "A toolbox for representational similarity analysis", p. 8: the best
-prediction of everybody's ranks is their mean. Held against a person's own ranks, the mean of the
+prediction of all people's ranks is their mean. Compared with a person's own ranks, the mean of the
 *others* is too low a bound, because it is a mean of few; the mean of *all* is too high, because
-the person is in it. A personal metric may pass the upper bound: it may know what only this
-person sees.
+it includes the person. A personal metric may exceed the upper bound, because it can learn what is
+specific to this person.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class PersonCeiling:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The noise ceiling of what people share.
+    """The noise ceiling of a metric common to all people.
 
     Args:
         lower: mean over people of Spearman between their ranks and the others' mean ranks.
         upper: the same with the mean ranks of all, themselves included; ``None`` where those are
             all equal on every board, as of two people with opposite orders.
-        people: each person's own.
+        people: each person's bounds.
         n_people, n_boards: people and shared boards that count.
         left_out: reasons, and how many rankings each took.
     """
@@ -62,8 +62,8 @@ class Ceiling:
 def ceiling_from_others(rankings: Sequence[Ranking], *, seed: int = 0) -> Ceiling:
     """The noise ceiling on shared boards: same target, same images, two people or more.
 
-    Everybody counts once in a mean of ranks: who ranked a board twice, with the mean of the two.
-    Each of their rankings is held against the mean alone, as a metric would be.
+    Each person counts once in a mean of ranks: with their mean ranks if they ranked a board
+    twice. Each ranking is compared with the mean separately, as with a metric.
 
     Args:
         rankings: of many people; boards that are not shared are left out.

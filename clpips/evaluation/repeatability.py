@@ -1,4 +1,4 @@
-"""How far a person agrees with themself and with others: what a metric can be asked to reach.
+"""Agreement of a person with themself and with others, as ceilings for a metric.
 
 Two numbers are called a ceiling, and they differ:
 
@@ -10,8 +10,8 @@ Two numbers are called a ceiling, and they differ:
   attenuation), so it is above repeatability; see :func:`noiseless_ceiling`.
 
 So a metric at 100 % of repeatability predicts a person as well as they predict themself, and can
-still improve. :func:`ceiling_from_others` brackets what a metric could reach that knows only what
-people share; :func:`calibration` says how much they share.
+still improve. :func:`ceiling_from_others` brackets the agreement of a metric common to all
+people; :func:`calibration` measures how far people agree.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Repeatability:
         ci: its 95 % interval over boards; ``None`` for one board.
         noiseless_ceiling: what a perfect metric would reach against one of these rankings
             (:func:`noiseless_ceiling`); ``None`` where repeatability is not above 0.
-        n_pairs, n_boards, n_people: pairs of rankings, boards they stand on, people.
-        people: each person's own.
+        n_pairs, n_boards, n_people: pairs of rankings, their boards, people.
+        people: each person's values.
         left_out: reasons, and how many pairs each took.
     """
 
@@ -117,7 +117,7 @@ def self_repeatability(rankings: Sequence[Ranking], *, seed: int = 0) -> Repeata
     A board ranked more than twice counts once, with the mean over its pairs of rankings.
 
     Args:
-        rankings: of one person or many; what is no repeat is passed over.
+        rankings: of one person or many; rankings without a repeat are ignored.
         seed: of the interval.
 
     >>> once = Ranking("ada", "t", ("a", "b", "c", "d"), (1, 2, 3, 4))
@@ -126,7 +126,7 @@ def self_repeatability(rankings: Sequence[Ranking], *, seed: int = 0) -> Repeata
     0.8
 
     Raises:
-        UndefinedStatistic: nobody ranked a board twice, or no repeat has a Spearman.
+        UndefinedStatistic: no person ranked a board twice, or no repeat has a Spearman.
     """
     values: dict[str, dict[Board, float]] = {}
     left_out: Counter[str] = Counter()

@@ -1,7 +1,7 @@
 """Rankings grouped by board: a target with the set of images that were ranked against it.
 
 Two rankings of one board by one person are a repeat; a board that two people ranked is shared.
-Neither needs a mark in the data.
+Neither needs to be marked in the data.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the gain of a metric over stock says: the verdict, and the sentence for people."""
+"""The verdict on a metric's gain over stock, and the sentence that reports it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clpips.text import counted
 
 Verdict = Literal["better", "not better yet", "worse", "too early"]
 MIN_RANKINGS, MIN_TARGETS = 5, 3
-"""With fewer of either the report says that it is too early, whatever the interval."""
+"""With fewer of either, the verdict is "too early", whatever the interval."""
 LEVEL = 0.05
 """A gain is not called proven where no gain, however large, could have a p-value this small."""
 PROVING_TARGETS = next(n for n in range(1, 100) if least_p(n) <= LEVEL)
@@ -18,7 +18,7 @@ PROVING_TARGETS = next(n for n in range(1, 100) if least_p(n) <= LEVEL)
 
 
 def verdict_of(interval: Interval | None, n_rankings: int, n_targets: int) -> Verdict:
-    """What the interval of a gain says, and whether there is enough to say anything.
+    """The verdict that an interval of the gain supports.
 
     Fewer than ``PROVING_TARGETS`` can prove no gain: then it is never ``better``.
     """
@@ -49,29 +49,31 @@ def sentence_of(
     count = f"{counted(n_rankings, 'ranking')} of {counted(n_targets, 'target')}"
     enough = n_rankings >= MIN_RANKINGS and n_targets >= MIN_TARGETS
     if gain is not None and gain_ci is None and enough:
-        told = f"{gain:+z.2f} Spearman, {count}"
-        return f"No interval can be given, because all rankings gain alike ({told})."
+        summary = f"{gain:+z.2f} Spearman, {count}"
+        return f"No interval can be given, because all rankings gain alike ({summary})."
     if gain is None or gain_ci is None or verdict == "too early":
         are = "is" if n_rankings == 1 else "are"
         return f"Too early to tell: {count} {are} not enough to compare the two metrics."
     low, high = gain_ci
-    told = f"{gain:+z.2f} Spearman (95 % interval {low:+z.2f} to {high:+z.2f}, {count})"
+    summary = f"{gain:+z.2f} Spearman (95 % interval {low:+z.2f} to {high:+z.2f}, {count})"
     if verdict == "better":
-        sentence = f"The personal metric agrees better than stock LPIPS on unseen targets: {told}"
+        sentence = (
+            f"The personal metric agrees better than stock LPIPS on unseen targets: {summary}"
+        )
         return f"{sentence}{_though(agreement_ci)}."
     if verdict == "worse":
-        return f"The personal metric agrees worse than stock LPIPS on unseen targets: {told}."
+        return f"The personal metric agrees worse than stock LPIPS on unseen targets: {summary}."
     if low > 0:
         return (
-            f"Not proven to be better than stock on unseen targets: {told}. "
+            f"Not proven to be better than stock on unseen targets: {summary}. "
             f"{counted(n_targets, 'target')} are too few to prove it, which needs "
             f"{PROVING_TARGETS} or more."
         )
-    return f"Not better than stock yet on unseen targets: {told}. More rankings may tell."
+    return f"Not better than stock yet on unseen targets: {summary}. More rankings may tell."
 
 
 def _though(agreement_ci: Interval | None) -> str:
-    """What keeps a metric that is better than stock from being good."""
+    """The caveat if the agreement of a metric that beats stock may still be zero."""
     if agreement_ci is None or agreement_ci[0] > 0:
         return ""
     low, high = agreement_ci

@@ -89,7 +89,7 @@ def export_rankings(
     Raises:
         InputError: no such layout, a folder with something in it, no comparison at all.
         ImageError: an image that cannot be read.
-        Cancelled: the watch asked to stop; there is no folder.
+        Cancelled: the caller cancelled; there is no folder.
     """
     if layout not in LAYOUTS:
         raise InputError(f"the layout must be one of {LAYOUTS}, got {layout!r}")

@@ -157,7 +157,7 @@ class CLPIPS:
         Raises:
             InputError: no ranking makes a comparison.
             ImageError: an image that cannot be used.
-            Cancelled: the watch asked to stop; nothing was learnt.
+            Cancelled: the caller cancelled; nothing was learnt.
         """
         observations = self.observe(rankings, known=known, watch=watch)
         fitted = fit_weights(observations, self.space, self.settings, prior=prior, watch=watch)

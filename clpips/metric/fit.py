@@ -129,7 +129,7 @@ def fit_weights(
 
     Raises:
         InputError: no ranking makes a comparison, or difference vectors of another space.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     watch = watch or Watch()
     problem = RankingProblem.of(observations, space)

@@ -93,7 +93,7 @@ def observe(
 
     Raises:
         ImageError: an image that cannot be used.
-        Cancelled: the watch asked to stop.
+        Cancelled: the caller cancelled.
     """
     known, watch = {} if known is None else known, watch or Watch()
     wanted = dict.fromkeys(

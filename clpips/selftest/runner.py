@@ -79,7 +79,7 @@ def selftest(checks: Sequence[Check] | None = None, *, watch: Watch | None = Non
         watch: progress and cancel.
 
     Raises:
-        Cancelled: the watch asked to stop. Nothing else: what breaks has failed.
+        Cancelled: the caller cancelled. Nothing else: what breaks has failed.
     """
     if checks is None:
         from clpips.selftest.checks import all_checks

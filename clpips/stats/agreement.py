@@ -8,7 +8,7 @@ The intraclass correlation is **ICC(A,1)** (two-way, absolute agreement, single 
 two raters, the person and the metric, on **within-ranking ranks**, rows pooled over rankings.
 On ranks without ties ICC(C,1), the consistency form, equals Spearman exactly, so it would be the
 same number under another name. ICC(A,1) on ranks differs from it by a term of order 1/n only:
-both raters hand out the same ranks, so there is no offset to punish. What it adds is that it
+both raters use the same ranks, so there is no offset to penalise. What it adds is that it
 also counts a *difference in spread*, which appears as soon as one of the two makes ties: a
 metric that calls everything equal, or a person who does. Read it as a check, not as independent
 evidence. (As an estimator it can fall below −1 when the two disagree completely.) It is stated
@@ -89,7 +89,7 @@ class Agreement:
         icc: ICC(A,1) on within-ranking ranks, pooled over rankings.
         n_rankings: rankings that count.
         spearman_ci: 95 % interval of ``spearman``, bootstrapped over rankings.
-        pooled: the three statistics with all rankings thrown together.
+        pooled: the three statistics over all rankings together.
         n_left_out: rankings that have no Spearman.
         left_out: the reasons, and how many rankings each took.
         per_ranking: Spearman of each ranking, ``None`` where left out.
@@ -206,7 +206,7 @@ def over_people(people: Mapping[str, Agreement], *, seed: int = 0) -> Agreement:
     """The mean of some people's agreement; every person weighs the same.
 
     The intervals are bootstrapped over the rankings of each person, people held fixed, so they
-    speak of these people and not of others.
+    apply to these people and not to others.
     """
     counted = [one for one in people.values() if one.spearman is not None]
     groups = {
@@ -284,7 +284,7 @@ def _intervals(
 
 
 def _icc_interval(groups: Sequence[np.ndarray[Any, Any]], **how: Any) -> Interval | None:
-    """The interval of a mean of contributions, which unlike the ICC itself know no bound.
+    """The interval of a mean of contributions, which unlike the ICC itself are unbounded.
 
     It is found on Fisher's z scale, to first order around the ICC: there the spread hardly
     depends on the ICC, which matters near 1.

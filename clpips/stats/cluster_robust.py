@@ -1,4 +1,4 @@
-"""The mean of values that vary together by cluster, and how far it can be trusted."""
+"""The mean of clustered values, with its cluster-robust standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Clusters: TypeAlias = Sequence[Hashable]
 
 @dataclass(frozen=True, slots=True)
 class Clustered:
-    """Values thrown together by cluster, which is what varies independently.
+    """Values grouped by cluster; clusters vary independently.
 
     Args:
         sums: (clusters,) the sum of each cluster's values.

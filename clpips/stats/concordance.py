@@ -23,7 +23,7 @@ class Concordance:
     """Kendall's W and the test that it is more than chance.
 
     Args:
-        w: in [0, 1]: 0 no agreement, 1 everybody ranked alike.
+        w: in [0, 1]: 0 no agreement, 1 all people ranked alike.
         chi2, df, p: people × (images − 1) × W against chi-square, which is Friedman's test. It is
             an approximation that needs about seven images or many people.
         n_people, n_images: the table's size.
@@ -42,9 +42,9 @@ class BetweenPeople:
     """Intraclass correlations of people as raters of the same images, on within-person ranks.
 
     Args:
-        a1: ICC(A,1), how well one person's ranks stand for another's.
-        c1: ICC(C,1), the same, forgiving a difference of level; ranks have next to none.
-        ak: ICC(A,k), how well the mean ranks of these people stand for those of as many others.
+        a1: ICC(A,1), how well one person's ranks predict another's.
+        c1: ICC(C,1), the same, ignoring differences in level, of which ranks have almost none.
+        ak: ICC(A,k), how well the mean ranks of these people predict those of as many others.
         n_people, n_images: the table's size.
     """
 
@@ -66,7 +66,7 @@ def kendalls_w(ranks: Any) -> Concordance:
 
     Raises:
         InputError: not a table, or a number that is not finite.
-        UndefinedStatistic: fewer than two people or images, or nobody tells two images apart.
+        UndefinedStatistic: fewer than two people or images, or all ranks of every person are tied.
     """
     table = _ranked_table(ranks, "Kendall's W")
     people, images = table.shape
@@ -74,7 +74,9 @@ def kendalls_w(ranks: Any) -> Concordance:
     ties = sum(float((counts**3 - counts).sum()) for counts in map(_tie_counts, table))
     most = (people**2 * (images**3 - images) - people * ties) / 12
     if most == 0:
-        raise UndefinedStatistic("Kendall's W does not exist when nobody tells two images apart")
+        raise UndefinedStatistic(
+            "Kendall's W does not exist when no person ranks two images differently"
+        )
     w, df = spread / most, images - 1
     chi2 = people * df * w
     return Concordance(w, chi2, df, float(stats.chi2.sf(chi2, df)), people, images)
@@ -103,7 +105,7 @@ def krippendorff_alpha(ranks: Any, *, level: Level = "ordinal") -> float:
     """Krippendorff's alpha (2011): 1 − observed / expected disagreement.
 
     1 is perfect agreement, 0 what chance gives, below 0 systematic disagreement. The numbers are
-    taken as they are, so hand in ranks that mean the same for everybody.
+    taken as they are, so pass ranks that mean the same for all people.
 
     Args:
         ranks: (people, images); NaN where a person did not rank an image.

@@ -20,7 +20,7 @@ Numbers: TypeAlias = Sequence[float] | np.ndarray[Any, Any]
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
 MIN_IMAGES = 3
-"""Rankings of fewer images are left out of a mean: their Spearman is ±1 whatever happens."""
+"""Rankings of fewer images are left out of a mean: their Spearman is always ±1."""
 LONG = 200
 """From here on sorting beats comparing every image with every other."""
 CELLS = 1 << 20

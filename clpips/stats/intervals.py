@@ -1,4 +1,4 @@
-"""Intervals that cover: how far a mean over rankings can be trusted.
+"""Confidence intervals of means over rankings, with measured coverage.
 
 Values of one ranking each (Spearman, Kendall's tau, a share, a gain) are bounded, skewed near
 the bound, coarse and few. The percentile bootstrap and BCa are too short for that: at five
@@ -72,7 +72,7 @@ def bootstrap_interval(
 
     Returns:
         (low, high), or ``None`` when a group has fewer than two values (or clusters), or when no
-        group's values differ: then nothing can be said of their spread.
+        group's values differ: then their spread is unknown.
 
     Raises:
         InputError: values beyond ``bounds`` or not finite, clusters of another length, a level
@@ -240,7 +240,7 @@ def _checked(values: Array, bounds: Interval) -> Array:
 
 
 def check_level(level: float) -> None:
-    """A level lies between 0 and 1.
+    """Check that a level lies between 0 and 1.
 
     Raises:
         InputError: it does not.

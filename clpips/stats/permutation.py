@@ -1,4 +1,4 @@
-"""How surprising an agreement or a gain would be if there were nothing there.
+"""Permutation tests of agreement and of a gain over stock.
 
 All tests are permutation tests: they assume only that what is permuted could as well have come
 in another order. Where there are few orders all of them are tried and the p-value is exact;
@@ -31,12 +31,12 @@ EXACT_TARGETS = 12
 LISTED = 8
 """Rankings of up to so many images have all their orders listed (8! = 40,320), then drawn from."""
 SAME = 1e-10
-"""Statistics nearer than this are one value that was rounded differently."""
+"""Statistics closer than this count as equal but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class PermutationTest:
-    """A p-value and how it was had.
+    """A p-value and how it was computed.
 
     Args:
         p: in (0, 1].
@@ -64,7 +64,7 @@ def permutation_p(
     draws: int = DRAWS,
     alternative: Alternative = "greater",
 ) -> PermutationTest:
-    """Could the mean Spearman come from a metric that knows nothing of this person's order?
+    """Test whether the mean Spearman is more than that of a metric unrelated to the ranks.
 
     The null hypothesis makes every order of the ranks within a ranking equally likely; ties
     stay ties. Rankings without a Spearman are left out, as in the mean itself.
@@ -107,7 +107,7 @@ def gain_p(
     draws: int = DRAWS,
     alternative: Alternative = "greater",
 ) -> PermutationTest:
-    """Could the mean gain over stock come from two metrics that are equally good?
+    """Test whether the mean gain over stock is more than that of two equally good metrics.
 
     A sign-flip test: under the null hypothesis personal − stock is as likely as stock −
     personal, for a whole target at once, because the rankings of one target are not independent.
@@ -215,7 +215,7 @@ def _centred(values: Numbers) -> Array:
 
 
 def _key(values: Array) -> tuple[float, ...]:
-    """The null distribution knows only which values there are, not their order."""
+    """The null distribution depends on the values only, not on their order."""
     return tuple(np.sort(values).tolist())
 
 

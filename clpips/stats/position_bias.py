@@ -1,4 +1,4 @@
-"""Position bias of the board: does an image rank better for where it was shown?
+"""Position bias of the board: does an image's rank depend on where it was shown?
 
 The board shows candidates in a random order, so a person who looks at the images alone gives
 every position the same ranks on average. Each test below takes that as its null hypothesis.
@@ -34,7 +34,7 @@ class PositionRank:
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """What position did to the ranks.
+    """The effect of position on the ranks.
 
     Args:
         positions: each position of the commonest board, with its mean rank and 95 % interval

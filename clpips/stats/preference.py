@@ -1,4 +1,4 @@
-"""Which of two metrics people side with, in pairs whose sides they could not tell apart.
+"""Which of two metrics people prefer, in blind pairs.
 
 Answers of one person belong together, so the interval is Korn and Graubard's for a proportion
 from clustered data (Survey Methodology 24, 1998, 193-201): Clopper and Pearson's with the
@@ -25,7 +25,7 @@ Verdict: TypeAlias = Literal["personal", "stock", "no difference", "too few"]
 
 POINTS: dict[Winner, float] = {"personal": 1.0, "stock": 0.0, "tie": 0.5}
 LEAST_PAIRS = 5
-"""With fewer answers nothing is concluded, however they fall."""
+"""With fewer answers no conclusion is drawn."""
 VERDICTS: dict[Verdict, str] = {
     "personal": "Personal re-ranking beats stock",
     "stock": "Stock re-ranking beats personal",
@@ -46,7 +46,7 @@ class Share:
         interval: where the true share lies.
         n: how many values there are.
         n_clusters: how many clusters they come from.
-        n_effective: how many independent values would say as much.
+        n_effective: the number of independent values with the same variance.
     """
 
     share: float
@@ -58,7 +58,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """What blind pairs say of a personal metric against the stock metric.
+    """The result of blind pairs of a personal metric and the stock metric.
 
     Args:
         share: of the answered pairs that the personal metric won, ties counted one half; ``None``
@@ -172,7 +172,7 @@ def clustered_share(
 def _effective_size(found: Clustered, share: float, *, tail: float) -> float:
     """How many independent values would have this variance, with the correction for few clusters.
 
-    The factor n / (n − 1) stands for the same correction of the variance without clusters, so
+    The factor n / (n − 1) is the same correction of the variance without clusters, so
     that the design effect of values that stand alone is 1.
     """
     n, clusters = float(found.sizes.sum()), len(found.sums)
@@ -187,7 +187,7 @@ def _effective_size(found: Clustered, share: float, *, tail: float) -> float:
 
 
 def _exact(share: float, size: float, *, tail: float) -> Interval:
-    """Clopper and Pearson's interval of a share of any, also broken, number of values."""
+    """Clopper and Pearson's interval of a share of a number of values that need not be whole."""
     won, lost = share * size, (1 - share) * size
     low = float(stats.beta.ppf(tail, won, lost + 1)) if share > 0 else 0.0
     high = float(stats.beta.ppf(1 - tail, won + 1, lost)) if share < 1 else 1.0
