@@ -7,11 +7,23 @@ export PORT CLPIPS_DATA
 # Each process would compile torch anew: 22 s of processor time to start the worker, not 7.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check readme docs wheel wheel-check weights chromium clean
+.PHONY: run quick test check readme docs wheel wheel-check weights chromium clean
 .DEFAULT_GOAL := run
 
 run: weights ## start the app and its worker; Ctrl-C stops both
 	$(BIN)/python -m app
+
+# Tests that need no browser and no network, and are quick.
+QUICK := tests/test_import_graph.py tests/io tests/stats tests/active tests/metric/test_clpips.py \
+	tests/metric/test_comparisons.py tests/metric/test_observations.py tests/metric/test_pooled.py \
+	tests/app/study tests/app/store tests/app/charts
+
+quick: weights ## lint, types and the quick tests, in under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --disable-socket --allow-unix-socket $(QUICK)
 
 # Three processes: while browsers wait in two, the third computes. The browser's tests come first.
 test: weights chromium ## run every test
