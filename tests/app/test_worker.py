@@ -24,7 +24,8 @@ from app.worker import Worker, is_gone
 from clpips.errors import StudyError
 from clpips.progress import Watch
 
-PATIENCE = 120.0  # seconds: an event that has not come by then never will
+PATIENCE = 600.0  # seconds: an event that has not come by then never will
+pytestmark = pytest.mark.timeout(900)
 
 Work = Callable[[Store, Job, Watch], dict[str, Any]]
 
