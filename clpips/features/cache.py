@@ -12,8 +12,8 @@ this check, and its vector is computed again.
 
 The folder is ``$CLPIPS_CACHE``, else ``clpips/vectors`` in the user's cache; ``CLPIPS_CACHE=off``
 disables the cache. It may grow to 1 GiB (about 200,000 AlexNet vectors), or ``$CLPIPS_CACHE_MIB``;
-the least recently used files are deleted first. Deleting the folder, or any file in it, is always safe.
-A folder that cannot be written to is not an error: vectors are then not stored.
+the least recently used files are deleted first. Deleting the folder, or any file in it, is always
+safe. A folder that cannot be written to is not an error: vectors are then not stored.
 """
 
 from __future__ import annotations
