@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--weights",
         default="stock",
-        help="folder with one file per participant, one file for everybody, or 'stock'",
+        help="folder with one file per participant, one file for all participants, or 'stock'",
     )
     _rankings_options(evaluate)
     _space_option(evaluate, _WHICH_BACKBONE)
@@ -83,9 +83,13 @@ def _fit_parser(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--granularity", choices=GRANULARITIES, help="by default chosen from the rankings"
     )
-    fit.add_argument("--alone", action="store_true", help="start from stock, not from everybody's")
+    fit.add_argument(
+        "--alone", action="store_true", help="start from stock, not from the pooled weights"
+    )
     fit.add_argument("--participant", help="fit this participant only")
-    fit.add_argument("--pooled", action="store_true", help="fit one metric to everybody (pooled)")
+    fit.add_argument(
+        "--pooled", action="store_true", help="fit one metric to all participants (pooled)"
+    )
     fit.add_argument(
         "--baseline",
         metavar="NAME",

@@ -1,18 +1,18 @@
-"""Every error that the project raises on purpose, drawn as one tree.
+"""Every error that the project raises on purpose, as one tree.
 
     ClpipsError
-    ├── InputError                what somebody handed in is wrong (exit status 2)
+    ├── InputError                an invalid input (exit status 2)
     │   ├── ImageError            not an image, too large, outside its stated range
     │   ├── RankingError          a ranking that cannot exist
     │   │   └── RankingsFileError a rankings file: names file, row and rule
     │   ├── MetricFileError       a personal metric or weights file that is not one
     │   ├── GenerationError       a request that no maker can serve
     │   └── StudyError            a study, link or submission that breaks a rule
-    ├── WeightsError              backbone weights could not be had from any source
+    ├── WeightsError              backbone weights not available from any source
     ├── UndefinedStatistic        a statistic that does not exist for these data
     ├── MissingExtra              a package that an extra brings is not installed
-    ├── NotFitted                 a learnt state was asked for before ``fit``
-    └── Cancelled                 the person asked to stop
+    ├── NotFitted                 learnt state was used before ``fit``
+    └── Cancelled                 the caller cancelled
 
 Each carries one plain sentence: the rule, then the fact, with the value.
 """
@@ -23,7 +23,7 @@ class ClpipsError(Exception):
 
 
 class InputError(ClpipsError):
-    """What somebody handed in is wrong; nothing was changed. Exit status 2."""
+    """An invalid input; nothing was changed. Exit status 2."""
 
 
 class ImageError(InputError):
@@ -51,7 +51,7 @@ class StudyError(InputError):
 
 
 class WeightsError(ClpipsError):
-    """Backbone weights could not be had; the sentence lists every source tried."""
+    """Backbone weights are not available; the sentence lists every source tried."""
 
 
 class UndefinedStatistic(ClpipsError, ValueError):
@@ -63,8 +63,8 @@ class MissingExtra(ClpipsError):
 
 
 class NotFitted(ClpipsError):
-    """Learnt state was asked for before ``fit``."""
+    """Learnt state was used before ``fit``."""
 
 
 class Cancelled(ClpipsError):
-    """The person asked to stop; whatever was there before is still there."""
+    """The caller cancelled; existing results are unchanged."""

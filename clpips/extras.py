@@ -1,4 +1,4 @@
-"""Packages that not everybody needs: they come with an extra, ``pip install 'clpips[onnx]'``."""
+"""Optional packages, installed with an extra: ``pip install 'clpips[onnx]'``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Extra = Literal["app", "diffusion", "encoders", "onnx"]
 
 
 def install_command(extra: Extra) -> str:
-    """What to type to get an extra."""
+    """The command that installs an extra."""
     return f"pip install 'clpips[{extra}]'"
 
 
 @contextmanager
 def requires(extra: Extra, what: str) -> Iterator[None]:
-    """Import an extra's packages inside; a missing one is told in one sentence.
+    """Import an extra's packages inside; a missing one gives a one-sentence error.
 
     Args:
         extra: that brings them.

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """How a caller follows a long piece of work and stops it.
+    """Progress reports and cancellation of a long computation.
 
-    ``progress`` is called with a fraction in [0, 1] and a few plain words; ``cancelled`` is
-    asked between steps. ``preview`` is offered, by makers that can show one, a way to make a small
-    picture of what they are making; it is made only where it is called.
+    ``progress`` is called with a fraction in [0, 1] and a short description; ``cancelled`` is
+    checked between steps. Makers that support it pass ``preview`` a function that computes a small
+    intermediate image; nothing is computed unless that function is called.
     """
 
     progress: Callable[[float, str], None] = lambda fraction, words: None
@@ -26,10 +26,10 @@ class Watch:
     preview: Callable[[Callable[[], Image]], None] = lambda picture: None
 
     def report(self, fraction: float, words: str) -> None:
-        """Tell how far it is.
+        """Report progress.
 
         Raises:
-            Cancelled: the caller asked to stop.
+            Cancelled: the caller cancelled.
         """
         if self.cancelled():
             raise Cancelled("the work was cancelled")

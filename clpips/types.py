@@ -1,4 +1,4 @@
-"""The vocabulary: frozen values, each checked at birth.
+"""The domain's value types: frozen, and validated on creation.
 
 Nothing here imports torch, Streamlit or a database. A value that exists is valid.
 """

@@ -1,1 +1,1 @@
-"""What each ``clpips`` command does, one file a command; :mod:`clpips.__main__` lists them."""
+"""The ``clpips`` commands, one file each; :mod:`clpips.__main__` lists them."""

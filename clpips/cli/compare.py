@@ -49,7 +49,7 @@ SHOWN = (
     "n_left_out",
     "left_out",
 )
-"""What a row tells of an agreement; the long lists stay behind."""
+"""The entries of an agreement that a row reports, without the long lists."""
 OVERALL = "over people"
 
 
@@ -169,7 +169,7 @@ def _in_space(
 
 
 def over_people(tables: Mapping[str, Sequence[Row]]) -> list[Row]:
-    """The same rows over people, of whom each weighs the same.
+    """The same rows over people, with equal weights.
 
     The interval of an agreement speaks of these people (their targets are redrawn), the interval
     and p-value of a gain of people like them (people are redrawn, and flipped).

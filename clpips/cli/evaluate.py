@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     for reason, count in result.overall.left_out.items():
         print(f"left out: {counted(count, 'ranking')}, {reason}")
     capped = any(one.is_fitted and len(one.card_.learnt_from) >= MOST for one in metrics.values())
-    for line in _told(learnt, len(rankings), at_least=capped):
+    for line in _seen_rankings_notes(learnt, len(rankings), at_least=capped):
         print(line)
 
 
@@ -60,8 +60,8 @@ def _learnt_from(metric: CLPIPS, rankings: Sequence[Ranking]) -> int | None:
     return metric.card_.count_learnt_from(rankings) if metric.is_fitted else 0
 
 
-def _told(learnt: Learnt, n_rankings: int, *, at_least: bool) -> list[str]:
-    """What a reader must know before calling this agreement with rankings that were not seen."""
+def _seen_rankings_notes(learnt: Learnt, n_rankings: int, *, at_least: bool) -> list[str]:
+    """Notes on the rankings that the metric was fitted on."""
     total = sum(count or 0 for count in learnt.values())
     lines = []
     if total:
@@ -88,8 +88,8 @@ def _short(evaluation: Evaluation, learnt: Learnt) -> dict[str, Any]:
         everything = agreement.to_dict()
         extra = {"pooled": everything["pooled"]} if everything["pooled"] else {}
         kept: dict[str, Any] = {key: everything[key] for key in keys}
-        told = {key: everything[key] for key in ("n_left_out", "left_out")}
-        return kept | extra | told | {"n_fitted_on": n_fitted_on}
+        omitted = {key: everything[key] for key in ("n_left_out", "left_out")}
+        return kept | extra | omitted | {"n_fitted_on": n_fitted_on}
 
     people = {name: values(one, learnt[name]) for name, one in evaluation.participants.items()}
     counts = [count for count in learnt.values() if count is not None]

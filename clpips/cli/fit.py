@@ -73,13 +73,13 @@ def run(options: argparse.Namespace) -> None:
 
 def _read(options: argparse.Namespace) -> Request:
     """The rankings, and everything that can be refused before any work."""
-    everybody = read_rankings(options.rankings, image_dir=options.images)
-    chosen = _chosen(everybody, options)
-    _check_baseline(options, everybody)
+    all_rankings = read_rankings(options.rankings, image_dir=options.images)
+    chosen = _chosen(all_rankings, options)
+    _check_baseline(options, all_rankings)
     names = [POOLED] if options.pooled else [*dict.fromkeys(one.participant for one in chosen)]
     paths, report_path = _paths(options, names), Path(options.out) / "report.json"
     _check_out(options.out, [*paths.values(), report_path])
-    return Request(everybody if _has_prior(options) else chosen, names, paths, report_path)
+    return Request(all_rankings if _has_prior(options) else chosen, names, paths, report_path)
 
 
 def _has_prior(options: argparse.Namespace) -> bool:
@@ -124,7 +124,7 @@ def _fit_one(
     except InputError as error:
         raise InputError(f"{options.rankings}: participant {name!r}: {error}") from error
     card = metric.card_
-    # One file for everybody cannot state one person's agreement.
+    # One file for all participants cannot state one person's agreement.
     if result is not None and options.baseline != POOLED:
         card = card.with_held_out(_summary(result, options.baseline))
     n_comparisons = sum(1 for one in observations for _ in one.ranking.comparisons())
@@ -165,7 +165,7 @@ def _paths(options: argparse.Namespace, names: Sequence[str]) -> dict[str, Path]
     }
 
 
-def _check_baseline(options: argparse.Namespace, everybody: Sequence[Ranking]) -> None:
+def _check_baseline(options: argparse.Namespace, all_rankings: Sequence[Ranking]) -> None:
     """Refuse, before any work, a baseline that cannot be learnt as asked."""
     if options.baseline is None:
         return
@@ -177,7 +177,7 @@ def _check_baseline(options: argparse.Namespace, everybody: Sequence[Ranking]) -
         for option in ("pooled", "alone"):
             if getattr(options, option):
                 raise InputError(f"--baseline pooled and --{option} exclude each other")
-        if len({one.participant for one in everybody}) < 2:
+        if len({one.participant for one in all_rankings}) < 2:
             raise InputError(f"{options.rankings}: --baseline pooled needs several participants")
 
 

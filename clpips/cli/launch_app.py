@@ -32,7 +32,7 @@ _SETTINGS = """settings come from the environment:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the app until somebody stops it; the exit status, 2 where packages are missing."""
+    """Run the app until it is stopped; the exit status, 2 where packages are missing."""
     parser = argparse.ArgumentParser(
         prog="clpips-app",
         description="Start the study platform: the web process and its worker.",

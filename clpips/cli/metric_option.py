@@ -13,25 +13,27 @@ from clpips.metric.clpips import CLPIPS
 from clpips.types import Ranking
 
 POOLED = "pooled"
-"""The file of everybody's one metric, without its ending."""
+"""The file of the pooled metric, without its ending."""
 DEFAULT_BACKBONE: Backbone = "alex"
 
 
 def chosen_metrics(
     options: argparse.Namespace, rankings: Sequence[Ranking]
 ) -> CLPIPS | dict[str, CLPIPS]:
-    """One metric for everybody, or each participant's own where ``--weights`` is a folder.
+    """One metric for all participants, or each participant's own where ``--weights`` is a folder.
 
-    A folder that holds ``pooled.safetensors`` and nobody's own is one metric for everybody.
+    A folder that holds ``pooled.safetensors`` and no participant's own is one metric for all.
     """
     folder = Path(options.weights)
     if options.weights == "stock" or not folder.is_dir():
         return single_metric(options.weights, options.backbone)
     stems = file_stems(one.participant for one in rankings)
-    everybodys = folder / f"{POOLED}.safetensors"
-    if everybodys.is_file() and not any(_own(folder, stem).is_file() for stem in stems.values()):
-        metric = single_metric(str(everybodys), options.backbone)
-        if len(metric.card_.participants) > 1:  # else it is of somebody of this name
+    pooled_file = folder / f"{POOLED}.safetensors"
+    if pooled_file.is_file() and not any(_own(folder, stem).is_file() for stem in stems.values()):
+        metric = single_metric(str(pooled_file), options.backbone)
+        if (
+            len(metric.card_.participants) > 1
+        ):  # otherwise it belongs to a participant named "pooled"
             return metric
     metrics = {}
     for name, stem in stems.items():

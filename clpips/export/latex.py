@@ -23,7 +23,7 @@ _PersonCell = Callable[[PersonRow], str]
 def latex_table(numbers: StudyNumbers) -> str:
     r"""The same numbers as a ``table`` for LaTeX; it needs ``\usepackage{booktabs}``.
 
-    Columns that nothing is known of are left out. From two participants on a second table gives
+    Columns without any value are left out. From two participants on a second table gives
     each participant's numbers.
     """
     columns: list[tuple[str, _Cell]] = [

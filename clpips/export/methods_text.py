@@ -1,6 +1,6 @@
-"""A study's own numbers, and the methods paragraph that says them.
+"""A study's own numbers, and the methods paragraph that reports them.
 
-A number that is not known is left out of the sentence; none is ever made up. The same numbers
+A number that is not known is left out of the sentence; none is invented. The same numbers
 as a table: :mod:`clpips.export.latex`.
 """
 
@@ -64,7 +64,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class StudyNumbers:
-    """All that the paragraph and the table can say; ``None`` where it is not known.
+    """All numbers for the paragraph and the table; ``None`` where it is not known.
 
     Args:
         rows: the metrics over all participants, in the order of the table.
@@ -152,10 +152,10 @@ def _spearman(numbers: StudyNumbers) -> str:
     known = [row for row in numbers.rows if row.spearman is not None]
     if not known:
         return ""
-    told = _listed(
+    values = _listed(
         [f"{number_text(row.spearman)}{_ci(row.spearman_ci)} for {_phrase(row)}" for row in known]
     )
-    text = f"The mean Spearman correlation between human ranks and distances was {told}"
+    text = f"The mean Spearman correlation between human ranks and distances was {values}"
     has_interval = any(row.spearman_ci for row in known)
     if numbers.interval_of and has_interval:
         text += f"; intervals are bootstrapped over {numbers.interval_of}"
@@ -181,9 +181,9 @@ def _icc(numbers: StudyNumbers) -> str:
     known = [row for row in numbers.rows if row.icc is not None]
     if not known or not numbers.icc_form:
         return ""
-    told = _listed([f"{number_text(row.icc)} for {_phrase(row)}" for row in known])
+    values = _listed([f"{number_text(row.icc)} for {_phrase(row)}" for row in known])
     between = "between the person and the metric, on ranks within each ranking"
-    return f"{numbers.icc_form} {between}, was {told}"
+    return f"{numbers.icc_form} {between}, was {values}"
 
 
 def _ceiling(numbers: StudyNumbers) -> str:

@@ -30,7 +30,7 @@ from clpips.text import one_line
 FORMAT = "clpips-onnx-1"
 TOLERANCE = 1e-5
 """How far the written file may be from the metric itself, in units of distance."""
-TRUNKS = ("alex", "vgg", "squeeze")
+EXPORTABLE = ("alex", "vgg", "squeeze")
 """Feature spaces that can be exported: chains of layers, each tapped on the way."""
 _PROBE_SIDE = 96
 
@@ -102,9 +102,9 @@ def write_onnx(metric: CLPIPS, path: str | os.PathLike[str], *, side: int | None
 
 def _trunk(backbone: str) -> list[nn.Module]:
     """The frozen layers up to each tap: the one place that knows which spaces can be exported."""
-    if backbone not in TRUNKS:
+    if backbone not in EXPORTABLE:
         raise InputError(
-            f"an ONNX export must be of a feature space out of {TRUNKS}, got {backbone!r}"
+            f"an ONNX export must be of a feature space out of {EXPORTABLE}, got {backbone!r}"
         )
     spec = spec_of(backbone)
     module = empty_network(backbone)
@@ -177,7 +177,7 @@ def _metadata(metric: CLPIPS, side: int | None) -> Mapping[str, str]:
 
 
 def _check_runs(runtime: Any, content: bytes, module: PairDistance, side: int | None) -> None:
-    """Run the file on two pairs and hold it against the module."""
+    """Run the file on two pairs and compare it with the module."""
     generator = torch.Generator().manual_seed(0)
     shape = (2, 3, side or _PROBE_SIDE + 5, side or _PROBE_SIDE)
     target, image = (torch.rand(shape, generator=generator) * 2 - 1 for _ in range(2))

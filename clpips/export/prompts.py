@@ -18,7 +18,7 @@ def read_prompts(
     *,
     image_dir: str | os.PathLike[str] | None = None,
 ) -> dict[Ranking, str]:
-    """The prompt of each ranking, where the file has a column ``prompt`` that tells it.
+    """The prompt of each ranking, where the file has a column ``prompt``.
 
     Args:
         path: a file that :func:`clpips.io.rankings.read_rankings` has read.
@@ -38,20 +38,20 @@ def read_prompts(
     if "prompt" not in table.columns:
         return {}
     folder = Path(image_dir) if image_dir is not None else source.parent
-    told: dict[_Key, str] = {}
+    prompts: dict[_Key, str] = {}
     for row in table.to_dict("records"):
         prompt = _text(row["prompt"])
         if prompt is not None:
             target = os.path.realpath(folder / str(row["target"]).strip())
             trial, round_ = _text(row.get("trial")), _text(row.get("round"))
             key = (str(row["participant"]).strip(), target, trial, round_)
-            told.setdefault(key, prompt)
+            prompts.setdefault(key, prompt)
     keys = {one: (one.participant, one.target, one.trial, one.round) for one in rankings}
-    return {one: told[key] for one, key in keys.items() if key in told}
+    return {one: prompts[key] for one, key in keys.items() if key in prompts}
 
 
 def _text(value: Any) -> str | None:
-    """A cell as text; an empty one, however the table says it, is ``None``."""
+    """A cell as text; an empty cell of any kind is ``None``."""
     if value is None or value != value:
         return None
     if isinstance(value, float) and value.is_integer():

@@ -145,12 +145,12 @@ def _people(
     entries: Mapping[str, Mapping[str, Any]], held_out: Mapping[str, Mapping[str, Any]]
 ) -> tuple[tuple[PersonRow, ...], str | None]:
     """Each participant's row, and how their p-values were corrected for being several."""
-    told = [_number(one.get("p_corrected")) for one in held_out.values()]
+    p_corrected = [_number(one.get("p_corrected")) for one in held_out.values()]
     raw = [_p(one.get("p")) for one in held_out.values()]
-    given = any(value is not None for value in told)
+    given = any(value is not None for value in p_corrected)
     if not given and sum(value is not None for value in raw) > 1:
-        told, given = list(corrected(raw, "holm")), True
-    p_values = dict(zip(held_out, told if given else raw, strict=True))
+        p_corrected, given = list(corrected(raw, "holm")), True
+    p_values = dict(zip(held_out, p_corrected if given else raw, strict=True))
     rows = []
     for name, entry in entries.items():
         own = held_out.get(name, {})
@@ -193,14 +193,14 @@ def _icc_form(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _ceiling(held_out: Mapping[str, Any], report: Mapping[str, Any]) -> float | None:
-    told = held_out.get("noise_ceiling", report.get("noise_ceiling"))
-    if isinstance(told, Mapping):
-        told = told.get("value", told.get("spearman"))
-    return _number(told)
+    ceiling = held_out.get("noise_ceiling", report.get("noise_ceiling"))
+    if isinstance(ceiling, Mapping):
+        ceiling = ceiling.get("value", ceiling.get("spearman"))
+    return _number(ceiling)
 
 
-def _p(told: Any) -> float | None:
-    value = _number(told.get("p") if isinstance(told, Mapping) else told)
+def _p(entry: Any) -> float | None:
+    value = _number(entry.get("p") if isinstance(entry, Mapping) else entry)
     return value if value is not None and 0 <= value <= 1 else None
 
 

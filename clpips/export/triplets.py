@@ -91,10 +91,10 @@ def votes_of(
         InputError: no ranking prefers any picture to another.
     """
     watch, votes = watch or Watch(), []
-    standing = list(dict.fromkeys(rankings))
+    unique = list(dict.fromkeys(rankings))
     ties = twins = 0
-    for number, ranking in enumerate(standing):
-        watch.report(number / len(standing), f"Reading ranking {number + 1} of {len(standing)}")
+    for number, ranking in enumerate(unique):
+        watch.report(number / len(unique), f"Reading ranking {number + 1} of {len(unique)}")
         ranks = _by_content(ranking, content_of)
         twins += len(ranking.images) - len(ranks)
         ties += _ties(list(ranks.values()))
@@ -108,9 +108,9 @@ def votes_of(
     if not votes:
         raise InputError(
             "an export of rankings needs at least one image ranked nearer than another, "
-            f"got none in {counted(len(standing), 'ranking')}"
+            f"got none in {counted(len(unique), 'ranking')}"
         )
-    return Votes(tuple(votes), len(standing), ties, twins)
+    return Votes(tuple(votes), len(unique), ties, twins)
 
 
 def triplets(votes: Sequence[Vote]) -> list[Triplet]:

@@ -35,7 +35,7 @@ READING = 0.3
 
 @dataclass(frozen=True, slots=True)
 class ExportedRankings:
-    """What an export of rankings holds, and what it could not.
+    """What an export of rankings contains and leaves out.
 
     Args:
         layout: one of ``LAYOUTS``.
@@ -79,7 +79,7 @@ def export_rankings(
     Ties are never counted as a preference. Paths in the tables are relative to the folder.
 
     Args:
-        rankings: those that stand, images as paths; each counts once.
+        rankings: the current ones, images as paths; each counts once.
         layout: ``2afc``, ``nights``, ``bradley-terry`` or ``pairs``.
         out: a folder that does not exist yet, or is empty.
         images: copy the images into the folder; otherwise tables lead to where they are.

@@ -1,7 +1,7 @@
-"""Why a personal metric says what it says: its layers, and the comparisons that it turned.
+"""Explain a personal metric by its layers and by the comparisons that it reverses.
 
-With the network frozen a distance is a sum over channels, so it comes apart exactly into the
-share of each *block* (a layer of the network); where in the picture it lies is told by
+With the network frozen a distance is a sum over channels, so it decomposes exactly into the
+share of each *block* (a layer of the network); its location in the image is given by
 :mod:`clpips.metric.distance_maps`.
 
 A metric multiplied by a constant ranks the same. So two metrics are only compared after each was
@@ -22,7 +22,7 @@ from clpips.features.lpips import Vectors
 from clpips.metric.observations import Observation
 
 MIN_FOLDS = 3
-"""Fewer left-out targets give no interval that means anything."""
+"""With fewer left-out targets there is no meaningful interval."""
 LEVEL = 0.95
 
 
@@ -30,7 +30,7 @@ LEVEL = 0.95
 
 
 def layer_shares(vectors: Vectors, weights: Vectors, channels: Sequence[int]) -> Vectors:
-    """How much of a distance each block makes.
+    """The share of a distance due to each block.
 
     Args:
         vectors: (channels,) one difference vector, or (n, channels).
@@ -56,7 +56,7 @@ def layer_shares(vectors: Vectors, weights: Vectors, channels: Sequence[int]) ->
 
 
 def block_distances(vectors: Vectors, weights: Vectors, channels: Sequence[int]) -> Vectors:
-    """What each block adds to a distance: (…, channels) → (…, blocks); their sum is the distance.
+    """Each block's part of a distance: (…, channels) → (…, blocks); their sum is the distance.
 
     Raises:
         InputError: numbers of channels that do not match.
@@ -94,8 +94,9 @@ class BlockShare:
         stock, personal: in [0, 1].
         error: jackknife standard error of ``personal``.
         interval: 95 % interval of ``personal``, within [0, 1].
-        differs: whether ``stock`` lies outside the interval; if not, the two cannot be told
-            apart. Each block is judged by itself: of twenty, one is expected to differ by chance.
+        differs: whether ``stock`` lies outside the interval; if not, the two cannot be
+            distinguished. Each block is judged by itself: of twenty, one is expected to differ by
+            chance.
     """
 
     stock: float
@@ -113,7 +114,7 @@ def layer_uncertainty(
     With n targets and θ₍ᵢ₎ the share by weights fitted without target i, the standard error is
     √((n − 1)/n · Σ (θ₍ᵢ₎ − θ̄)²) (Efron and Stein 1981, equation 1.4) and the interval is the
     share ± Student's t with n − 1 degrees of freedom. The images (``mean``) are held fixed: the
-    interval speaks of what the person's rankings leave open, not of other images. Weights that
+    interval covers the uncertainty from the person's rankings, not from other images. Weights that
     are all 0 without some target leave every share open: the error is infinite, the interval
     [0, 1].
 
@@ -194,7 +195,7 @@ class Flips:
 
     Args:
         gained, lost: the largest change first.
-        both_right, both_wrong: comparisons on which the two metrics say the same.
+        both_right, both_wrong: comparisons on which the two metrics agree.
         tied: comparisons that either metric calls equal; in none of the others.
     """
 
@@ -212,7 +213,7 @@ class Flips:
 
 
 def flipped(observations: Sequence[Observation], stock: Vectors, personal: Vectors) -> Flips:
-    """Which comparisons a personal metric turned, for better and for worse.
+    """The comparisons that a personal metric reversed, rightly and wrongly.
 
     Args:
         observations: rankings with their difference vectors.

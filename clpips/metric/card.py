@@ -26,7 +26,7 @@ from clpips.version import __version__
 
 FORMAT = "clpips-personal-metric-2"
 FORMER = "clpips-personal-metric-1"
-"""Files of before there were blocks and starting points: alex, vgg or squeeze from stock."""
+"""Files older than blocks and starting points: alex, vgg or squeeze from stock."""
 
 _Number = (int, float)
 _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -43,7 +43,7 @@ _CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "library": str,
 }
 _LATER_TYPES: Mapping[str, type | tuple[type, ...]] = {"learnt_from": list}
-"""Entries that files of before do not have."""
+"""Entries that older files do not have."""
 _SETTINGS_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "granularity": str,
     "margin": _Number,
@@ -73,8 +73,8 @@ class Card:
         gap: the solver's relative duality gap.
         held_out: agreement on rankings that were not fitted, with interval; ``None`` if unknown.
         library: this project's version.
-        learnt_from: digests of the rankings that had a part in the weights, everybody's where
-            these were the starting point (:mod:`clpips.metric.fingerprints`); none in older files.
+        learnt_from: digests of the rankings that the weights depend on, including those of
+            the pooled prior (:mod:`clpips.metric.fingerprints`); none in older files.
     """
 
     backbone: Backbone
@@ -124,7 +124,7 @@ class Card:
         )
 
     def count_learnt_from(self, rankings: Iterable[Ranking]) -> int | None:
-        """How many of some rankings had a part in the weights; ``None`` in files of before.
+        """How many of some rankings had a part in the weights; ``None`` in older files.
 
         At least so many, where more than :data:`clpips.metric.fingerprints.MOST` had a part.
         """
@@ -152,7 +152,7 @@ def refused(path: Path, rule: str) -> MetricFileError:
 
 
 def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
-    """The card in a file's metadata, once it is seen to be possible.
+    """The checked card in a file's metadata.
 
     Raises:
         MetricFileError: anything that no fit would have written; names ``path``.
@@ -161,10 +161,10 @@ def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
         found = metadata.get("format", "none")
         raise refused(path, f"the format must be {FORMAT!r}, got {found!r}")
     try:
-        told = json.loads(metadata["card"])
+        content = json.loads(metadata["card"])
         if metadata["format"] == FORMER:
-            told = _brought_up_to_date(told)
-        values = _typed("card", told, _CARD_TYPES, _LATER_TYPES)
+            content = _brought_up_to_date(content)
+        values = _typed("card", content, _CARD_TYPES, _LATER_TYPES)
         values["settings"] = _read_settings(values["settings"])
         for name in ("participants", "learnt_from"):
             values[name] = tuple(values.get(name, ()))
@@ -215,14 +215,14 @@ def _check_space(path: Path, card: Card) -> None:
         )
 
 
-def _brought_up_to_date(told: Any) -> Any:
-    """A card of the former format with what has come since."""
-    if not isinstance(told, dict) or told.get("backbone") not in BACKBONES:
-        return told
-    blocks = [asdict(block) for block in space_of(told["backbone"]).blocks]
-    settings = told.get("settings")
+def _brought_up_to_date(content: Any) -> Any:
+    """A card of the former format with the entries added since."""
+    if not isinstance(content, dict) or content.get("backbone") not in BACKBONES:
+        return content
+    blocks = [asdict(block) for block in space_of(content["backbone"]).blocks]
+    settings = content.get("settings")
     settings = {**settings, "start": "stock"} if isinstance(settings, dict) else settings
-    return {**told, "blocks": blocks, "settings": settings}
+    return {**content, "blocks": blocks, "settings": settings}
 
 
 def _typed(

@@ -1,4 +1,4 @@
-"""Rankings laid end to end as comparisons, and how much each of them counts."""
+"""Concatenated rankings as comparisons, and the weight of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clpips.metric.solver import Array
 from clpips.types import Ranking
 
 LEAST_WEIGHT = 0.1
-"""What a ranking counts at least, however unsure or unrepeatable."""
+"""The least weight of a ranking, however unsure or unrepeatable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def ranking_weights(rankings: Sequence[Ranking]) -> list[float]:
 
     A ranking counts by the person's stated confidence against their own mean confidence, and by
     their repeatability: the mean Spearman of boards that they ranked twice. A board ranked
-    several times counts once in all, and none less than a tenth. Among several people everybody
-    counts the same, by as much as the mean number of boards: confidence and repeated boards then
+    several times counts once in all, and none less than a tenth. Several people each
+    count the same, by as much as the mean number of boards: confidence and repeated boards then
     weigh one person's rankings against each other only.
     """
     times = Counter(_board(each) for each in rankings)
@@ -102,8 +102,8 @@ def ranking_weights(rankings: Sequence[Ranking]) -> list[float]:
 def kept_weights(rankings: Sequence[Ranking], kept: Array) -> Array:
     """:func:`ranking_weights` of several problems, each from the rankings that it keeps alone.
 
-    A ranking's weight depends on others of the same person, so a weight that had seen what is
-    left out would tell of it.
+    A ranking's weight depends on others of the same person, so a weight computed from all of them
+    would leak what is left out.
 
     Args:
         rankings: of all problems.

@@ -28,7 +28,7 @@ def digests(rankings: Iterable[Ranking]) -> list[str]:
 
 
 def card_digests(rankings: Iterable[Ranking]) -> tuple[str, ...]:
-    """What a card keeps of the rankings: their digests in rising order, at most ``MOST``."""
+    """The card's record of the rankings: their digests in rising order, at most ``MOST``."""
     return tuple(sorted(set(digests(rankings)))[:MOST])
 
 
@@ -46,7 +46,7 @@ def _digest(ranking: Ranking, known: dict[str, str]) -> str:
 
 
 def _identity(name: str) -> str:
-    """The SHA-256 of a file; what is no file is its own name."""
+    """The SHA-256 of a file; for other names, the name itself."""
     try:
         return content_hash(name).decode()
     except (OSError, ValueError):

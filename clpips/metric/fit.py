@@ -26,11 +26,11 @@ from clpips.progress import Watch
 
 @dataclass(frozen=True, slots=True)
 class FittedWeights:
-    """What a fit found, and what it was made from.
+    """The result of a fit, with its problem and settings.
 
     Args:
         problem: the comparisons.
-        prior: the pooled weights, where others took part.
+        prior: the pooled weights, if others took part.
         hyperparameters: the settings, and how they were selected.
         solution: of all rankings.
     """
@@ -60,7 +60,7 @@ class FittedWeights:
         """(channels, targets) weights fitted with each target left out.
 
         A target's settings were selected without its group's rankings, and the pooled weights
-        under them were fitted without anybody's rankings of its group.
+        under them were fitted without any participant's rankings of its group.
         """
         targets, selected = self.problem.targets, self.hyperparameters
         weights = np.zeros((len(self.problem.stock), len(targets)))
@@ -83,8 +83,8 @@ class FittedWeights:
 
         Args:
             left_out: the targets that each fold leaves out, the scored one among them.
-            scored: the target that each fold scores. The prior was fitted without anybody's
-                rankings of its group, and the solver starts from such a fit.
+            scored: the target that each fold scores. The prior was fitted without any
+                participant's rankings of its group, and the solver starts from such a fit.
             settings: one of those that were selected for these targets.
             watch: progress and cancel.
         """

@@ -1,7 +1,7 @@
 """How a fit's settings are selected from the rankings alone, by nested leave-one-target-out.
 
 The targets are cut into at most ``GROUPS`` groups. Every setting in the grid is fitted with each
-group left out and, for the honest report, with each *pair* of groups left out; it is scored on
+group left out and, for the held-out report, with each *pair* of groups left out; it is scored on
 the rankings of a group that was left out. So for any target t:
 
 - the settings for t's own held-out score come from fits that never saw t's group, scored on
@@ -30,10 +30,10 @@ from clpips.progress import Watch
 
 GROUPS = 6
 MIN_GROUPS = 4
-"""With fewer groups there is too little to select by: the default is taken."""
+"""With fewer groups the default is used: there is too little data to select by."""
 MIN_IMAGES = 3
 SEARCH_TOLERANCE = 0.05
-"""Relative duality gap during selection: ranks settle long before the last digits do."""
+"""Relative duality gap during selection: ranks converge long before the last digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Rankings with their difference vectors: all that a fit or a report needs to know.
+"""Rankings with their difference vectors: the input of fits and evaluations.
 
 A difference vector belongs to a pair (target, image), and many rankings share pairs: a repeated
 board, a board that several people saw. So vectors stand once each in a table, and an observation
-says which rows are its images'.
+lists the rows of its images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Table: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class PairCache(Protocol):
-    """Difference vectors that outlive a process (:mod:`clpips.features.cache`)."""
+    """An on-disk cache of difference vectors (:mod:`clpips.features.cache`)."""
 
     def get(self, target: str, image: str) -> Vectors | None:
         """A pair's vector, if it is there."""
@@ -157,7 +157,7 @@ class _Filled:
                 f"got {vector.shape}"
             )
         if self.table.dtype == np.float32:
-            with np.errstate(over="ignore"):  # an infinity is seen to be another number
+            with np.errstate(over="ignore"):  # an infinity compares as different
                 single = vector.astype(np.float32)
             if not np.array_equal(single, vector):
                 self.table = self.table.astype(np.float64)

@@ -1,9 +1,9 @@
-"""Pooled weights: the prior of a person's fit when others took part too.
+"""Pooled weights: the prior of a person's fit if others took part too.
 
 The pooled metric is fitted to all participants' rankings, each person weighing the same, with a
 strong pull towards stock. A person's own fit is then pulled towards it instead of towards stock.
-Held-out scores stay honest: for a left-out target the pooled weights are fitted without *anybody's*
-rankings of it.
+Held-out scores stay unbiased: for a left-out target the pooled weights are fitted without *any*
+participant's rankings of it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rankings as a convex problem: comparisons of difference vectors, in units of the stock gap.
 
 :class:`RankingProblem` is everything about some rankings that does not depend on how they are
-fitted, so one serves every fold and every setting. The mathematics of a fit is
-:mod:`clpips.metric.solver`'s.
+fitted, so one serves every fold and every setting. The mathematics of a fit is in
+:mod:`clpips.metric.solver`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class RankingProblem:
     def vectors(self) -> Vectors:
         """(images, channels) less what its comparisons share, rankings one after the other.
 
-        Made anew each time, and large: :meth:`distances` needs no such copy.
+        Computed on each access, and large: :meth:`distances` needs no such copy.
         """
         vectors: Vectors = self.table[self.rows] * self.unit
         return vectors

@@ -1,9 +1,9 @@
 """Personal metrics on disk: ``<name>.safetensors`` with a card, and the ``lpips`` export.
 
-Reading is strict. The ``lpips`` package runs on random weights without a word when the names in
+Reading is strict. The ``lpips`` package silently runs on random weights when the names in
 a file do not match; here a missing, extra, misshaped, negative or non-finite weight is an error,
 and so is a card with a missing or impossible entry, or one that names another network's weights.
-A checksum over card and weights tells of a byte that changed. Nothing is ever unpickled.
+A checksum over card and weights detects a changed byte. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from clpips.io.atomic_files import write_files
 from clpips.metric.card import FORMAT, Card, card_of, refused
 
 CHECKSUM = "sha256"
-"""The entry beside the card with the checksum of both; files of before have none."""
+"""The entry beside the card with the checksum of both; older files have none."""
 
 
 def write_metric(path: str | os.PathLike[str], layers: Sequence[Vectors], card: Card) -> None:
@@ -69,7 +69,7 @@ def read_metric(path: str | os.PathLike[str]) -> tuple[list[Vectors], Card]:
         raise refused(source, f"not a safetensors file ({error})") from error
     card = card_of(source, metadata)
     layers = _layers(source, tensors, card)
-    # Last: a sentence that says which entry is wrong, and how, is of more use.
+    # Last: an error that names the wrong entry is more useful.
     _check_whole(source, metadata, tensors)
     return layers, card
 
@@ -129,7 +129,7 @@ def _layers(path: Path, tensors: Mapping[str, Any], card: Card) -> list[Vectors]
 
 def _check_whole(path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> None:
     unknown = sorted(set(metadata) - {"format", "card", CHECKSUM})
-    if unknown:  # a damaged name would else pass for a file of before
+    if unknown:  # a damaged name would otherwise pass for an older file
         raise refused(path, f"beside the card there must be {CHECKSUM} alone, got {unknown[0]!r}")
     stated = metadata.get(CHECKSUM)
     if stated is None:

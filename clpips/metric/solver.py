@@ -1,4 +1,4 @@
-"""The convex problem behind a personal metric, and the solver that is right for it.
+"""The convex problem behind a personal metric, and its solver.
 
 Solved, for difference vectors d, comparisons p (nearer n, farther f), weights w ≥ 0 in blocks b
 and one multiplier m_b per block:
@@ -123,7 +123,7 @@ class MarginRankingProblem:
             shrinkages: (problems,) strength of the pull towards the prior weights, > 0.
             start: dual variables (comparisons, problems) of similar problems.
             tolerance: largest relative duality gap.
-            max_steps: give up refining here; ``Solution.gap`` tells what was reached.
+            max_steps: give up refining here; ``Solution.gap`` is the gap reached.
             check: called now and then with the share of ``max_steps`` taken; may raise.
         """
         dual = _Dual.of(self, loss_weights, margins, shrinkages)

@@ -21,7 +21,7 @@ from clpips.text import counted, one_line
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one check; ``got`` is ``None`` where nothing was computed."""
+    """The result of one check; ``got`` is ``None`` where nothing was computed."""
 
     group: str
     name: str
@@ -106,7 +106,7 @@ def made(check: Check) -> Result:
     except Exception as error:  # noqa: BLE001 # a part that breaks in any way has failed its check
         outcome, reason = "fail", f"{type(error).__name__}: {one_line(error)}"
     if isinstance(got, float) and not math.isfinite(got):
-        got, reason = None, f"got {got}"  # JSON has no word for it
+        got, reason = None, f"got {got}"  # JSON cannot represent it
     seconds = time.perf_counter() - started
     return Result(
         check.group,

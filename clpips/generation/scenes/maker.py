@@ -40,7 +40,7 @@ class Scenes:
 
         Raises:
             GenerationError: the request has an image to start from.
-            Cancelled: ``watch`` asked to stop; the pictures already yielded stand.
+            Cancelled: the caller cancelled; images already yielded remain valid.
         """
         if request.start is not None:
             raise GenerationError("scenes draws from words alone and cannot start from an image")
