@@ -17,6 +17,11 @@ def first_fault(error: ValidationError, document: str) -> str:
     field = ".".join(str(part) for part in fault["loc"]) or document
     if fault["type"] == "missing":
         return one_line(f"{field} is missing")
+    if fault["type"] == "extra_forbidden":
+        return one_line(f"{field} is unknown")
+    if fault["type"] == "model_type":
+        return one_line(f"{field} must be an object, got {quoted(fault['input'], 60)}")
     rule, changed = re.subn(r"^\w+ should ", "must ", fault["msg"])
+    rule = re.sub(r" after validation, not \d+$", "", rule)
     field = field if changed else f"{field}:"
     return one_line(f"{field} {rule}, got {quoted(fault['input'], 60)}")

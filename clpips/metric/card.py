@@ -7,57 +7,32 @@ another network's weights.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from annotated_types import MinLen
+from pydantic import BaseModel, FailFast, PositiveFloat, PositiveInt, ValidationError
 
 from clpips.errors import InputError, MetricFileError
 from clpips.features.base import Block, Space
 from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
 from clpips.features.registry import space_of
+from clpips.io.validation import first_fault
 from clpips.metric.fingerprints import card_digests, digests
 from clpips.metric.settings import FitSettings, Start
 from clpips.text import one_line
-from clpips.types import Ranking
+from clpips.types import Granularity, Ranking
 from clpips.version import __version__
 
 FORMAT = "clpips-personal-metric-2"
 FORMER = "clpips-personal-metric-1"
 """Files older than blocks and starting points: alex, vgg or squeeze from stock."""
 
-_Number = (int, float)
-_CARD_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "backbone": str,
-    "backbone_sha256": str,
-    "participants": list,
-    "n_rankings": int,
-    "n_comparisons": int,
-    "n_targets": int,
-    "settings": dict,
-    "gap": _Number,
-    "blocks": list,
-    "held_out": (dict, type(None)),
-    "library": str,
-}
-_LATER_TYPES: Mapping[str, type | tuple[type, ...]] = {"learnt_from": list}
-"""Entries that older files do not have."""
-_SETTINGS_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "granularity": str,
-    "margin": _Number,
-    "shrinkage": _Number,
-    "start": str,
-    "seed": int,
-}
 _STORED_START: Mapping[Start, str] = {"stock": "stock", "pooled": "everyone"}
 """The names of starting points in files, which are older than those in the code."""
-_BLOCK_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "name": str,
-    "channels": int,
-    "sha256": str,
-}
+_READ_START: Mapping[str, Start] = {name: start for start, name in _STORED_START.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,35 +139,72 @@ def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
         content = json.loads(metadata["card"])
         if metadata["format"] == FORMER:
             content = _brought_up_to_date(content)
-        values = _typed("card", content, _CARD_TYPES, _LATER_TYPES)
-        values["settings"] = _read_settings(values["settings"])
-        for name in ("participants", "learnt_from"):
-            values[name] = tuple(values.get(name, ()))
-        values["blocks"] = tuple(
-            Block(**_typed("block", each, _BLOCK_TYPES)) for each in values["blocks"]
-        )
-        card = Card(**values)
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, InputError) as error:
+        card = _StoredCard.model_validate(content).card()
+    except ValidationError as error:
+        raise refused(path, f"the card cannot be read: {first_fault(error, 'card')}") from error
+    except (KeyError, ValueError, RecursionError, InputError) as error:
         raise refused(path, f"the card cannot be read ({error})") from error
     if not is_space_name(card.backbone):
         raise refused(path, f"backbone must be one of {SPACES} or a model, got {card.backbone!r}")
-    if not card.participants or not all(isinstance(one, str) for one in card.participants):
-        raise refused(path, f"participants must be names, got {list(card.participants)!r:.80}")
-    if not all(isinstance(one, str) for one in card.learnt_from):
-        raise refused(path, f"learnt_from must be digests, got {list(card.learnt_from)!r:.80}")
-    if min(card.n_rankings, card.n_comparisons, card.n_targets) < 1 or not math.isfinite(card.gap):
-        raise refused(path, "the card's counts must be at least 1, and its gap a finite number")
     if card.backbone in SPACES:
         _check_space(path, card)
     return card
 
 
-def _read_settings(stored: Any) -> FitSettings:
-    values = _typed("settings", stored, _SETTINGS_TYPES)
-    starts: dict[str, Start] = {name: start for start, name in _STORED_START.items()}
-    if values["start"] not in starts:
-        raise ValueError(f"start must be one of {tuple(starts)}, got {values['start']!r}")
-    return FitSettings(**{**values, "start": starts[values["start"]]})
+class _Stored(BaseModel, strict=True, extra="forbid", allow_inf_nan=False):
+    """An object of the card with exactly these entries, none converted to its type."""
+
+
+class _StoredBlock(_Stored):
+    name: str
+    channels: PositiveInt
+    sha256: str
+
+
+class _StoredSettings(_Stored):
+    granularity: Granularity
+    margin: PositiveFloat
+    shrinkage: PositiveFloat
+    start: Literal["stock", "everyone"]
+    seed: int
+
+    def settings(self) -> FitSettings:
+        return FitSettings(
+            self.granularity, self.margin, self.shrinkage, _READ_START[self.start], self.seed
+        )
+
+
+class _StoredCard(_Stored):
+    """A card as files hold it; older files have no ``learnt_from``."""
+
+    backbone: str
+    backbone_sha256: str
+    participants: Annotated[list[str], MinLen(1), FailFast()]
+    n_rankings: PositiveInt
+    n_comparisons: PositiveInt
+    n_targets: PositiveInt
+    settings: _StoredSettings
+    gap: float
+    blocks: Annotated[list[_StoredBlock], FailFast()]
+    held_out: dict[str, Any] | None
+    library: str
+    learnt_from: Annotated[list[str], FailFast()] = []
+
+    def card(self) -> Card:
+        return Card(
+            backbone=self.backbone,
+            backbone_sha256=self.backbone_sha256,
+            blocks=tuple(Block(each.name, each.channels, each.sha256) for each in self.blocks),
+            participants=tuple(self.participants),
+            n_rankings=self.n_rankings,
+            n_comparisons=self.n_comparisons,
+            n_targets=self.n_targets,
+            settings=self.settings.settings(),
+            gap=self.gap,
+            held_out=self.held_out,
+            library=self.library,
+            learnt_from=tuple(self.learnt_from),
+        )
 
 
 def _count_comparisons(ranks: Sequence[int]) -> int:
@@ -223,25 +235,3 @@ def _brought_up_to_date(content: Any) -> Any:
     settings = content.get("settings")
     settings = {**settings, "start": "stock"} if isinstance(settings, dict) else settings
     return {**content, "blocks": blocks, "settings": settings}
-
-
-def _typed(
-    what: str,
-    values: Any,
-    types: Mapping[str, type | tuple[type, ...]],
-    later: Mapping[str, type | tuple[type, ...]] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """A JSON object with exactly the entries that it must have, each of its type.
-
-    Those in ``later`` may be missing.
-    """
-    if not isinstance(values, dict):
-        raise TypeError(f"the {what} must be an object, got {type(values).__name__}")
-    wrong = sorted(set(types) ^ (set(values) - set(later)))
-    if wrong:
-        raise ValueError(f"{what}: {wrong[0]} is {'missing' if wrong[0] in types else 'unknown'}")
-    for name, value in values.items():
-        its_type = {**types, **later}[name]
-        if isinstance(value, bool) or not isinstance(value, its_type):
-            raise TypeError(f"{what}: {name} has the wrong type, got {value!r:.80}")
-    return values
