@@ -13,7 +13,6 @@ import pytest
 from app.study.records import Fit
 from app.views.researcher import formatting
 from app.views.researcher.report import learning_curve, metric_table, sentences
-from clpips.evaluation import held_out as evaluation
 
 
 def told(verdict: str, **held_out: Any) -> Fit:
@@ -59,11 +58,6 @@ def test_a_pooled_fit_is_not_called_personal() -> None:
     pooled = replace(told("better", sentence="The personal metric agrees."), participant_id=None)
     assert sentences.finding(pooled) == "The pooled metric agrees."
     assert "<strong>pooled metric</strong>" in sentences.use(pooled)
-
-
-def test_the_least_numbers_are_those_of_the_verdict() -> None:
-    least = (sentences.LEAST_RANKINGS, sentences.LEAST_TARGETS)
-    assert least == (evaluation.MIN_RANKINGS, evaluation.MIN_TARGETS)
 
 
 @pytest.mark.parametrize(
