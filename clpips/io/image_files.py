@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from clpips.errors import ImageError
 from clpips.text import one_line
@@ -23,6 +23,8 @@ MIN_SIDE = 32
 
 FORMATS = ("PNG", "JPEG", "MPO", "JPEG2000", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM")
 """Raster formats that are read. No EPS: Pillow would start Ghostscript for it."""
+
+ANIMATED = "animated, first frame used"
 
 # What Pillow's readers were seen to raise on damaged files; MemoryError comes of absurd headers.
 _PILLOW_FAILURES = (
@@ -54,8 +56,6 @@ def pillow(name: str, max_pixels: int) -> Iterator[None]:
         raise ImageError(f"{name}: no such image") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{name}: an image must have at most {max_pixels:,} pixels") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image of a known format ({', '.join(FORMATS)})") from None
     except _PILLOW_FAILURES as error:
         reason = one_line(error) or type(error).__name__
         raise ImageError(f"{name}: the image cannot be read: {reason}") from error
@@ -89,6 +89,54 @@ def on_white(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def first_frame(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The first frame of an animation, which need not be the file's default image."""
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # MPO: views of one photo
+        if image.info.get("default_image"):
+            image.seek(1)
+        notes.append(ANIMATED)
+    return image
+
+
+def in_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The image with its embedded colour profile applied and dropped, as browsers show it.
+
+    An image without a profile, or with one that cannot be used, is taken as sRGB.
+
+    Args:
+        image: any mode but 16-bit greyscale, which has more digits than a profile's tables.
+        notes: receives the profile's name, where the colours were converted.
+    """
+    embedded = image.info.get("icc_profile")
+    if not embedded or image.mode.startswith(("I", "F")):
+        return image
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    colours = image.convert(image.mode.removesuffix("A")) if alpha else image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+        name = one_line(ImageCms.getProfileDescription(profile)) or "unnamed"
+        if "srgb" in name.lower():
+            return image
+        converted = ImageCms.profileToProfile(
+            colours,
+            profile,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, *_PILLOW_FAILURES):  # as browsers do
+        return image
+    if converted is None:
+        return image
+    if alpha is not None:
+        converted.putalpha(alpha)
+    notes.append(f"colours converted from the profile {name[:60]!r} to sRGB")
+    return converted
+
+
 def read_picture(
     data: bytes,
     name: str,
@@ -97,7 +145,10 @@ def read_picture(
     max_pixels: int = MAX_PIXELS,
     min_side: int = MIN_SIDE,
 ) -> Image.Image:
-    """An image file's bytes as an upright RGB picture of 8 bits; transparency is laid on white.
+    """An image file's bytes as an upright sRGB picture of 8 bits; transparency is laid on white.
+
+    Its ``info`` holds nothing but ``notes``: a list of what was done to the file that its owner
+    may not expect.
 
     Args:
         data: the whole file.
@@ -109,9 +160,13 @@ def read_picture(
     Raises:
         ImageError: not such a picture, damaged, too large or too small.
     """
-    with pillow(name, max_pixels), _opened(io.BytesIO(data), name, formats) as image:
+    with pillow(name, max_pixels), opened(io.BytesIO(data), name, formats) as image:
         check_size(*image.size, name, max_pixels, min_side)
-        return on_white(_eight_bits(ImageOps.exif_transpose(image)))
+        notes = list[str]()
+        image = ImageOps.exif_transpose(first_frame(image, notes))
+        found = on_white(in_srgb(_eight_bits(image, name), notes))
+        found.info = {"notes": notes}
+        return found
 
 
 def picture_size(
@@ -122,24 +177,42 @@ def picture_size(
     Raises:
         ImageError: the header is not of such a picture, or states too many pixels.
     """
-    with pillow(path.name, max_pixels), _opened(path, path.name, formats) as image:
+    with pillow(path.name, max_pixels), opened(path, path.name, formats) as image:
         check_size(*image.size, path.name, max_pixels, min_side=1)
         return image.size
 
 
-def _opened(source: io.BytesIO | Path, name: str, formats: Sequence[str]) -> Image.Image:
+def opened(source: io.BytesIO | Path, name: str, formats: Sequence[str] = FORMATS) -> Image.Image:
+    """An image file whose header was read; call it within :func:`pillow`.
+
+    Raises:
+        ImageError: not a regular file, or of none of the formats.
+    """
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise ImageError(f"{name}: an image must be a regular file, got a folder or device")
     Image.init()  # a build of Pillow may lack some readers
     known = [format_ for format_ in formats if format_ in Image.OPEN]
     try:
         return Image.open(source, formats=known)
     except UnidentifiedImageError:
-        raise ImageError(
-            f"{name}: an image must be {', '.join(formats)}, got a file that is not one"
-        ) from None
+        pointer = _is_pointer(source)
+        found = "a Git LFS pointer without the file" if pointer else "a file that is not one"
+        raise ImageError(f"{name}: an image must be {', '.join(formats)}, got {found}") from None
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _is_pointer(source: io.BytesIO | Path) -> bool:
+    """Whether Git LFS keeps the file's content elsewhere."""
+    start = b"version https://git-lfs"
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(len(start)) == start
+    return source.getvalue().startswith(start)
+
+
+def _eight_bits(image: Image.Image, name: str) -> Image.Image:
     """Greyscale of 16 bits as 8: Pillow's own conversion clips it at 255."""
+    if image.mode == "F":
+        raise ImageError(f"{name}: an image must hold whole numbers, got a float image")
     if not image.mode.startswith("I"):
         return image
     grey = np.asarray(image).astype(np.float64) / 257

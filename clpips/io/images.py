@@ -20,7 +20,15 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from clpips.errors import ImageError
-from clpips.io.image_files import FORMATS, MAX_PIXELS, check_size, on_white, pillow
+from clpips.io.image_files import (
+    MAX_PIXELS,
+    check_size,
+    first_frame,
+    in_srgb,
+    on_white,
+    opened,
+    pillow,
+)
 from clpips.text import one_line
 
 ImageSource: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray[Any, Any] | Tensor
@@ -39,8 +47,9 @@ def load_image(
     Args:
         source: a path; a PIL image; a NumPy array (height, width[, 1, 3 or 4]); or a tensor
             (1, 3 or 4, height, width), with or without a leading axis of length 1. EXIF
-            rotation is applied, alpha is laid on white, greyscale is repeated. 16 bits are kept
-            for greyscale files and for arrays; Pillow reads colour files of 16 bits as 8.
+            rotation and an embedded colour profile are applied, alpha is laid on white,
+            greyscale is repeated; of an animated file, the first frame is read. 16 bits are
+            kept for greyscale files and for arrays; Pillow reads colour files of 16 bits as 8.
         value_range: the range of a *float* array or tensor: ``(-1, 1)`` (the default, as in
             LPIPS) or ``(0, 1)`` or ``(0, 255)``. Integer arrays have the range of their type.
         max_pixels: refuse anything larger, before decoding it.
@@ -85,18 +94,13 @@ def _name(source: ImageSource) -> str:
 
 def _from_path(path: Path, max_pixels: int) -> Tensor:
     name = _name(path)
-    with pillow(name, max_pixels):
-        if path.is_dir():
-            raise ImageError(f"{name}: an image must be a file, got a folder")
-        Image.init()  # every reader is known from here on; a build of Pillow may lack some
-        known = [format_ for format_ in FORMATS if format_ in Image.OPEN]
-        with Image.open(path, formats=known) as image:
-            return _from_pil(image, name, max_pixels)
+    with pillow(name, max_pixels), opened(path, name) as image:
+        return _from_pil(first_frame(image, []), name, max_pixels)
 
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> Tensor:
     check_size(*image.size, name, max_pixels)
-    image = ImageOps.exif_transpose(image)
+    image = in_srgb(ImageOps.exif_transpose(image), [])
     if image.mode in ("La", "RGBa"):  # colours multiplied by alpha
         image = image.convert(image.mode.upper())
     if image.mode == "F":

@@ -469,3 +469,13 @@ def test_a_table_written_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
     (image,) = read_pool(pool).images
     assert image.caption == "red, and round"
     assert read_pool(pool).has_captions
+
+
+def test_the_provenance_says_that_an_image_was_animated(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("teal", "navy")]
+    moving = io.BytesIO()
+    frames[0].save(moving, "PNG", save_all=True, append_images=frames[1:])
+    path = folder(tmp_path / "pool", {"still.png": picture(9), "moving.png": moving.getvalue()})
+    made = list(PoolMaker(read_pool(path)).generate(Request(NO_PROMPT, 1, 2, 64, 64)))
+    notes = {one.provenance.options["file"]: one.provenance.options.get("notes") for one in made}
+    assert notes == {"still.png": None, "moving.png": ["animated, first frame used"]}

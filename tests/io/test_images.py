@@ -228,7 +228,7 @@ def test_postscript_is_refused_before_anything_interprets_it(
     monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", never)
     path = tmp_path / "a.png"
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\n%%EOF\n")
-    with pytest.raises(ImageError, match="not an image of a known format"):
+    with pytest.raises(ImageError, match="got a file that is not one"):
         load_image(path)
 
 

@@ -83,6 +83,8 @@ class Service:
         data = response.data if response.data is not None else caller.image(response.url or "")
         made = picture(data, host)
         record = _record(self.base, caller.options, response, attempts)
+        if made.info["notes"]:
+            record["notes"] = made.info["notes"]
         if start is not None:
             record["start_sha256"] = hashlib.sha256(start).hexdigest()
             record["strength"] = request.strength if caller.options.send_strength else None

@@ -118,7 +118,9 @@ class PoolMaker:
         self, request: Request, options: PoolOptions, image: PoolImage, index: int
     ) -> Generated:
         began = time.perf_counter()
-        shown = _fitted(self.pool.picture(image), request.width, request.height)
+        picture = self.pool.picture(image)
+        notes = picture.info["notes"]
+        shown = _fitted(picture, request.width, request.height)
         provenance = Provenance(
             maker=NAME,
             maker_version=self.version,
@@ -132,6 +134,7 @@ class PoolMaker:
                 "caption": image.caption,
                 "target": options.target if image.target is None else image.target,
                 "place": index,
+                **({"notes": notes} if notes else {}),
             },
             seconds=time.perf_counter() - began,
         )

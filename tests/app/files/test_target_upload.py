@@ -80,3 +80,11 @@ def test_what_is_not_a_picture_gets_one_sentence_with_the_name_of_the_file(
         target_picture("holiday.png", data)
     assert str(caught.value).startswith("holiday.png: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [(4000, 64), (64, 3000)])
+def test_a_picture_too_narrow_to_be_compared_once_scaled_is_refused(size: tuple[int, int]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, "PNG")
+    with pytest.raises(ImageError, match=r"long\.png: a target must have at least 32 pixels on"):
+        target_picture("long.png", buffer.getvalue())

@@ -212,20 +212,43 @@ def answers(*uploads: tuple[str, bytes], title: str = "Hats", **settings: Any) -
     return form.Answers(title, (), uploads, settings)
 
 
-def test_a_new_study_keeps_the_good_pictures_and_names_the_bad_ones(store: Store) -> None:
-    study, refused = form.make_study(
-        store, answers(("hat.png", png()), ("notes.png", b"words"), candidates=3)
+def test_one_bad_picture_among_the_uploads_creates_nothing(store: Store) -> None:
+    uploads = (
+        ("hat.png", png()),
+        ("notes.png", b"words"),
+        ("old.png", b"version https://git-lfs."),
     )
-    assert [target.name for target in store.studies.targets(study.id)] == ["hat"]
+    with pytest.raises(StudyError) as refused:
+        form.make_study(store, answers(*uploads))
+    assert str(refused.value) == (
+        "notes.png: an image must be PNG, JPEG, WEBP, got a file that is not one; "
+        "old.png: an image must be PNG, JPEG, WEBP, got a Git LFS pointer without the file"
+    )
+    assert store.studies.all() == ()
+
+
+def test_two_targets_of_one_name_are_refused(store: Store) -> None:
+    with pytest.raises(StudyError, match=r"007\.jpg: a target must have a name.* that of 007\.png"):
+        form.make_study(store, answers(("007.png", png()), ("007.jpg", png())))
+    assert store.studies.all() == ()
+
+
+def test_a_new_study_says_which_pictures_were_converted(store: Store) -> None:
+    frames = [Image.new("RGB", (80, 80), colour) for colour in ("teal", "navy")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "PNG", save_all=True, append_images=frames[1:])
+    uploads = (("hat.png", png()), ("moving.png", buffer.getvalue()))
+    study, notes = form.make_study(store, answers(*uploads, candidates=3))
+    assert [target.name for target in store.studies.targets(study.id)] == ["hat", "moving"]
     assert study.settings.candidates == 3
-    assert refused == ("notes.png: an image must be PNG, JPEG, WEBP, got a file that is not one",)
+    assert notes == ("moving.png: animated, first frame used.",)
 
 
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
         (answers(), "at least one target"),
-        (answers(("notes.png", b"words")), "at least one target.*notes.png"),
+        (answers(("notes.png", b"words")), "notes.png: an image must be"),
         (answers(("hat.png", png()), title=" "), "must have a title"),
         (answers(("hat.png", png()), min_rounds=5, max_rounds=2), "minimum ≤ maximum"),
     ],

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import session
 from app.files.pools import add_pool
-from app.files.target_upload import FORMATS, target_picture
+from app.files.target_upload import FORMATS, TargetPicture, target_picture
 from app.store import Store
 from app.study.arms import MakerArm
 from app.study.settings import StudySettings
@@ -58,59 +58,80 @@ def draw(store: Store) -> None:
     if answers is None:
         return
     try:
-        study, refused = make_study(store, answers)
+        study, notes = make_study(store, answers)
     except InputError as error:
         st.error(session.sentence(error))
         return
-    st.session_state[MADE] = (study.id, refused)
+    st.session_state[MADE] = (study.id, notes)
     st.rerun()
 
 
 def made_notice(store: Store) -> None:
-    """Say once that the new study was created, and which images are not in it."""
-    study_id, refused = st.session_state.pop(MADE, (None, ()))
+    """Say once that the new study was created, and what was done to its images."""
+    study_id, notes = st.session_state.pop(MADE, (None, ()))
     if study_id is None:
         return
     study = store.studies.get(study_id)
     with st.container(border=True):
         st.success(f"The study is ready: {plural(len(store.studies.targets(study_id)), 'target')}.")
         show(link(f"Open {study.title}", study_address(study_id), button=True))
-    for sentence in refused:
-        st.warning(sentence)
+    for sentence in notes:
+        st.info(sentence)
 
 
 def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     """Store the targets and the study.
 
     Returns:
-        The study, and one sentence for each image that is not in it.
+        The study, and one sentence for each uploaded image that was converted.
 
     Raises:
-        StudyError: a setting outside its range, no title, or no usable target; nothing but
-            images was stored then.
+        StudyError: a setting outside its range, no title, no target, an upload that cannot be a
+            target, or two targets of one name; nothing but images was stored then.
         GenerationError: a maker that lacks something, or a pool that breaks a rule.
     """
     if not answers.title.strip():
         raise StudyError("a study must have a title, got an empty one")
     settings = StudySettings(**answers.settings, **_making(store, answers))
+    pictures = _uploaded(answers)
     targets: list[tuple[str, str]] = []
-    refused: list[str] = []
     for sample in answers.samples:
         data = sample.path.read_bytes()
-        sha = store.images.add(data, width=SIDE, height=SIDE)
-        targets.append((sample.name, sha))
+        targets.append((sample.name, store.images.add(data, width=SIDE, height=SIDE)))
+    for picture in pictures.values():
+        sha = store.images.add(picture.data, width=picture.width, height=picture.height)
+        targets.append((picture.name, sha))
+    if not targets:
+        raise StudyError("a study must have at least one target: choose samples or upload images")
+    notes = tuple(f"{file}: {note}." for file, each in pictures.items() for note in each.notes)
+    return store.studies.create(answers.title, settings, targets), notes
+
+
+def _uploaded(answers: Answers) -> dict[str, TargetPicture]:
+    """The uploaded targets by file name.
+
+    Raises:
+        StudyError: files that cannot be a target, or targets of one name; names every one.
+    """
+    pictures: dict[str, TargetPicture] = {}
+    refused: list[str] = []
+    origins = {sample.name: "a sample target" for sample in answers.samples}
     for filename, data in answers.uploads:
         try:
             picture = target_picture(filename, data)
         except ImageError as error:
             refused.append(str(error))
             continue
-        sha = store.images.add(picture.data, width=picture.width, height=picture.height)
-        targets.append((picture.name, sha))
-    if not targets:
-        rule = "a study must have at least one target"
-        raise StudyError(". ".join([f"{rule}: choose samples or upload images", *refused]))
-    return store.studies.create(answers.title, settings, targets), tuple(refused)
+        if (other := origins.get(picture.name)) is not None:
+            refused.append(
+                f"{filename}: a target must have a name of its own, "
+                f"{picture.name!r} is that of {other}"
+            )
+        origins[picture.name] = filename
+        pictures[filename] = picture
+    if refused:
+        raise StudyError("; ".join(refused))
+    return pictures
 
 
 def _making(store: Store, answers: Answers) -> dict[str, Any]:
