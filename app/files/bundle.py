@@ -36,11 +36,14 @@ from app.files.pools import check_travelled, uploaded
 from app.files.ranking_table import ranking_rows, write_csv
 from app.settings import Settings
 from app.store import Store
+from app.study.settings import StudySettings
 from app.study.types import Study
 from clpips.errors import ImageError, StudyError
+from clpips.generation.names import BUILT_IN
 from clpips.io.atomic_files import atomic_file
 from clpips.io.image_files import picture_size
 from clpips.progress import Watch
+from clpips.text import one_line
 
 BLOCK = 1 << 20
 MEDIA = {"png": ("PNG", "image/png"), "jpg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
@@ -66,7 +69,14 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
         return _pack(store, study_id, contents, unfinished, watch)
 
 
-def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | None = None) -> Study:
+def open_bundle(
+    store: Store,
+    path: Path | str,
+    watch: Watch,
+    *,
+    title: str | None = None,
+    allow_outside: bool = False,
+) -> Study:
     """Import a study from a bundle, as a new study that is closed to new participants.
 
     Everything is checked, and imported into an empty temporary store, before this store is
@@ -77,18 +87,34 @@ def open_bundle(store: Store, path: Path | str, watch: Watch, *, title: str | No
         path: the bundle; it is not changed.
         watch: progress and cancel.
         title: the new study's title; ``None`` keeps the bundle's.
+        allow_outside: whether the study may name services, folders and models that did not come
+            in the bundle. A stranger's could show this machine's pictures to participants.
 
     Raises:
-        StudyError: not a bundle, or one that is damaged, altered, unsafe or of a newer version.
+        StudyError: not a bundle, or one that is damaged, altered, unsafe, of a newer version, or
+            that names what it may not.
         Cancelled: the caller cancelled; everything is as it was.
     """
     with _unpacked(store, Path(path), watch) as (manifest, folder):
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
         known = _take_in(rehearsal, manifest, folder, watch.part(0.4, 0.3), title=title)
         _check_pools(known, manifest)
+        named = sources_outside(known.settings)
+        if named and not allow_outside:
+            raise StudyError(
+                "a bundle must be allowed to use what did not come in it, and this one names "
+                f"{', '.join(repr(name) for name in named)}: allow that if you trust its source"
+            )
         # From here on it can no longer be cancelled.
         to_the_end = Watch(progress=watch.part(0.7, 0.3).progress)
         return _take_in(store, manifest, folder, to_the_end, title=title)
+
+
+def sources_outside(settings: StudySettings) -> tuple[str, ...]:
+    """The makers and the feature space of a study that need what no bundle holds."""
+    makers = [each for each in settings.makers if each not in BUILT_IN and uploaded(each) is None]
+    spaces = [settings.backbone] if ":" in settings.backbone else []
+    return tuple(one_line(each)[:200] for each in dict.fromkeys([*makers, *spaces]))
 
 
 def _rankings(store: Store, study_id: int, folder: Path) -> dict[str, Path]:

@@ -81,6 +81,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     model = save_small_pipeline(folder / "small")
     with serving() as service, pytest.MonkeyPatch.context() as environment:
         environment.setenv("CLPIPS_IMAGES_KEY", KEY)
+        environment.setenv("CLPIPS_IMAGES_URL", service.url)
         data = folder / "data"
         data.mkdir()
         with RunningApp(data) as app:

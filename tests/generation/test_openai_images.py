@@ -34,6 +34,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLPIPS_IMAGES_KEY", raising=False)
+    monkeypatch.delenv("CLPIPS_IMAGES_URL", raising=False)
 
 
 def ask(
@@ -316,6 +317,7 @@ def test_an_image_behind_an_url_of_the_same_machine_is_fetched_without_the_key(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
+    monkeypatch.setenv("CLPIPS_IMAGES_URL", server.url)
     where = server.url.replace("/v1", "/made/1.png?sig=a%20b")
     server.tell(elsewhere(where), Reply(picture(70, 64), kind="image/png"))
     (made,) = ask(server)
@@ -404,6 +406,7 @@ def test_the_key_is_in_no_error(
     server: Server, monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
     monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
+    monkeypatch.setenv("CLPIPS_IMAGES_URL", server.url)
     server.tell(Reply({"error": {"message": message}}, status=401))
     sentence = refused(server)
     assert "[hidden]" in sentence
@@ -414,6 +417,7 @@ def test_the_key_is_in_no_log_and_in_no_provenance(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
+    monkeypatch.setenv("CLPIPS_IMAGES_URL", server.url)
     caplog.set_level(logging.DEBUG)
     answer = image(model=KEY, usage={KEY: [KEY]})
     answer.body["data"][0]["revised_prompt"] = f"ball {KEY}"
@@ -430,6 +434,7 @@ def test_the_key_is_in_nothing_that_hangs_on_an_error(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
+    monkeypatch.setenv("CLPIPS_IMAGES_URL", server.url)
     server.tell(Reply(close=True))
     with pytest.raises(GenerationError) as caught:
         ask(server, options={"attempts": 2})
@@ -445,6 +450,29 @@ def test_a_key_that_no_header_can_hold_is_refused_unshown(
     monkeypatch.setenv("CLPIPS_IMAGES_KEY", "two words")
     sentence = refused(server)
     assert sentence.startswith("CLPIPS_IMAGES_KEY must be one word") and "two" not in sentence
+
+
+def test_a_key_is_sent_to_the_address_that_it_belongs_to_alone(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
+    for address, sent in (
+        (f"{server.url}/", True),
+        (server.url.replace("/v1", "/v2"), False),
+        ("https://images.example/v1", False),
+    ):
+        monkeypatch.setenv("CLPIPS_IMAGES_URL", address)
+        server.tell(image())
+        ask(server)
+        assert ("authorization" in server.asked[-1].headers) is sent
+
+
+def test_a_key_without_an_address_is_sent_nowhere(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
+    assert refused(server).startswith("CLPIPS_IMAGES_URL must be the base URL that CLPIPS_IMAGES_")
+    assert server.asked == []
 
 
 # --- cancel and pace --------------------------------------------------------------------------

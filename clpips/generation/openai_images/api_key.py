@@ -1,4 +1,4 @@
-"""The service's key: read from the environment when needed, and never stored or logged."""
+"""The service's key: read from the environment, for one address only, never stored or logged."""
 
 from __future__ import annotations
 
@@ -12,16 +12,27 @@ from clpips.errors import GenerationError
 from clpips.text import one_line
 
 VARIABLE = "CLPIPS_IMAGES_KEY"
+ADDRESS = "CLPIPS_IMAGES_URL"
 HIDDEN = "[hidden]"
 _PIECE = 8  # this many characters of a key in a row give it away
 _LOOKS_LIKE_A_KEY = re.compile(r"(?i:bearer)\s+\S+|\bsk-\S+|\S*\*{3,}\S*")
 
 
-def key() -> str | None:
-    """The key, from ``CLPIPS_IMAGES_KEY``; ``None`` where it is not set or empty.
+def key(base: str) -> str | None:
+    """The key for a service, from ``CLPIPS_IMAGES_KEY``.
+
+    It belongs to the base URL in ``CLPIPS_IMAGES_URL``: a study can come from a stranger, and must
+    not be able to have the key sent to an address of its own.
+
+    Args:
+        base: the base URL that is about to be called.
+
+    Returns:
+        ``None`` where no key is set, and for any other service.
 
     Raises:
-        GenerationError: it holds what no header can hold; the sentence does not show it.
+        GenerationError: it holds what no header can hold, or no address is set for it; the
+            sentence does not show it.
     """
     value = os.environ.get(VARIABLE, "").strip()
     if not value:
@@ -30,7 +41,13 @@ def key() -> str | None:
         raise GenerationError(
             f"{VARIABLE} must be one word of printable ASCII characters, got others in it"
         )
-    return value
+    address = os.environ.get(ADDRESS, "").strip().rstrip("/")
+    if not address:
+        raise GenerationError(
+            f"{ADDRESS} must be the base URL that {VARIABLE} belongs to, got none: "
+            "the key is sent nowhere else"
+        )
+    return value if base.rstrip("/") == address else None
 
 
 def without_key(text: object) -> str:

@@ -88,7 +88,7 @@ class Caller:
         """
         options = self.options
         interval = 60 / options.per_minute if options.per_minute else 0.0
-        secret = key()
+        secret = key(self.base)
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
 
         async def call() -> Answer:

@@ -29,8 +29,9 @@ class Service:
     """Asks an OpenAI-compatible service for each image.
 
     ``Request.options`` are those of :class:`ServiceOptions`. The key is read from
-    ``CLPIPS_IMAGES_KEY`` for each call, sent to the base URL alone, and kept nowhere.
-    A request with a start image goes to ``/images/edits``.
+    ``CLPIPS_IMAGES_KEY`` for each call, sent to the base URL in
+    ``CLPIPS_IMAGES_URL`` alone, and kept nowhere. A request with a
+    start image goes to ``/images/edits``.
 
     Args:
         base: the base URL, to which ``/images/generations`` is added.

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -425,3 +426,28 @@ def test_a_study_of_arms_travels_with_every_pool(store: Store, tmp_path: Path) -
     there = open_bundle(elsewhere, bundle, Watch())
     assert there.settings.arms == arms
     assert sorted(pools_in(elsewhere)) == sorted(pools_in(store)) and len(pools_in(store)) == 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"maker": "pool:../private"},
+        {"maker": "http:https://elsewhere.example/v1"},
+        {"maker": "diffusers:/srv/models/one"},
+        {"backbone": "transformers:/srv/models/two"},
+        {"arms": (MakerArm("drawn", "scenes"), MakerArm("other", "pool:/srv/pictures"))},
+    ],
+)
+def test_what_a_bundle_names_outside_itself_must_be_allowed(
+    store: Store, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    bundle = packed(store, empty_study(store, **settings), tmp_path)
+    other = Store(tmp_path / "elsewhere")
+    before = snapshot(other)
+    with pytest.raises(StudyError, match="must be allowed to use what did not come in it") as no:
+        open_bundle(other, bundle, Watch())
+    named = {settings.get("maker"), settings.get("backbone"), "pool:/srv/pictures"}
+    assert any(repr(name) in str(no.value) for name in named)
+    assert snapshot(other) == before
+    there = open_bundle(other, bundle, Watch(), allow_outside=True)
+    assert there.settings.makers == store.studies.all()[-1].settings.makers

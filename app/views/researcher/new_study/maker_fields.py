@@ -26,8 +26,8 @@ ABOUT: dict[str, str] = {
     "knows about twenty kinds of things in twelve colours.",
     "diffusers": "Any text-to-image model of the diffusers library with safetensors weights. A "
     "model given by id is downloaded by the worker when the first image is requested.",
-    "http": "One call per image. The worker reads the key from CLPIPS_IMAGES_KEY; it is never "
-    "stored.",
+    "http": "One call per image. The worker sends the key in CLPIPS_IMAGES_KEY to the address in "
+    "CLPIPS_IMAGES_URL only; it is never stored.",
     "pool": "For studies that only rank: a zip of PNG, JPEG or WebP images, optionally with a "
     "captions.csv (image,caption,target).",
     SEVERAL: "Images are assigned to arms at random, equally often to each. Participants never see "

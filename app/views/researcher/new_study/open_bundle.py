@@ -15,12 +15,23 @@ from app.views.researcher.urls import study_address
 from clpips.errors import ClpipsError
 from clpips.progress import Watch
 
+OPENED = "bundles-opened"
+
 
 def draw(store: Store) -> None:
     """Draw the upload; open the bundle when the button is pressed."""
     st.caption("A bundle is the .zip file from a study’s Export tab, on this machine or another.")
-    with st.form("open-bundle", border=False, clear_on_submit=True):
-        uploaded = st.file_uploader("Study bundle", type=["zip"], max_upload_size=2_000)
+    number = st.session_state.setdefault(OPENED, 0)
+    with st.form("open-bundle", border=False):
+        uploaded = st.file_uploader(
+            "Study bundle", type=["zip"], max_upload_size=2_000, key=f"bundle-{number}"
+        )
+        allowed = st.checkbox(
+            "Allow services, folders and models that it names",
+            key=f"allow-{number}",
+            help="A bundle can name a service address, a folder on this server or a model to load. "
+            "Without this, such a bundle is refused with the list of what it names.",
+        )
         sent = st.form_submit_button("Open bundle")
     if not sent:
         return
@@ -33,12 +44,13 @@ def draw(store: Store) -> None:
             path = Path(folder) / "bundle.zip"
             path.write_bytes(uploaded.getbuffer())
             watch = Watch(progress=lambda share, words: _tell(bar, share, words))
-            study = open_bundle(store, path, watch)
+            study = open_bundle(store, path, watch, allow_outside=allowed)
     except ClpipsError as error:
         st.error(session.sentence(error))
         return
     finally:
         bar.empty()
+    st.session_state[OPENED] += 1  # the next bundle starts with an empty form
     st.success(
         "The bundle was opened. The study stays closed to new participants until you open it."
     )
