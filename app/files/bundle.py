@@ -102,8 +102,8 @@ def open_bundle(
         named = sources_outside(known.settings)
         if named and not allow_outside:
             raise StudyError(
-                "a bundle must be allowed to use what did not come in it, and this one names "
-                f"{', '.join(repr(name) for name in named)}: allow that if you trust its source"
+                f"this bundle’s study uses {', '.join(repr(name) for name in named)}, which is not "
+                "in the bundle: allow that if you trust where the bundle comes from"
             )
         # From here on it can no longer be cancelled.
         to_the_end = Watch(progress=watch.part(0.7, 0.3).progress)

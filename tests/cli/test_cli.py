@@ -195,7 +195,7 @@ def broken(folder: Path, kind: str, study: Path) -> tuple[list[str], str]:
     weights.write_bytes(pickle.dumps({"weights": [1, 2]}))
     score = ["score", str(pictures / "t0.png")]
     return {
-        "text as png": ([*score, str(image)], "bad.png: not an image"),
+        "text as png": ([*score, str(image)], "bad.png: an image must be"),
         "huge header": ([*score, str(image)], "at most 50,000,000 pixels"),
         "pickle": ([*score, str(pictures / "t1.png"), "--weights", str(weights)], "safetensors"),
     }[kind]

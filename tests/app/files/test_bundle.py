@@ -444,7 +444,7 @@ def test_what_a_bundle_names_outside_itself_must_be_allowed(
     bundle = packed(store, empty_study(store, **settings), tmp_path)
     other = Store(tmp_path / "elsewhere")
     before = snapshot(other)
-    with pytest.raises(StudyError, match="must be allowed to use what did not come in it") as no:
+    with pytest.raises(StudyError, match="which is not in the bundle: allow that if") as no:
         open_bundle(other, bundle, Watch())
     named = {settings.get("maker"), settings.get("backbone"), "pool:/srv/pictures"}
     assert any(repr(name) in str(no.value) for name in named)
