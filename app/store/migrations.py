@@ -1,6 +1,6 @@
 """The database's schema: numbered, append-only migrations.
 
-A migration that has shipped is never edited; a change is a new function at the end.
+A migration that has shipped is never edited; a change is a new function after the last.
 """
 
 from __future__ import annotations
