@@ -18,7 +18,7 @@ from clpips.features.names import BACKBONES
 
 # The columns that are shown as names, by table.
 NAMES = {"study": "title", "target": "name", "participant": "label"}
-VERDICTS = ("better", "not better yet", "worse", "too early")
+VERDICTS = ("better", "not better yet", "worse", "reversed", "too early")
 WHOLE = ("n_rankings", "n_comparisons", "n_targets")
 STATISTICS = ("spearman", "kendall", "pairwise_accuracy", "icc")
 

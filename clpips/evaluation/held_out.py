@@ -24,7 +24,7 @@ from clpips.metric.pooled import PooledPrior
 from clpips.metric.ranking_problem import RankingProblem
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement, over_people, over_rankings
-from clpips.stats.intervals import HELD_OUT_REACH, gain_interval
+from clpips.stats.intervals import HELD_OUT_REACH, Interval, gain_interval
 from clpips.stats.permutation import gain_p
 from clpips.types import Ranking
 
@@ -109,6 +109,7 @@ class HeldOut:
             self.gain,
             self.gain_ci,
             self.personal.spearman_ci,
+            stock_ci=_interval(self.stock),
             n_rankings=self.personal.n_rankings,
             n_targets=self.n_targets,
         )
@@ -279,9 +280,15 @@ def held_out_agreement(
             for target, group in zip(targets, groups, strict=True)
         ),
         n_targets=len(gains),
-        verdict=verdict_of(interval, sum(map(len, gains)), len(gains)),
+        verdict=verdict_of(interval, sum(map(len, gains)), len(gains), stock_ci=_interval(stock)),
         folds=weights,
     )
+
+
+def _interval(agreement: Agreement) -> Interval | None:
+    """The interval of a mean Spearman; the mean alone where all targets agree equally."""
+    mean = agreement.spearman
+    return agreement.spearman_ci or (None if mean is None else (mean, mean))
 
 
 def stock_agreement(problem: RankingProblem) -> Agreement:

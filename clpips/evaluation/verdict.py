@@ -8,7 +8,7 @@ from clpips.stats.intervals import Interval
 from clpips.stats.permutation import least_p
 from clpips.text import counted
 
-Verdict = Literal["better", "not better yet", "worse", "too early"]
+Verdict = Literal["better", "not better yet", "worse", "reversed", "too early"]
 MIN_RANKINGS, MIN_TARGETS = 5, 3
 """With fewer of either, the verdict is "too early", whatever the interval."""
 LEVEL = 0.05
@@ -17,13 +17,27 @@ PROVING_TARGETS = next(n for n in range(1, 100) if least_p(n) <= LEVEL)
 """The fewest targets with which a gain can be proven."""
 
 
-def verdict_of(interval: Interval | None, n_rankings: int, n_targets: int) -> Verdict:
+def verdict_of(
+    interval: Interval | None,
+    n_rankings: int,
+    n_targets: int,
+    *,
+    stock_ci: Interval | None = None,
+) -> Verdict:
     """The verdict that an interval of the gain supports.
 
     Fewer than ``PROVING_TARGETS`` can prove no gain: then it is never ``better``.
+
+    Args:
+        interval: 95 % interval of the gain over stock.
+        n_rankings, n_targets: how many count.
+        stock_ci: 95 % interval of stock's own agreement. Wholly below zero, the rankings are most
+            likely the wrong way round (1 = farthest): then it is ``reversed``.
     """
     if interval is None or n_rankings < MIN_RANKINGS or n_targets < MIN_TARGETS:
         return "too early"
+    if stock_ci is not None and stock_ci[1] < 0:
+        return "reversed"
     if interval[0] > 0:
         return "better" if n_targets >= PROVING_TARGETS else "not better yet"
     return "worse" if interval[1] < 0 else "not better yet"
@@ -37,6 +51,7 @@ def sentence_of(
     *,
     n_rankings: int,
     n_targets: int,
+    stock_ci: Interval | None = None,
 ) -> str:
     """The result in plain words.
 
@@ -45,6 +60,7 @@ def sentence_of(
         gain, gain_ci: mean of personal − stock Spearman, with its 95 % interval.
         agreement_ci: 95 % interval of the personal metric's own mean Spearman.
         n_rankings, n_targets: how many count.
+        stock_ci: 95 % interval of stock's mean Spearman.
     """
     count = f"{counted(n_rankings, 'ranking')} of {counted(n_targets, 'target')}"
     enough = n_rankings >= MIN_RANKINGS and n_targets >= MIN_TARGETS
@@ -54,6 +70,12 @@ def sentence_of(
     if gain is None or gain_ci is None or verdict == "too early":
         are = "is" if n_rankings == 1 else "are"
         return f"Too early to tell: {count} {are} not enough to compare the two metrics."
+    if verdict == "reversed" and stock_ci is not None:
+        return (
+            "The ranks look reversed: stock LPIPS agrees negatively with them (95 % interval "
+            f"{stock_ci[0]:+z.2f} to {stock_ci[1]:+z.2f}, {count}). Rank 1 must be the nearest "
+            "image; stock LPIPS stays in use."
+        )
     low, high = gain_ci
     summary = f"{gain:+z.2f} Spearman (95 % interval {low:+z.2f} to {high:+z.2f}, {count})"
     if verdict == "better":

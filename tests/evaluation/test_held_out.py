@@ -35,6 +35,30 @@ def test_the_whole_interval_decides(interval, rankings, targets, verdict) -> Non
     assert verdict_of(interval, rankings, targets) == verdict
 
 
+def test_ranks_the_wrong_way_round_are_neither_better_nor_used() -> None:
+    """1 = farthest: a fit can learn that well, and it is not what the person meant."""
+    rng = np.random.default_rng(5)
+    stock = CLPIPS("alex").weights
+    observed = []
+    for target in range(6):
+        vectors = rng.random((5, len(stock))) / 100
+        ranks = tuple((-(vectors @ stock)).argsort().argsort() + 1)
+        images = tuple(f"{target}-{number}" for number in range(5))
+        observed.append(Observation(Ranking("ada", str(target), images, ranks), vectors))
+    result = held_out(CLPIPS("alex"), observed)
+    assert result.stock.spearman == -1.0
+    assert (result.verdict, result.in_use) == ("reversed", "stock")
+    assert result.sentence.startswith("The ranks look reversed: stock LPIPS agrees negatively")
+
+
+@pytest.mark.parametrize(
+    ("stock_ci", "verdict"),
+    [((-0.9, -0.1), "reversed"), ((-0.9, 0.1), "better"), ((0.1, 0.4), "better"), (None, "better")],
+)
+def test_stock_agreement_wholly_below_zero_means_reversed_ranks(stock_ci, verdict: str) -> None:
+    assert verdict_of((0.2, 0.6), 20, 8, stock_ci=stock_ci) == verdict
+
+
 @pytest.mark.parametrize("targets", [1, 3, 4, 5, 12, 13])
 def test_no_gain_has_a_smaller_p_value_than_the_least(targets: int) -> None:
     largest = [np.array([1.0])] * targets

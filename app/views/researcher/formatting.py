@@ -17,6 +17,7 @@ VERDICTS: Mapping[str, tuple[str, str]] = {
     "better": ("Better than stock", "good"),
     "not better yet": ("Not better than stock yet", "plain"),
     "worse": ("Worse than stock", "bad"),
+    "reversed": ("Ranks look reversed", "bad"),
     "too early": ("Too early to tell", "plain"),
 }
 PHASES: Mapping[str, str] = {

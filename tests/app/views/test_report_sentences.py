@@ -32,6 +32,7 @@ def told(verdict: str, **held_out: Any) -> Fit:
         ("not better yet", "stock LPIPS", "Not proven"),
         ("too early", "stock LPIPS", "Not proven"),
         ("worse", "stock LPIPS", "Worse than stock"),
+        ("reversed", "stock LPIPS", "Ranks look reversed"),
     ],
 )
 def test_a_metric_is_in_use_only_once_it_is_proven(verdict: str, using: str, badge: str) -> None:
@@ -47,6 +48,12 @@ def test_a_gain_on_too_few_targets_is_not_said_to_include_zero() -> None:
     assert "4 targets are too few to prove a gain" in sentences.use(few)
     assert "zero" not in sentences.use(few)
     assert "includes zero" in sentences.use(told("not better yet", gain_ci=[-0.1, 0.3]))
+
+
+def test_reversed_ranks_are_said_wherever_the_metric_is_offered() -> None:
+    fit = told("reversed")
+    assert "learnt ranks that look reversed" in sentences.use(fit)
+    assert "look reversed" in sentences.offered(fit)
 
 
 def test_the_report_has_the_last_word_on_what_is_in_use() -> None:

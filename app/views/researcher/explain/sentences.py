@@ -78,7 +78,11 @@ def caution(verdict: str) -> str:
     """What to keep in mind about a fit that is not better than stock; empty for one that is."""
     if verdict == "better":
         return ""
-    words = {"worse": "agrees worse than stock", "not better yet": "is not better than stock yet"}
+    words = {
+        "worse": "agrees worse than stock",
+        "not better yet": "is not better than stock yet",
+        "reversed": "was fitted to ranks that look reversed",
+    }
     return (
         f"On unseen targets this metric {words.get(verdict, 'cannot be judged yet')}. What follows "
         "describes its weights and shows single cases; it does not show that they are better."

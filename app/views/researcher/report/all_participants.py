@@ -105,11 +105,14 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
 def summary(lines: Sequence[Line]) -> str:
     """How many metrics are better than stock, in one sentence."""
     verdicts = [verdict(line.fit) for line in lines]
-    better, worse, early = (verdicts.count(each) for each in ("better", "worse", "too early"))
+    kinds = ("better", "worse", "reversed", "too early")
+    better, worse, wrong_way, early = (verdicts.count(each) for each in kinds)
     text = f"The personal metric agrees better than stock LPIPS for {better or 'none'} of "
     text += plural(len(lines), "participant")
     if worse:
         text += f", worse for {worse}"
+    if wrong_way:
+        text += f"; the ranks of {wrong_way} look reversed"
     if early:
         text += f"; for {early} it is too early to tell"
     return f"{text}."

@@ -60,7 +60,7 @@ def own_name(fit: Fit) -> str:
 
 def standing(fit: Fit) -> Html:
     """The badge that goes wherever this metric is offered."""
-    if in_use(fit) == "personal" or verdict(fit) == "worse":
+    if in_use(fit) == "personal" or verdict(fit) in ("worse", "reversed"):
         return badge(*VERDICTS[verdict(fit)])
     return badge(*NOT_PROVEN)
 
@@ -114,6 +114,8 @@ def use(fit: Fit) -> Html:
         return _using(own, "The interval of its gain lies above zero.")
     if verdict(fit) == "worse":
         return _using("stock LPIPS", f"The {own} agrees less, so it is not recommended.")
+    if verdict(fit) == "reversed":
+        return _using("stock LPIPS", f"The {own} learnt ranks that look reversed.")
     why = "There is too little data to judge"
     if not is_early(fit):
         why = "The interval of the difference includes zero, so the difference may be chance"
@@ -133,6 +135,8 @@ def offered(fit: Fit) -> str:
         return f"In use: this {own} agrees better than stock LPIPS on targets it has not seen."
     if verdict(fit) == "worse":
         return f"Stock LPIPS stays in use: this {own} agrees less. It can still be exported."
+    if verdict(fit) == "reversed":
+        return f"Stock LPIPS stays in use: the ranks behind this {own} look reversed."
     return (
         f"Stock LPIPS stays in use, because no gain of this {own} has been shown yet. "
         "It can still be exported."
