@@ -1,6 +1,7 @@
 """Rankings files: one row an image, ``participant,target,image,rank[,trial,round,confidence]``.
 
-CSV (UTF-8), Parquet (``.parquet``) or JSON Lines (``.jsonl``), same columns. Rows with the same
+CSV (UTF-8 or UTF-16; commas, semicolons or tabs), Parquet (``.parquet``) or JSON Lines
+(``.jsonl``), same columns. Rows with the same
 participant, target, trial and round make one ranking. Ranks start at 1 and ties share a number.
 Paths are relative to the file's folder, or to ``image_dir``; two spellings of one file are one
 image.
@@ -13,6 +14,7 @@ import io
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,9 +146,23 @@ def _required(source: Path, number: int, row: Mapping[str, Any], column: str) ->
     return text
 
 
+def _participant(source: Path, number: int, row: Mapping[str, Any]) -> str:
+    """A participant's name; one name has one spelling, whichever way its accents are composed."""
+    name = unicodedata.normalize("NFC", _required(source, number, row, "participant"))
+    hidden = next((each for each in name if unicodedata.category(each) == "Cf"), None)
+    if hidden is not None:
+        raise wrong(
+            source,
+            number,
+            f"participant must hold no invisible character, got U+{ord(hidden):04X} in "
+            f"{quoted(name)}",
+        )
+    return name
+
+
 def _key(source: Path, number: int, folder: Path, row: Mapping[str, Any]) -> _Key:
     return (
-        _required(source, number, row, "participant"),
+        _participant(source, number, row),
         _image_path(source, number, folder, row, "target"),
         _text(source, number, row, "trial"),
         _text(source, number, row, "round"),
@@ -167,13 +183,22 @@ def _image_path(
 ) -> str:
     """The canonical path of a file; symbolic links are resolved."""
     name = _required(source, number, row, column)
-    path = folder / name
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names that are no paths
-        where = f" ({str(path)!r})" if len(name) <= LONGEST_QUOTE else ""
+    path = _existing(folder, name)
+    if path is None:
+        where = f" ({str(folder / name)!r})" if len(name) <= LONGEST_QUOTE else ""
         raise wrong(
             source, number, f"{column} must be an image that exists, got {quoted(name)}{where}"
         )
     return os.path.realpath(path)
+
+
+def _existing(folder: Path, name: str) -> Path | None:
+    """The file of a name as people's programs write it: Windows' separators, macOS's accents."""
+    for spelling in (name, name.replace("\\", "/")):
+        for form in (spelling, *(unicodedata.normalize(each, spelling) for each in ("NFC", "NFD"))):
+            if os.path.isfile(folder / form):  # noqa: PTH113 - Path.is_file raises on no paths
+                return folder / form
+    return None
 
 
 def _rank(source: Path, number: int, row: Mapping[str, Any]) -> int:

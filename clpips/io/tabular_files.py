@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +16,7 @@ from clpips.text import cut, one_line, quoted
 
 REQUIRED = ("participant", "target", "image", "rank")
 OPTIONAL = ("trial", "round", "confidence")
+SEPARATORS = (",", ";", "\t")  # spreadsheets write the last two in much of Europe
 
 Row: TypeAlias = tuple[int, Mapping[str, Any]]
 
@@ -34,12 +37,14 @@ def file_rows(path: Path) -> Iterator[Row]:
     if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises on names too long
         raise RankingsFileError(f"{path}: no such rankings file")
     readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".parquet": _parquet_rows}
-    if path.suffix not in readers:
+    if path.suffix.lower() not in readers:
         raise RankingsFileError(unknown_ending(path))
     try:
-        yield from readers[path.suffix](path)
-    except UnicodeDecodeError as error:
-        raise RankingsFileError(f"{path}: a rankings file must be UTF-8 text ({error})") from error
+        yield from readers[path.suffix.lower()](path)
+    except UnicodeError as error:
+        raise RankingsFileError(
+            f"{path}: a rankings file must be UTF-8 or UTF-16 text ({error})"
+        ) from error
 
 
 def _check_columns(path: Path, columns: Sequence[str]) -> None:
@@ -52,23 +57,71 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
             raise RankingsFileError(f"{path}, row 1: the column {column!r} must appear only once")
 
 
+def _encoding(path: Path) -> str:
+    """The encoding of a CSV file, from its first bytes.
+
+    Raises:
+        RankingsFileError: it is something else under the name of a CSV file.
+    """
+    with path.open("rb") as file:
+        start = file.read(1024)
+    other = None
+    if start.startswith(b"PK\x03\x04"):
+        other = "an Excel workbook or another zip archive: save it as CSV"
+    elif start.startswith(b"version https://git-lfs"):
+        other = "a Git LFS pointer without the file"
+    elif re.match(rb"\s*<(!doctype|html)", start, re.IGNORECASE):
+        other = "a web page"
+    if other is not None:
+        raise RankingsFileError(f"{path}: a rankings file must be CSV, got {other}")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in start[:2]:
+        return "utf-16-be" if start[0] == 0 else "utf-16-le"
+    return "utf-8-sig"  # spreadsheets put a byte-order mark in front of the first column's name
+
+
+def _separator(header: str) -> str:
+    """The separator by which a header has the required columns; a comma where none does."""
+    for separator in SEPARATORS:
+        names = {name.strip().strip('"') for name in header.split(separator)}
+        if names.issuperset(REQUIRED):
+            return separator
+    return ","
+
+
 def _csv_rows(path: Path) -> Iterator[Row]:
-    # utf-8-sig: spreadsheets put a byte-order mark in front of the first column's name.
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with path.open(newline="", encoding=_encoding(path)) as file:
+        first = file.readline()
+        stated = re.fullmatch(r"sep=([,;|\t])\s*", first)  # a line that Excel reads, and writes
+        header = file.readline() if stated else first
+        separator = stated[1] if stated else _separator(header)
         # strict: otherwise an unclosed quote would consume the rest of the file.
-        reader, begins = csv.DictReader(file, strict=True), 1
+        lines = itertools.chain([header], file)
+        reader = csv.DictReader(lines, strict=True, delimiter=separator)
+        above = 1 if stated else 0
+        begins = 1
         try:
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             _check_columns(path, reader.fieldnames)
-            begins = reader.line_num + 1
+            begins = reader.line_num + above + 1
             for row in reader:
+                number = reader.line_num + above
                 if None in row or None in row.values():
-                    raise wrong(path, reader.line_num, "a row must have one value per column")
-                yield reader.line_num, row
-                begins = reader.line_num + 1
+                    raise wrong(
+                        path, number, f"a row must have one value per column{_by(separator)}"
+                    )
+                if any(value.strip() for value in row.values()):
+                    yield number, row
+                begins = number + 1
         except csv.Error as error:
             reason = "a quote that opens must close" if "end of data" in str(error) else str(error)
             raise wrong(path, begins, f"the row is not CSV ({reason})") from error
+
+
+def _by(separator: str) -> str:
+    """Which separator was found, where it is not the usual one."""
+    return "" if separator == "," else f", separated by {separator!r}"
 
 
 def _json_rows(path: Path) -> Iterator[Row]:

@@ -355,3 +355,68 @@ def test_what_an_error_quotes_is_cut(folder: Path, column: str) -> None:
     with pytest.raises(RankingsFileError, match="'target' is missing") as caught:
         read_rankings(header)
     assert len(str(caught.value).removeprefix(str(header))) < 200
+
+
+# --- files as spreadsheets and other systems write them ------------------------------------------
+
+TABLE = "participant,target,image,rank\nann,t.png,a.png,1\nann,t.png,b.png,2\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        TABLE.replace(",", ";").encode(),
+        TABLE.replace(",", "\t").encode(),
+        ("sep=;\r\n" + TABLE.replace(",", ";").replace("\n", "\r\n")).encode(),
+        TABLE.replace(",", "\t").encode("utf-16"),
+        TABLE.encode("utf-16-le"),
+        (TABLE + ",,,\n ,,,\n").encode(),
+    ],
+)
+@pytest.mark.parametrize("name", ["r.csv", "R.CSV"])
+def test_what_spreadsheets_write_is_read(folder: Path, data: bytes, name: str) -> None:
+    (folder / name).write_bytes(data)
+    (ranking,) = read_rankings(folder / name)
+    assert (ranking.participant, ranking.ranks) == ("ann", (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"PK\x03\x04rest", "got an Excel workbook or another zip archive: save it as CSV"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "got a Git LFS pointer"),
+        (b" <!DOCTYPE html><html>", "got a web page"),
+        (TABLE.encode().replace(b"ann", b"M\xfcller"), "must be UTF-8 or UTF-16 text"),
+        (b"sep=;\n" + TABLE.replace(",", ";").encode() + b"ann;t.png\n", r"row 5: .*by ';'"),
+    ],
+)
+def test_a_file_that_is_something_else_is_called_so(
+    folder: Path, data: bytes, sentence: str
+) -> None:
+    (folder / "r.csv").write_bytes(data)
+    with pytest.raises(RankingsFileError, match=sentence):
+        read_rankings(folder / "r.csv")
+
+
+def test_one_name_in_two_unicode_forms_is_one_participant(folder: Path) -> None:
+    path = write(folder, "Zo\u00eb,t.png,a.png,1", "Zoe\u0308,t.png,b.png,2")
+    (ranking,) = read_rankings(path)
+    assert (ranking.participant, ranking.ranks) == ("Zo\u00eb", (1, 2))
+
+
+def test_an_invisible_character_in_a_name_is_refused_with_its_row(folder: Path) -> None:
+    path = write(folder, "ann,t.png,a.png,1", "ann\u200b,t.png,b.png,2")
+    with pytest.raises(RankingsFileError, match=r"row 3: participant must .* got U\+200B"):
+        read_rankings(path)
+
+
+@pytest.mark.parametrize("written", ["pics\\\u00e9.png", "pics/e\u0301.png", "pics/\u00e9.png"])
+@pytest.mark.parametrize("on_disk", ["\u00e9.png", "e\u0301.png"])
+def test_an_image_is_found_however_its_path_is_spelled(
+    folder: Path, written: str, on_disk: str
+) -> None:
+    (folder / "pics").mkdir()
+    place = folder / "pics" / on_disk
+    place.write_bytes((folder / "a.png").read_bytes())
+    (ranking,) = read_rankings(write(folder, f"ann,t.png,{written},1", "ann,t.png,b.png,2"))
+    assert ranking.images[0] == str(place.resolve())
