@@ -97,6 +97,11 @@ def between_person_icc(ranks: Any) -> BetweenPeople:
             equal.
     """
     table = _ranked_table(ranks, "an intraclass correlation").T
+    if np.ptp(table.mean(axis=1)) < 1e-9:  # ICC(A,k) would be as large as the number of images
+        raise UndefinedStatistic(
+            "an intraclass correlation between people does not exist where all images have the "
+            "same mean rank"
+        )
     a1, c1, ak = (intraclass(table, form=form) for form in ("ICC(A,1)", "ICC(C,1)", "ICC(A,k)"))
     return BetweenPeople(a1, c1, ak, table.shape[1], table.shape[0])
 

@@ -134,6 +134,11 @@ def test_iccs_between_people_equal_pingouins_on_within_person_ranks(table: np.nd
     assert (ours.n_people, ours.n_images) == table.shape
 
 
+def test_people_whose_ranks_cancel_out_have_no_icc() -> None:
+    with pytest.raises(UndefinedStatistic, match="same mean rank"):
+        between_person_icc([[1, 2, 2, 2, 2], [3, 2, 2, 2, 2]])
+
+
 def test_what_cannot_be_had_is_said() -> None:
     for statistic in (kendalls_w, between_person_icc):
         with pytest.raises(InputError, match="table"):
