@@ -99,7 +99,7 @@ def open_bundle(
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
         known = _take_in(rehearsal, manifest, folder, watch.part(0.4, 0.3), title=title)
         _check_pools(known, manifest)
-        named = sources_outside(known.settings)
+        named = sources_outside(known.settings, manifest)
         if named and not allow_outside:
             raise StudyError(
                 f"this bundle’s study uses {', '.join(repr(name) for name in named)}, which is not "
@@ -110,9 +110,11 @@ def open_bundle(
         return _take_in(store, manifest, folder, to_the_end, title=title)
 
 
-def sources_outside(settings: StudySettings) -> tuple[str, ...]:
-    """The makers and the feature space of a study that need what no bundle holds."""
-    makers = [each for each in settings.makers if each not in BUILT_IN and uploaded(each) is None]
+def sources_outside(settings: StudySettings, manifest: Manifest) -> tuple[str, ...]:
+    """The makers and the feature space of a study that need what its bundle does not hold."""
+    # A pool that was lost before may be here all the same, as another study's.
+    inside = {*BUILT_IN, *(f"pool:{name}" for name in manifest.pools)}
+    makers = [each for each in settings.makers if each not in inside]
     spaces = [settings.backbone] if ":" in settings.backbone else []
     return tuple(one_line(each)[:200] for each in dict.fromkeys([*makers, *spaces]))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
@@ -28,16 +29,22 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     """
     board = store.rounds.get(job.payload["round_id"])
     start = None if board.start is None else _picture(store, board.start)
+    makers = () if job.study_id is None else store.studies.get(job.study_id).settings.makers
     images = []
     for number, each in enumerate(board.candidates):
         count = len(board.candidates)
         watch.report(number / count, f"Regenerating image {number + 1} of {count}…")
-        images.append({"image": each.image, **_reproduce(store, each, start)})
+        images.append({"image": each.image, **_reproduce(store, each, start, makers)})
     return {"round_id": board.id, "images": images}
 
 
-def _reproduce(store: Store, candidate: Candidate, start: Image.Image | None) -> dict[str, Any]:
+def _reproduce(
+    store: Store, candidate: Candidate, start: Image.Image | None, makers: Sequence[str]
+) -> dict[str, Any]:
     source = candidate.provenance
+    # A bundle's images may claim to come from anything; only the study's own makers were allowed.
+    if ":" in source.maker and source.maker not in makers:
+        return {"reason": f"the image must come from a maker of the study, got {source.maker!r}"}
     try:
         again = made_again(
             source,

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class BoardAgreement:
-    """Agreement of the people who ranked one shared board; ``None`` where undefined."""
+    """Agreement among the people who ranked one shared board; ``None`` where undefined."""
 
     target: str
     images: tuple[str, ...]

@@ -95,7 +95,7 @@ def sentence_of(
 
 
 def _though(agreement_ci: Interval | None) -> str:
-    """The caveat if the agreement of a metric that beats stock may still be zero."""
+    """A caveat for a metric that beats stock but may not agree with the person at all."""
     if agreement_ci is None or agreement_ci[0] > 0:
         return ""
     low, high = agreement_ci

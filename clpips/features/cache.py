@@ -40,7 +40,7 @@ LIMIT = 1 << 30
 FREED = 0.9
 """When the folder exceeds its limit, files are deleted down to this share of it."""
 BLOCK = 4096
-"""Disk usage of a file is rounded up to a multiple of this, in bytes."""
+"""Size of a disk block in bytes: a file uses whole blocks."""
 DAY, HOUR, TICK = 86_400, 3600, 2
 SUFFIX = ".vector"
 _HEADER = struct.Struct("<cI")

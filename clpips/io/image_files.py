@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from clpips.errors import ImageError
+from clpips.io.git_lfs import LFS, is_lfs_pointer
 from clpips.text import one_line
 
 MAX_PIXELS = 50_000_000
@@ -98,6 +99,19 @@ def first_frame(image: Image.Image, notes: list[str]) -> Image.Image:
     return image
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """The image with its EXIF rotation applied."""
+    if isinstance(image, ImageFile.ImageFile) and image.filename:
+        # Pillow maps an uncompressed TIFF file into memory by its size after rotation, which
+        # scrambles the pixels; without a file name it reads them instead.
+        name, image.filename = image.filename, ""
+        try:
+            image.load()
+        finally:
+            image.filename = name
+    return ImageOps.exif_transpose(image)
+
+
 def in_srgb(image: Image.Image, notes: list[str]) -> Image.Image:
     """The image with its embedded colour profile applied and dropped, as browsers show it.
 
@@ -163,7 +177,7 @@ def read_picture(
     with pillow(name, max_pixels), opened(io.BytesIO(data), name, formats) as image:
         check_size(*image.size, name, max_pixels, min_side)
         notes = list[str]()
-        image = ImageOps.exif_transpose(first_frame(image, notes))
+        image = upright(first_frame(image, notes))
         found = on_white(in_srgb(_eight_bits(image, name), notes))
         found.info = {"notes": notes}
         return found
@@ -195,18 +209,16 @@ def opened(source: io.BytesIO | Path, name: str, formats: Sequence[str] = FORMAT
     try:
         return Image.open(source, formats=known)
     except UnidentifiedImageError:
-        pointer = _is_pointer(source)
-        found = "a Git LFS pointer without the file" if pointer else "a file that is not one"
+        found = LFS if _is_pointer(source) else "a file that is not one"
         raise ImageError(f"{name}: an image must be {', '.join(formats)}, got {found}") from None
 
 
 def _is_pointer(source: io.BytesIO | Path) -> bool:
     """Whether Git LFS keeps the file's content elsewhere."""
-    start = b"version https://git-lfs"
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return file.read(len(start)) == start
-    return source.getvalue().startswith(start)
+            return is_lfs_pointer(file.read(100))
+    return is_lfs_pointer(source.getvalue())
 
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from clpips.errors import ImageError
@@ -28,6 +28,7 @@ from clpips.io.image_files import (
     on_white,
     opened,
     pillow,
+    upright,
 )
 from clpips.text import one_line
 
@@ -68,7 +69,7 @@ def load_image(
         with pillow("the image", max_pixels):
             tensor = _from_pil(source, "the image", max_pixels)
     elif isinstance(source, str | os.PathLike):
-        tensor = _from_path(Path(source), max_pixels)
+        tensor = _from_path(Path(os.fsdecode(source)), max_pixels)
     else:
         raise ImageError(
             "an image must be a path, a PIL image, a NumPy array or a tensor, "
@@ -100,7 +101,7 @@ def _from_path(path: Path, max_pixels: int) -> Tensor:
 
 def _from_pil(image: Image.Image, name: str, max_pixels: int) -> Tensor:
     check_size(*image.size, name, max_pixels)
-    image = in_srgb(ImageOps.exif_transpose(image), [])
+    image = in_srgb(upright(image), [])
     if image.mode in ("La", "RGBa"):  # colours multiplied by alpha
         image = image.convert(image.mode.upper())
     if image.mode == "F":
@@ -172,10 +173,12 @@ def _stated_range(
         raise ImageError(
             f"an image array must be uint8, uint16 or floating point, got {array.dtype}"
         )
-    stated = (-1.0, 1.0) if value_range is None else tuple(value_range)
-    if len(stated) != 2 or not np.isfinite(stated).all() or not stated[0] < stated[1]:
-        raise ImageError(f"value_range must be (lowest, highest), got {value_range}")
-    low, high = stated
+    try:
+        low, high = map(float, (-1.0, 1.0) if value_range is None else value_range)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ImageError(f"value_range must be (lowest, highest), got {value_range!r}")
     if array.size == 0 or not np.isfinite(array).all():
         raise ImageError("an image must hold finite numbers only, got NaN, infinity or nothing")
     least, most = float(array.min()), float(array.max())

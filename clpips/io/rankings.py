@@ -26,6 +26,8 @@ from clpips.io.tabular_files import OPTIONAL, REQUIRED, file_rows, unknown_endin
 from clpips.text import LONGEST_QUOTE, quoted
 from clpips.types import Ranking
 
+INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Unicode categories that no participant's name may hold: it would look like another's."""
 MAX_RANK = 1_000_000
 """Largest accepted rank: a mistyped rank should give an error message, not an overflow."""
 
@@ -149,7 +151,9 @@ def _required(source: Path, number: int, row: Mapping[str, Any], column: str) ->
 def _participant(source: Path, number: int, row: Mapping[str, Any]) -> str:
     """A participant's name; one name has one spelling, whichever way its accents are composed."""
     name = unicodedata.normalize("NFC", _required(source, number, row, "participant"))
-    hidden = next((each for each in name if unicodedata.category(each) == "Cf"), None)
+    if name.isprintable():  # spares most names the search
+        return name
+    hidden = next((each for each in name if unicodedata.category(each) in INVISIBLE), None)
     if hidden is not None:
         raise wrong(
             source,
@@ -160,12 +164,16 @@ def _participant(source: Path, number: int, row: Mapping[str, Any]) -> str:
     return name
 
 
+def _composed(text: str | None) -> str | None:
+    return None if text is None else unicodedata.normalize("NFC", text)
+
+
 def _key(source: Path, number: int, folder: Path, row: Mapping[str, Any]) -> _Key:
     return (
         _participant(source, number, row),
         _image_path(source, number, folder, row, "target"),
-        _text(source, number, row, "trial"),
-        _text(source, number, row, "round"),
+        _composed(_text(source, number, row, "trial")),
+        _composed(_text(source, number, row, "round")),
     )
 
 
@@ -218,10 +226,10 @@ def _confidence(source: Path, number: int, row: Mapping[str, Any]) -> float | No
     text = _text(source, number, row, "confidence")
     if text is None:
         return None
-    try:
-        confidence = float(text)
-    except ValueError:
-        raise wrong(source, number, f"confidence must be a number, got {quoted(text)}") from None
+    # float() alone would also take "0_1" and "٠.٥".
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE):
+        raise wrong(source, number, f"confidence must be a number, got {quoted(text)}")
+    confidence = float(text)
     if not 0 <= confidence <= 1:
         raise wrong(source, number, f"confidence must lie in [0, 1], got {confidence:g}")
     return confidence

@@ -9,9 +9,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 from clpips.errors import RankingsFileError
+from clpips.io.git_lfs import LFS, is_lfs_pointer
 from clpips.text import cut, one_line, quoted
 
 REQUIRED = ("participant", "target", "image", "rank")
@@ -58,22 +59,22 @@ def _check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def _encoding(path: Path) -> str:
-    """The encoding of a CSV file, from its first bytes.
+    """The encoding of a text file, from its first bytes.
 
     Raises:
-        RankingsFileError: it is something else under the name of a CSV file.
+        RankingsFileError: it is something else under the name of a text file.
     """
     with path.open("rb") as file:
         start = file.read(1024)
     other = None
-    if start.startswith(b"PK\x03\x04"):
-        other = "an Excel workbook or another zip archive: save it as CSV"
-    elif start.startswith(b"version https://git-lfs"):
-        other = "a Git LFS pointer without the file"
-    elif re.match(rb"\s*<(!doctype|html)", start, re.IGNORECASE):
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        other = "an Excel workbook or another archive: save it as CSV"
+    elif is_lfs_pointer(start):
+        other = LFS
+    elif re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|html)", start, re.IGNORECASE):
         other = "a web page"
     if other is not None:
-        raise RankingsFileError(f"{path}: a rankings file must be CSV, got {other}")
+        raise RankingsFileError(f"{path}: a rankings file must be CSV or JSON Lines, got {other}")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\0" in start[:2]:
@@ -82,41 +83,51 @@ def _encoding(path: Path) -> str:
 
 
 def _separator(header: str) -> str:
-    """The separator by which a header has the required columns; a comma where none does."""
-    for separator in SEPARATORS:
+    """The separator by which a header has most of the required columns; else a comma."""
+
+    def known(separator: str) -> int:
         names = {name.strip().strip('"') for name in header.split(separator)}
-        if names.issuperset(REQUIRED):
-            return separator
-    return ","
+        return len(names.intersection(REQUIRED))
+
+    return max(SEPARATORS, key=known)  # the first of equals
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
     with path.open(newline="", encoding=_encoding(path)) as file:
-        first = file.readline()
-        stated = re.fullmatch(r"sep=([,;|\t])\s*", first)  # a line that Excel reads, and writes
-        header = file.readline() if stated else first
-        separator = stated[1] if stated else _separator(header)
+        header, above, stated = _header(file)
+        separator = stated or _separator(header)
         # strict: otherwise an unclosed quote would consume the rest of the file.
-        lines = itertools.chain([header], file)
-        reader = csv.DictReader(lines, strict=True, delimiter=separator)
-        above = 1 if stated else 0
-        begins = 1
+        reader = csv.reader(itertools.chain([header], file), strict=True, delimiter=separator)
+        begins = above + 1  # the line on which a row begins
         try:
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            _check_columns(path, reader.fieldnames)
-            begins = reader.line_num + above + 1
-            for row in reader:
-                number = reader.line_num + above
-                if None in row or None in row.values():
-                    raise wrong(
-                        path, number, f"a row must have one value per column{_by(separator)}"
-                    )
-                if any(value.strip() for value in row.values()):
-                    yield number, row
-                begins = number + 1
+            columns = [name.strip() for name in next(reader, [])]
+            _check_columns(path, columns)
+            begins = above + reader.line_num + 1
+            for cells in reader:
+                if any(map(str.strip, cells)):
+                    if len(cells) != len(columns):
+                        rule = f"a row must have one value per column{_by(separator)}"
+                        raise wrong(path, begins, rule)
+                    yield begins, dict(zip(columns, cells, strict=True))
+                begins = above + reader.line_num + 1
         except csv.Error as error:
             reason = "a quote that opens must close" if "end of data" in str(error) else str(error)
             raise wrong(path, begins, f"the row is not CSV ({reason})") from error
+
+
+def _header(file: TextIO) -> tuple[str, int, str | None]:
+    """The header's first line, how many lines are above it, and the separator if one is stated.
+
+    Excel writes and reads a first line such as ``sep=;``.
+    """
+    above, stated = 0, None
+    while line := file.readline():
+        if found := re.fullmatch(r'"?sep=([,;|\t])[",;|\s]*', line, re.IGNORECASE):
+            stated = found[1]
+        elif line.strip():
+            break
+        above += 1
+    return line, above, stated
 
 
 def _by(separator: str) -> str:
@@ -126,7 +137,7 @@ def _by(separator: str) -> str:
 
 def _json_rows(path: Path) -> Iterator[Row]:
     # Not splitlines: a name may hold U+2028 and its kind, which end no line of JSON Lines.
-    lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    lines = path.read_bytes().decode(_encoding(path)).split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

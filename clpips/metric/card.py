@@ -152,7 +152,7 @@ def card_of(path: Path, metadata: Mapping[str, str]) -> Card:
 
 
 class _Stored(BaseModel, strict=True, extra="forbid", allow_inf_nan=False):
-    """An object of the card with exactly these entries, none converted to its type."""
+    """A JSON object that must have exactly these entries, each of the stated type."""
 
 
 class _StoredBlock(_Stored):
@@ -228,7 +228,7 @@ def _check_space(path: Path, card: Card) -> None:
 
 
 def _brought_up_to_date(content: Any) -> Any:
-    """A card of the former format with the entries added since."""
+    """A card in the old format, with the newer entries filled in."""
     if not isinstance(content, dict) or content.get("backbone") not in BACKBONES:
         return content
     blocks = [asdict(block) for block in space_of(content["backbone"]).blocks]

@@ -33,7 +33,7 @@ MIN_GROUPS = 4
 """With fewer groups the default is used: there is too little data to select by."""
 MIN_IMAGES = 3
 SEARCH_TOLERANCE = 0.05
-"""Relative duality gap during selection: ranks converge long before the last digits."""
+"""Relative duality gap during selection: the ranking of images settles long before the weights."""
 
 
 @dataclass(frozen=True, slots=True)

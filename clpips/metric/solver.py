@@ -30,6 +30,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from clpips.errors import InputError
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 TOLERANCE = 2e-3
@@ -126,7 +128,28 @@ class MarginRankingProblem:
             max_steps: give up refining here; ``Solution.gap`` is the gap reached.
             check: called now and then with the share of ``max_steps`` taken; may raise.
         """
-        dual = _Dual.of(self, loss_weights, margins, shrinkages)
+        # Some BLAS kernels signal an invalid operation on finite numbers: the result is checked.
+        with np.errstate(invalid="ignore"):
+            solution = self._solved(
+                _Dual.of(self, loss_weights, margins, shrinkages),
+                start,
+                tolerance=tolerance,
+                max_steps=max_steps,
+                check=check,
+            )
+        if not (np.isfinite(solution.weights).all() and np.isfinite(solution.gap).all()):
+            raise InputError("a fit must have finite difference vectors, got NaN or infinity")
+        return solution
+
+    def _solved(
+        self,
+        dual: _Dual,
+        start: Array | None,
+        *,
+        tolerance: float,
+        max_steps: int,
+        check: Callable[[float], None],
+    ) -> Solution:
         iterate = _Iterate.first(dual, start)
         weights, multipliers, gap = dual.primal(iterate)
         iterate = replace(iterate, multipliers=multipliers.astype(np.float32))

@@ -458,6 +458,7 @@ def test_a_key_is_sent_to_the_address_that_it_belongs_to_alone(
     monkeypatch.setenv("CLPIPS_IMAGES_KEY", KEY)
     for address, sent in (
         (f"{server.url}/", True),
+        (server.url.upper().replace("/V1", "/v1"), True),
         (server.url.replace("/v1", "/v2"), False),
         ("https://images.example/v1", False),
     ):

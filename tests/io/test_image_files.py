@@ -99,3 +99,24 @@ def test_the_first_frame_of_the_animation_is_read(
     for pixels in both_ways(data, tmp_path):
         assert tuple(pixels[5, 5].round()) == (0, 0, 255)
     assert read_picture(data, "file").info["notes"] == [ANIMATED]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_tiff_file_is_turned_upright(tmp_path: Path, mode: str, orientation: int) -> None:
+    """Pillow maps uncompressed ones into memory, by the size after rotation."""
+    ramp = np.tile(np.arange(96, dtype=np.uint8) * 2, (64, 1))
+    grey = Image.fromarray(ramp)
+    image = Image.fromarray(ramp.astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    path = tmp_path / "turned.tif"
+    exif = Image.Exif()
+    exif[274] = orientation
+    image.save(path, exif=exif)
+    turns = {3: 2, 6: 3, 8: 1}
+    expected = np.rot90(ramp, turns[orientation])
+    for pixels in both_ways(path.read_bytes(), tmp_path):
+        assert np.abs(pixels[..., 0] - expected).max() <= 1
+    with Image.open(path) as opened:
+        read = (load_image(opened)[0].numpy() + 1) * 127.5
+        assert np.abs(read - expected).max() <= 1
+        assert opened.filename == str(path)

@@ -266,3 +266,9 @@ def test_a_tensor_without_numbers_that_can_be_had_is_refused() -> None:
     ):
         with pytest.raises(ImageError, match="an image tensor must be"):
             load_image(tensor)
+
+
+@pytest.mark.parametrize("value_range", [3, "ab", (0, None), (0, "one"), (0, 1, 2), (1, 0)])
+def test_a_range_that_is_none_is_refused(value_range) -> None:
+    with pytest.raises(ImageError, match=r"value_range must be \(lowest, highest\)"):
+        load_image(np.zeros((64, 64, 3), np.float32), value_range=value_range)

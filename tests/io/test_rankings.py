@@ -218,13 +218,14 @@ def test_a_json_value_that_cannot_be_is_refused_in_one_line(
 
 
 def test_a_name_with_a_line_break_is_still_refused_in_one_line(folder: Path) -> None:
-    with pytest.raises(RankingsFileError, match=r"row 3: image must be an image") as caught:
+    with pytest.raises(RankingsFileError, match=r"row 2: image must be an image") as caught:
         read_rankings(write(folder, 'ada,t.png,"x\ny.png",1'))
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_json_lines_end_at_line_feeds_only(folder: Path) -> None:
-    rankings = [Ranking("ada\u2028b\x85c", str(folder / "t.png"), (str(folder / "a.png"),), (1,))]
+    images = (str(folder / "a.png"),)
+    rankings = [Ranking("ada", str(folder / "t.png"), images, (1,), trial="one\u2028b\x85c")]
     path = folder / "r.jsonl"
     write_rankings(rankings, path)
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
@@ -370,7 +371,8 @@ TABLE = "participant,target,image,rank\nann,t.png,a.png,1\nann,t.png,b.png,2\n"
         ("sep=;\r\n" + TABLE.replace(",", ";").replace("\n", "\r\n")).encode(),
         TABLE.replace(",", "\t").encode("utf-16"),
         TABLE.encode("utf-16-le"),
-        (TABLE + ",,,\n ,,,\n").encode(),
+        (TABLE + ",,,\n ,,,\n,,,,,,\n").encode(),
+        ('\n"SEP=;"\n' + TABLE.replace(",", ";")).encode(),
     ],
 )
 @pytest.mark.parametrize("name", ["r.csv", "R.CSV"])
@@ -383,8 +385,10 @@ def test_what_spreadsheets_write_is_read(folder: Path, data: bytes, name: str) -
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"PK\x03\x04rest", "got an Excel workbook or another zip archive: save it as CSV"),
+        (b"PK\x03\x04rest", "got an Excel workbook or another archive: save it as CSV"),
+        (b"\xd0\xcf\x11\xe0rest", "got an Excel workbook"),
         (b"version https://git-lfs.github.com/spec/v1\n", "got a Git LFS pointer"),
+        (TABLE.replace(",", ";").replace(";rank", "").encode(), "the column 'rank' is missing"),
         (b" <!DOCTYPE html><html>", "got a web page"),
         (TABLE.encode().replace(b"ann", b"M\xfcller"), "must be UTF-8 or UTF-16 text"),
         (b"sep=;\n" + TABLE.replace(",", ";").encode() + b"ann;t.png\n", r"row 5: .*by ';'"),
@@ -420,3 +424,32 @@ def test_an_image_is_found_however_its_path_is_spelled(
     place.write_bytes((folder / "a.png").read_bytes())
     (ranking,) = read_rankings(write(folder, f"ann,t.png,{written},1", "ann,t.png,b.png,2"))
     assert ranking.images[0] == str(place.resolve())
+
+
+def test_an_error_names_the_line_on_which_the_row_begins(folder: Path) -> None:
+    path = folder / "r.csv"
+    header, first = "participant,target,image,rank,note", "ann,t.png,a.png,1,x"
+    path.write_text(f'{header}\n\n{first}\nann,t.png,b.png,z,"two\nlines"\n', encoding="utf-8")
+    with pytest.raises(RankingsFileError, match="row 4: rank must be a whole number"):
+        read_rankings(path)
+
+
+@pytest.mark.parametrize("confidence", ["0_1", "\u0660.\u0665", "nan", "0,5"])
+def test_a_confidence_is_written_in_plain_digits(folder: Path, confidence: str) -> None:
+    header = "participant;target;image;rank;confidence"
+    path = write(folder, f"ann;t.png;a.png;1;{confidence}", header=header)
+    with pytest.raises(RankingsFileError, match="row 2: confidence must be a number"):
+        read_rankings(path)
+
+
+def test_one_trial_in_two_unicode_forms_is_one_ranking(folder: Path) -> None:
+    header = "participant,target,image,rank,trial"
+    rows = ("ann,t.png,a.png,1,Jos\u00e9", "ann,t.png,b.png,2,Jose\u0301")
+    (ranking,) = read_rankings(write(folder, *rows, header=header))
+    assert ranking.ranks == (1, 2)
+
+
+def test_json_lines_may_be_utf16(folder: Path) -> None:
+    row = {"participant": "ann", "target": "t.png", "image": "a.png", "rank": 1}
+    (folder / "r.jsonl").write_bytes((json.dumps(row) + "\n").encode("utf-16"))
+    assert len(read_rankings(folder / "r.jsonl")) == 1

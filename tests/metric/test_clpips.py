@@ -12,6 +12,7 @@ import pytest
 import safetensors.numpy
 import torch
 from pictures import layer_person, noise, scene, simulated
+from scipy import sparse
 from scipy.optimize import minimize
 
 from clpips import CLPIPS
@@ -99,6 +100,17 @@ def test_one_weight_per_layer_scales_the_stock_layers(table: np.ndarray) -> None
     for ratio in ratios:
         np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
     assert int(np.argmax([ratio[0] for ratio in ratios])) == 3
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_solver_refuses_what_is_not_finite(value: float) -> None:
+    vectors = np.random.default_rng(0).random((3, 6))
+    vectors[1, 2] = value
+    prior = Prior(np.ones(6), np.ones(6), np.repeat([0, 1], 3), 0.8)
+    differences = sparse.csr_matrix([[-1.0, 1, 0], [0, -1, 1]])
+    problem = MarginRankingProblem(vectors, differences, prior)
+    with pytest.raises(InputError, match="finite difference vectors"), np.errstate(all="ignore"):
+        problem.solve(np.ones((2, 1)), np.array([0.7]), np.array([0.05]))
 
 
 def test_the_solver_reaches_the_objective_of_an_independent_one(table: np.ndarray) -> None:

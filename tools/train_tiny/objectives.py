@@ -72,7 +72,7 @@ def train_clip(
 def train_autoencoder(
     model: AutoencoderKL, images: CaptionedImages, schedule: Schedule, folder: Path, watch: Watch
 ) -> None:
-    """Reconstruction: L1 + ½ LPIPS + a small KL term (Rombach et al. 2022, app. G)."""
+    """Reconstruction loss: L1 + ½ LPIPS + a small KL term (Rombach et al. 2022, appendix G)."""
     perceptual = _lpips()
 
     def objective(generator: torch.Generator) -> torch.Tensor:

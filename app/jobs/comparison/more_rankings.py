@@ -14,7 +14,7 @@ from clpips.progress import Watch
 WANTED = 0.1
 """The half-width of the mean agreement's interval, in Spearman, to be reached."""
 AHEAD = 2
-"""The forecast is for this many times the present number of rankings."""
+"""How many times as many rankings the forecast is for."""
 MANY_TARGETS = 40
 """With more targets, one random order of them is enough: every point is a mean over all."""
 KEYS = ("curve", "forecast", "needed")

@@ -1,4 +1,4 @@
-"""Compare one fit with its baselines, and with the features of a modern encoder."""
+"""Compare one fit with the baselines, and with a fit on a modern encoder's features."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import httpx2
+
 from clpips.errors import GenerationError
 from clpips.text import one_line
 
@@ -47,7 +49,11 @@ def key(base: str) -> str | None:
             f"{ADDRESS} must be the base URL that {VARIABLE} belongs to, got none: "
             "the key is sent nowhere else"
         )
-    return value if base.rstrip("/") == address else None
+    try:
+        same = httpx2.URL(base.rstrip("/")) == httpx2.URL(address)  # whatever the host's case
+    except httpx2.InvalidURL as error:
+        raise GenerationError(f"{ADDRESS} must be a base URL, got one where {error}") from error
+    return value if same else None
 
 
 def without_key(text: object) -> str:

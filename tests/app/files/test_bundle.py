@@ -369,7 +369,11 @@ def test_a_pool_that_was_lost_before_leaves_the_study_readable(
 ) -> None:
     shutil.rmtree(store.settings.data_dir / "pools")
     bundle = packed(store, with_pool, tmp_path)
-    there = open_bundle(Store(tmp_path / "elsewhere"), bundle, Watch())
+    elsewhere = Store(tmp_path / "elsewhere")
+    add_pool(elsewhere, pool_archive())  # another study's, with the same content
+    with pytest.raises(StudyError, match="which is not in the bundle"):
+        open_bundle(elsewhere, bundle, Watch())
+    there = open_bundle(elsewhere, bundle, Watch(), allow_outside=True)
     assert there.settings.maker == with_pool.settings.maker
 
 

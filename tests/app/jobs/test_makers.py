@@ -12,7 +12,7 @@ import pytest
 from pictures import scene
 from PIL import Image
 from small_pipeline import save_small_pipeline
-from staged import empty_study, person
+from staged import empty_study, person, picture
 
 from app.files.pools import add_pool, maker_here
 from app.jobs.lease import JobWatch
@@ -26,6 +26,7 @@ from app.views.researcher.rankings import regenerate as regenerate_view
 from app.worker import Worker
 from clpips.errors import GenerationError
 from clpips.generation.names import NO_PROMPT
+from clpips.types import Provenance
 
 
 @pytest.fixture
@@ -150,6 +151,23 @@ def again(worker: Worker, study: Study, board: Round) -> list[dict[str, Any]]:
     assert worker.do_next(["regenerate"])
     images: list[dict[str, Any]] = worker.store.jobs.get(job.id).result["images"]
     return images
+
+
+def test_only_the_studys_own_makers_are_opened(worker: Worker, model: Path) -> None:
+    """A bundle's images may name any model or folder as their maker."""
+    study = empty_study(worker.store)
+    somebody = person(worker.store, study)
+    trial = worker.store.progress.of_participant(somebody.id).trial
+    board = worker.store.rounds.request(
+        somebody.id, trial.id, "a hat", request_id="one", queued=False
+    )
+    name = f"diffusers:{model}"
+    made = [(picture(worker.store, n), Provenance(name, "1", "a hat", n, 64, 64)) for n in range(4)]
+    worker.store.rounds.add_candidates(board.id, made)
+    found = again(worker, study, board)
+    assert {each["reason"] for each in found} == {
+        f"the image must come from a maker of the study, got {name!r}"
+    }
 
 
 @pytest.mark.parametrize("maker", ["scenes", "diffusers"])

@@ -52,7 +52,7 @@ def test_a_gain_on_too_few_targets_is_not_said_to_include_zero() -> None:
 
 def test_reversed_ranks_are_said_wherever_the_metric_is_offered() -> None:
     fit = told("reversed")
-    assert "learnt ranks that look reversed" in sentences.use(fit)
+    assert "was fitted to ranks that look reversed" in sentences.use(fit)
     assert "look reversed" in sentences.offered(fit)
 
 

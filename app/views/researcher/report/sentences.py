@@ -115,7 +115,7 @@ def use(fit: Fit) -> Html:
     if verdict(fit) == "worse":
         return _using("stock LPIPS", f"The {own} agrees less, so it is not recommended.")
     if verdict(fit) == "reversed":
-        return _using("stock LPIPS", f"The {own} learnt ranks that look reversed.")
+        return _using("stock LPIPS", f"The {own} was fitted to ranks that look reversed.")
     why = "There is too little data to judge"
     if not is_early(fit):
         why = "The interval of the difference includes zero, so the difference may be chance"
@@ -136,7 +136,7 @@ def offered(fit: Fit) -> str:
     if verdict(fit) == "worse":
         return f"Stock LPIPS stays in use: this {own} agrees less. It can still be exported."
     if verdict(fit) == "reversed":
-        return f"Stock LPIPS stays in use: the ranks behind this {own} look reversed."
+        return f"Stock LPIPS stays in use: this {own} was fitted to ranks that look reversed."
     return (
         f"Stock LPIPS stays in use, because no gain of this {own} has been shown yet. "
         "It can still be exported."
