@@ -67,3 +67,17 @@ def save_small_pipeline(folder: Path) -> Path:
     """Write it in the layout of diffusers; returns the folder."""
     small_pipeline().save_pretrained(folder, safe_serialization=True)
     return folder
+
+
+def broken_pipeline(folder: Path, part: str) -> Path:
+    """Write one whose numbers are not finite from some part on; returns the folder.
+
+    Args:
+        folder: where.
+        part: ``unet``, ``decoder`` (both give NaN) or ``infinite decoder``.
+    """
+    pipeline = small_pipeline()
+    layer = pipeline.unet.conv_out if part == "unet" else pipeline.vae.decoder.conv_out
+    torch.nn.init.constant_(layer.bias, torch.inf if part == "infinite decoder" else torch.nan)
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder

@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from clpips.errors import Cancelled, GenerationError
+from clpips.generation.diffusion.finite_output import as_picture, finite_decoding, require_finite
 from clpips.generation.diffusion.hub import Source, source_of
 from clpips.generation.diffusion.pipeline import Loaded, loaded_pipeline
 from clpips.generation.diffusion.settings import SCHEDULERS, DiffusionSettings
@@ -77,8 +78,8 @@ class Diffusers:
         checker withholds is replaced by another seed's, which its provenance says.
 
         Raises:
-            GenerationError: a wrong option, a model that cannot be had or run, or a prompt for
-                which the safety checker withholds everything.
+            GenerationError: a wrong option, a model that cannot be had or run, output that is not
+                finite numbers, or a prompt for which the safety checker withholds everything.
             Cancelled: the caller cancelled; images already yielded remain valid.
         """
         settings = DiffusionSettings.of(request.options, self.default)
@@ -224,6 +225,7 @@ class _Run:
             "num_inference_steps": settings.steps,
             "generator": torch.Generator("cpu").manual_seed(seed),
             "callback_on_step_end": self._after_step(),
+            "output_type": "np",
         }
         if settings.guidance is not None:
             arguments["guidance_scale"] = settings.guidance
@@ -236,9 +238,9 @@ class _Run:
             start = request.start.convert("RGB").resize(size, Image.Resampling.LANCZOS)
             arguments |= {"image": start, "strength": request.strength}
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), finite_decoding(self.pipeline, self.loaded.dtype):
                 made = self.pipeline(**arguments)
-        except Cancelled:
+        except (Cancelled, GenerationError):
             raise
         except (RuntimeError, ValueError, TypeError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -246,7 +248,7 @@ class _Run:
                 f"{type(self.pipeline).__name__} could not make the image: {lines[0][:200]}"
             ) from error
         flags = getattr(made, "nsfw_content_detected", None)
-        return made.images[0].convert("RGB"), bool(flags and flags[0])
+        return as_picture(made.images[0], self.loaded.dtype), bool(flags and flags[0])
 
     def _after_step(self) -> Callable[..., dict[str, Any]]:
         steps = self.settings.steps
@@ -257,6 +259,8 @@ class _Run:
             pipeline: Any, step: int, time: Any, values: dict[str, Any]
         ) -> dict[str, Any]:
             self.watch.report(min((step + 1) / steps, 1.0), f"step {step + 1} of {steps}")
+            words = f"after step {step + 1} of {steps}"
+            require_finite(values.get("latents"), words, self.loaded.dtype)
             if self.loaded.preview is not None and "latents" in values:
                 self.watch.preview(partial(self.loaded.preview.picture, values["latents"]))
             return {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pictures import scene
 from PIL import Image
-from small_pipeline import save_small_pipeline
+from small_pipeline import broken_pipeline, save_small_pipeline
 from staged import empty_study, person, picture
 
 from app.files.pools import add_pool, maker_here
@@ -216,3 +216,14 @@ def test_waiting_is_measured_apart_from_thinking(worker: Worker) -> None:
     assert wait.queued >= 0 and wait.making > 0
     rank(worker.store, somebody, board)
     assert worker.store.studies.waiting_times(study.id) == (wait,)
+
+
+def test_images_that_are_not_finite_numbers_fail_the_round_with_that_reason(
+    worker: Worker, tmp_path: Path
+) -> None:
+    folder = broken_pipeline(tmp_path / "broken", "decoder")
+    options = {"steps": 2}
+    study = empty_study(worker.store, maker=f"diffusers:{folder}", maker_options=options)
+    _, board = one_round(worker, study)
+    assert (board.state, board.candidates) == ("failed", ())
+    assert "must be finite numbers, got NaN" in board.message
