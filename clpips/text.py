@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LONGEST_QUOTE = 80
 
 
@@ -21,6 +23,17 @@ def quoted(value: object, longest: int = LONGEST_QUOTE) -> str:
     ("'a'", "'abcd…")
     """
     return cut(repr(value), longest)
+
+
+def named(names: Sequence[str], most: int = 3) -> str:
+    """A few names, and how many more there are, so that a sentence stays short.
+
+    >>> named(["a", "b"]), named(["a", "b", "c", "d", "e"], most=2)
+    ("'a', 'b'", "'a', 'b' and 3 more")
+    """
+    shown = ", ".join(quoted(name, 60) for name in names[:most])
+    more = len(names) - most
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def cut(words: str, longest: int = LONGEST_QUOTE) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from app.files.pools import own_images
 from app.jobs.generation import calibration_boards
 from app.jobs.generation.candidate_selection import SelectionRequest, select_candidates
 from app.jobs.generation.images import make_images
@@ -75,7 +76,7 @@ def _board(
         watch = _without_details(watch)
     count = job.payload["count"] if selection is None else selection.study.settings.made_per_round
     share = 1.0 if selection is None else GENERATION_SHARE
-    made = _made(store, job.payload, asked, count, watch.part(0.0, share))
+    made = _made(store, job, asked, count, watch.part(0.0, share))
     if selection is None:
         return made, {}
     shown, record = select_candidates(store, selection, made, watch.part(share, 1 - share))
@@ -100,7 +101,7 @@ def _blind_pair(
     if job.study_id is None or job.participant_id is None:
         raise ValueError("a blind pair must belong to a participant of a study")
     study = store.studies.get(job.study_id)
-    made = _made(store, job.payload, asked, made_for(study), watch.part(0.0, GENERATION_SHARE))
+    made = _made(store, job, asked, made_for(study), watch.part(0.0, GENERATION_SHARE))
     target = store.rounds.of_trial(job.participant_id, asked.trial_id).target.image
     rest = watch.part(GENERATION_SHARE, 1 - GENERATION_SHARE)
     shown = pair(store, study, job.participant_id, target, made, rest)
@@ -108,9 +109,10 @@ def _blind_pair(
 
 
 def _made(
-    store: Store, payload: Mapping[str, Any], asked: Round, count: int, watch: Watch
+    store: Store, job: Job, asked: Round, count: int, watch: Watch
 ) -> list[tuple[str, Provenance]]:
     """A round's images, from its maker or from the arms that share the board."""
+    payload = job.payload
     arms = payload.get("arms") or [payload]
     counts = shared_out(count, len(arms), f"arms/{payload['seed']}")
     made: list[tuple[str, Provenance]] = []
@@ -124,7 +126,7 @@ def _made(
             its_count,
             payload["width"],
             payload["height"],
-            _options(store, asked, arm),
+            _options(store, job, asked, arm),
             _start(store, payload.get("start")),
             payload.get("strength") or DEFAULT_STRENGTH,
         )
@@ -138,10 +140,13 @@ def _of_arm(source: Provenance, name: str) -> Provenance:
     return replace(source, options={**source.options, "arm": name})
 
 
-def _options(store: Store, asked: Round, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The maker's options; a pool also gets the images already shown for this target."""
-    options = dict(payload.get("options", {}))  # jobs of earlier versions have none
-    if kind_of(payload["maker"]) == "pool":
+def _options(store: Store, job: Job, asked: Round, arm: Mapping[str, Any]) -> dict[str, Any]:
+    """The maker's options; a pool also gets the target and the images already shown for it."""
+    options = dict(arm.get("options", {}))  # jobs of earlier versions have none
+    if kind_of(arm["maker"]) == "pool":
+        if job.study_id is not None and job.participant_id is not None:
+            target = store.rounds.of_trial(job.participant_id, asked.trial_id).target
+            options = own_images(store, arm["maker"], job.study_id, target.name) | options
         shown = store.rounds.provenances(asked.trial_id)
         options["taken"] = [each.options["sha256"] for each in shown if "sha256" in each.options]
     return options

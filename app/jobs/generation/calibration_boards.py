@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.files.images import add_target
+from app.files.pools import own_images
 from app.jobs.generation.images import make_images
 from app.store import Store
 from app.study.records import CalibrationBoard
-from app.study.settings import StudySettings
 from app.study.types import Job, Study
 from clpips.generation import Request
+from clpips.generation.names import kind_of
 from clpips.generation.scenes import SampleTarget, sample_targets
 from clpips.progress import Watch
 from clpips.types import Provenance
@@ -55,7 +56,7 @@ def ensure_calibration_boards(
         boards = [
             _board(
                 store,
-                study.settings,
+                study,
                 sample,
                 number,
                 watch.part((number - 1) / wanted, 1 / wanted),
@@ -73,8 +74,12 @@ def samples_for(store: Store, study: Study) -> list[SampleTarget]:
 
 
 def _board(
-    store: Store, settings: StudySettings, sample: SampleTarget, number: int, watch: Watch
+    store: Store, study: Study, sample: SampleTarget, number: int, watch: Watch
 ) -> CalibrationBoard:
+    settings = study.settings
+    options = dict(settings.maker_options)
+    if kind_of(settings.maker) == "pool":
+        options = own_images(store, settings.maker, study.id, sample.name) | options
     made: list[tuple[str, Provenance]] = []
     for quality, (prompt, count) in enumerate(_shares(sample.attempts, settings.candidates)):
         request = Request(
@@ -83,7 +88,7 @@ def _board(
             count,
             settings.image_size,
             settings.image_size,
-            dict(settings.maker_options),
+            options,
         )
         following = watch.part(
             len(made) / settings.candidates,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,7 @@ from clpips.errors import GenerationError, ImageError
 from clpips.generation.pool.archive import Limits, Listed, Source, is_image, opened_source, shown
 from clpips.generation.pool.captions import FILE, Caption, read_captions
 from clpips.io.image_files import read_picture
+from clpips.io.image_names import target_key
 from clpips.progress import Watch
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -41,11 +43,15 @@ class PoolImage:
     target: str | None = None
 
     def belongs_to(self, target: str) -> bool:
-        """Whether it is of a target: by ``captions.csv``, or else by a folder that it lies in."""
+        """Whether it is of a target: by ``captions.csv``, or else by a folder that it lies in.
+
+        Names are compared by :func:`clpips.io.image_names.target_key`.
+        """
+        key = target_key(target)
         if self.target is not None:
-            return self.target == target
+            return target_key(self.target) == key
         folders = PurePosixPath(self.file).parent
-        return target in folders.parts or target == str(folders)
+        return key in {target_key(each) for each in (*folders.parts, str(folders))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,17 @@ class Pool:
     def has_captions(self) -> bool:
         """Whether any image has a caption."""
         return any(image.caption is not None for image in self.images)
+
+    def is_divided(self, targets: Iterable[str]) -> bool:
+        """Whether it says of any image to which target it belongs, one of these or another."""
+        names = list(targets)
+        return any(
+            image.target is not None or any(map(image.belongs_to, names)) for image in self.images
+        )
+
+    def of_target(self, target: str) -> frozenset[str]:
+        """The different contents of a target's own images, as SHA-256."""
+        return frozenset(image.sha256 for image in self.images if image.belongs_to(target))
 
     def picture(self, image: PoolImage) -> Image.Image:
         """One of the images, read again from where it is: RGB, upright.

@@ -24,7 +24,7 @@ from app.views.researcher.new_study.form import Answers, make_study
 from app.views.researcher.new_study.maker_fields import MakerAnswers
 from app.views.researcher.rankings import regenerate as regenerate_view
 from app.worker import Worker
-from clpips.errors import GenerationError
+from clpips.errors import GenerationError, StudyError
 from clpips.generation.names import NO_PROMPT
 from clpips.types import Provenance
 
@@ -94,6 +94,58 @@ def test_a_study_can_use_an_uploaded_pool_and_no_image_comes_twice(worker: Worke
     _, third = one_round(worker, study, prompt=NO_PROMPT, who=somebody)
     assert third.state == "failed"
     assert "as many different images as are requested, 4, got 1" in third.message
+
+
+def divided(cells: dict[str, str]) -> bytes:
+    """A pool whose ``captions.csv`` names a target for each image."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for number, name in enumerate(cells):
+            packed.writestr(name, png(number))
+        rows = "".join(f"{name},,{target}\n" for name, target in cells.items() if target)
+        if rows:
+            packed.writestr("captions.csv", "image,caption,target\n" + rows)
+    return buffer.getvalue()
+
+
+def pool_study(
+    store: Store, pool: bytes, *targets: str, **settings: Any
+) -> tuple[Study, tuple[str, ...]]:
+    maker = MakerAnswers("pool", {}, pool=pool, writes_prompts=False)
+    uploads = [(name, png(90 + number)) for number, name in enumerate(targets)]
+    settings = {"image_size": 64, "min_rounds": 1, "candidates": 3, **settings}
+    return make_study(store, Answers("Ranks", (), uploads, settings, maker))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {f"{n}.png": ("My_Cat.PNG", "dog", "bird")[n % 3] for n in range(12)},
+        {f"{('my cat', 'dog', 'more')[n % 3]}/{n}.png": "" for n in range(12)},
+    ],
+    ids=["captions", "folders"],
+)
+def test_a_board_shows_images_of_its_own_target_only(worker: Worker, cells: dict[str, str]) -> None:
+    study, notes = pool_study(worker.store, divided(cells), "my_cat.png", "dog.jpg")
+    assert ("'bird'" in " ".join(notes)) == any(cells.values())
+    somebody, board = one_round(worker, study, prompt=NO_PROMPT)
+    target = worker.store.progress.of_participant(somebody.id).trial.target.name
+    shown = [each.provenance.options["file"] for each in board.candidates]
+    kind = 0 if target == "my cat" else 1
+    assert len(shown) == 3
+    assert all(int(Path(name).stem) % 3 == kind for name in shown)
+
+
+def test_a_study_that_its_pool_cannot_serve_is_refused(store: Store) -> None:
+    cells = {f"{n}.png": "cat" if n else "dog" for n in range(8)}
+    with pytest.raises(
+        StudyError, match=r"at least 3 different images of the target 'dog'.* got 1"
+    ):
+        pool_study(store, divided(cells), "cat.png", "dog.png")
+    with pytest.raises(StudyError, match="at least 3 different images of the target 'target-01'"):
+        pool_study(store, divided(cells), "cat.png", calibration=1)
+    assert store.studies.all() == ()
+    pool_study(store, divided(cells), "cat.png")
 
 
 def test_a_pool_that_is_none_is_refused_and_not_kept(store: Store) -> None:

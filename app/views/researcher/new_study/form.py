@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app import session
-from app.files.pools import add_pool
+from app.files.pools import add_pool, check_pools
 from app.files.target_upload import FORMATS, TargetPicture, target_picture
 from app.store import Store
 from app.study.arms import MakerArm
@@ -87,7 +87,8 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
 
     Raises:
         StudyError: a setting outside its range, no title, no target, an upload that cannot be a
-            target, or two targets of one name; nothing but images was stored then.
+            target, two targets of one name, or a pool with too few images of a target; nothing
+            but images was stored then.
         GenerationError: a maker that lacks something, or a pool that breaks a rule.
     """
     if not answers.title.strip():
@@ -103,8 +104,9 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
         targets.append((picture.name, sha))
     if not targets:
         raise StudyError("a study must have at least one target: choose samples or upload images")
+    unused = check_pools(store, settings, [name for name, _ in targets])
     notes = tuple(f"{file}: {note}." for file, each in pictures.items() for note in each.notes)
-    return store.studies.create(answers.title, settings, targets), notes
+    return store.studies.create(answers.title, settings, targets), (*notes, *unused)
 
 
 def _uploaded(answers: Answers) -> dict[str, TargetPicture]:
