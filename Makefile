@@ -36,13 +36,13 @@ lint:
 test: weights chromium ## run every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: .venv/installed ## lint, types, import contracts, docs
+check: weights ## lint, types, import contracts, docs
 	$(MAKE) --no-print-directory lint
-	$(BIN)/cog --check -I . docs/command-line.md
+	$(BIN)/cog --check -I . README.md docs/command-line.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-readme: .venv/installed ## regenerate the help texts in docs/command-line.md
-	$(BIN)/cog -r -I . docs/command-line.md
+readme: weights ## run the examples of README.md and docs/command-line.md, and show what they print
+	$(BIN)/cog -r -I . README.md docs/command-line.md
 
 docs: .venv/installed ## build the documentation with the API reference into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

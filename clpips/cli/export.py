@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clpips.cli.output import print_json, progress
+from clpips.cli.participant_option import rankings_of
 from clpips.errors import InputError
 from clpips.export.latex import latex_table
 from clpips.export.methods_text import StudyNumbers, methods_paragraph
@@ -92,13 +93,7 @@ def _rankings(options: argparse.Namespace) -> dict[str, Any]:
     rankings = read_rankings(options.rankings, image_dir=options.images)
     prompts = read_prompts(options.rankings, rankings, image_dir=options.images)
     if options.participant is not None:
-        known = sorted({one.participant for one in rankings})
-        rankings = [one for one in rankings if one.participant == options.participant]
-        if not rankings:
-            raise InputError(
-                f"{options.rankings}: no ranking by participant {options.participant!r}; "
-                f"its rankings are by {', '.join(known)}"
-            )
+        rankings = rankings_of(rankings, options.participant, options.rankings)
     with progress() as watch:
         made = export_rankings(
             rankings,

@@ -13,6 +13,7 @@ from typing import Any
 from clpips.cli.file_names import file_stems
 from clpips.cli.metric_option import POOLED
 from clpips.cli.output import one_number, print_json, progress
+from clpips.cli.participant_option import rankings_of
 from clpips.errors import InputError
 from clpips.evaluation.baselines import BASELINES, fit_and_hold_out_baseline
 from clpips.evaluation.held_out import HeldOut, fit_and_hold_out
@@ -116,7 +117,9 @@ def _fit_one(
     try:
         if options.baseline is None:
             metric = CLPIPS(options.backbone, granularity=options.granularity)
-            result = fit_and_hold_out(metric, observations, prior=prior, watch=watch)
+            result = fit_and_hold_out(
+                metric, observations, pooled=options.pooled, prior=prior, watch=watch
+            )
         else:
             metric, result = fit_and_hold_out_baseline(
                 options.baseline, observations, options.backbone, prior, watch
@@ -186,14 +189,7 @@ def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Rankin
         return rankings
     if options.pooled:
         raise InputError("--participant and --pooled exclude each other")
-    chosen = [one for one in rankings if one.participant == options.participant]
-    if not chosen:
-        known = ", ".join(sorted({one.participant for one in rankings}))
-        raise InputError(
-            f"{options.rankings}: no ranking by participant {options.participant!r}; "
-            f"its rankings are by {known}"
-        )
-    return chosen
+    return rankings_of(rankings, options.participant, options.rankings)
 
 
 def _summary(result: HeldOut, baseline: str | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.observations import Known, Observation, by_participant
+from clpips.metric.participants import rankings_to_fit
 from clpips.metric.pooled import PooledPrior
 from clpips.metric.ranking_problem import RankingProblem
 from clpips.progress import Watch
@@ -170,6 +171,8 @@ def held_out(
     metric: CLPIPS,
     rankings: Sequence[Ranking | Observation],
     *,
+    participant: str | None = None,
+    pooled: bool = False,
     prior: PooledPrior | None = None,
     known: Known | None = None,
     watch: Watch | None = None,
@@ -179,14 +182,16 @@ def held_out(
     ``metric`` itself stays as it is.
 
     Args:
-        metric, rankings, prior, known, watch: as :meth:`clpips.metric.clpips.CLPIPS.fit` takes
-            them.
+        metric, rankings, participant, pooled, prior, known, watch: as
+            :meth:`clpips.metric.clpips.CLPIPS.fit` takes them.
 
     Raises:
         UndefinedStatistic: rankings of fewer than two targets.
-        InputError: no ranking makes a comparison.
+        InputError: no ranking makes a comparison, or several people's rankings without
+            ``participant`` or ``pooled``.
         Cancelled: the caller cancelled.
     """
+    rankings = rankings_to_fit(rankings, participant=participant, pooled=pooled)
     observations = metric.observe(rankings, known=known, watch=watch)
     fitted = fit_weights(observations, metric.space, metric.settings, prior=prior, watch=watch)
     return _with_each_target_left_out(fitted, metric.settings.seed, watch)
@@ -196,6 +201,8 @@ def fit_and_hold_out(
     metric: CLPIPS,
     rankings: Sequence[Ranking | Observation],
     *,
+    participant: str | None = None,
+    pooled: bool = False,
     prior: PooledPrior | None = None,
     known: Known | None = None,
     watch: Watch | None = None,
@@ -203,14 +210,15 @@ def fit_and_hold_out(
     """``metric.fit`` and :func:`held_out` in one go, sharing the work; ``metric`` is fitted.
 
     Args:
-        metric, rankings, prior, known, watch: as :meth:`clpips.metric.clpips.CLPIPS.fit` takes
-            them.
+        metric, rankings, participant, pooled, prior, known, watch: as
+            :meth:`clpips.metric.clpips.CLPIPS.fit` takes them.
 
     Returns:
         the held-out agreement, or ``None`` for rankings of a single target, which can be fitted
         but say nothing about unseen targets.
     """
-    metric.fit(rankings, prior=prior, known=known, watch=watch)
+    whose: dict[str, Any] = {"participant": participant, "pooled": pooled}
+    metric.fit(rankings, **whose, prior=prior, known=known, watch=watch)
     try:
         return _with_each_target_left_out(metric.fit_, metric.settings.seed, watch)
     except UndefinedStatistic:

@@ -21,8 +21,9 @@ from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
 from clpips.features.registry import space_of
 from clpips.io.validation import first_fault
 from clpips.metric.fingerprints import card_digests, digests
+from clpips.metric.participants import listed
 from clpips.metric.settings import FitSettings, Start
-from clpips.text import one_line
+from clpips.text import counted, one_line
 from clpips.types import Granularity, Ranking
 from clpips.version import __version__
 
@@ -97,6 +98,20 @@ class Card:
             library=__version__,
             learnt_from=card_digests([*rankings, *prior_rankings]),
         )
+
+    @property
+    def summary(self) -> str:
+        """Whose it is and from how much, in a few words."""
+        people = self.participants
+        if len(people) == 1:
+            whose = f"personal metric of {people[0]!r}"
+        else:
+            whose = f"pooled metric of {len(people)} participants ({listed(people)})"
+        amount = (
+            f"{counted(self.n_rankings, 'ranking')} of {counted(self.n_targets, 'target')}, "
+            f"{counted(self.n_comparisons, 'comparison')}"
+        )
+        return f"{whose}, from {amount}"
 
     def count_learnt_from(self, rankings: Iterable[Ranking]) -> int | None:
         """How many of some rankings had a part in the weights; ``None`` in older files.

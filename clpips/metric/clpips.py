@@ -22,6 +22,7 @@ from clpips.io.images import ImageSource
 from clpips.metric.card import Card
 from clpips.metric.fit import FittedWeights, fit_weights
 from clpips.metric.observations import Known, Observation, observe
+from clpips.metric.participants import rankings_to_fit
 from clpips.metric.pooled import PooledPrior
 from clpips.metric.serialization import read_metric, write_lpips, write_metric
 from clpips.metric.settings import FitSettings, Start
@@ -86,6 +87,11 @@ class CLPIPS:
         self.device = device
         self._network: Encoder | None = None
 
+    def __repr__(self) -> str:
+        """What it is: of which space, and whose, learnt from how much."""
+        card: Card | None = getattr(self, "card_", None)
+        return f"<CLPIPS {self.backbone}: {'stock, not fitted' if card is None else card.summary}>"
+
     @property
     def weights(self) -> Vectors:
         """(channels,) the weights in use: learnt ones after ``fit``, else the stock weights."""
@@ -140,6 +146,8 @@ class CLPIPS:
         self,
         rankings: Sequence[Ranking | Observation],
         *,
+        participant: str | None = None,
+        pooled: bool = False,
         prior: PooledPrior | None = None,
         known: Known | None = None,
         watch: Watch | None = None,
@@ -147,18 +155,22 @@ class CLPIPS:
         """Learn weights from rankings, by the convex problem of :mod:`clpips.metric.solver`.
 
         Args:
-            rankings: of one person, or of several for a pooled metric; images as paths. Or
-                observations, whose difference vectors are at hand.
+            rankings: images as paths. Or observations, whose difference vectors are at hand.
+            participant: learn from this participant's rankings alone.
+            pooled: learn one metric from the rankings of all participants. Rankings of several
+                people need one of the two.
             prior: pooled weights of all participants, towards which this person's are pulled;
                 ``None`` pulls towards the stock weights.
             known: difference vectors at hand, by (target, image).
             watch: progress and cancel.
 
         Raises:
-            InputError: no ranking makes a comparison.
+            InputError: no ranking makes a comparison, or several people's rankings without
+                ``participant`` or ``pooled``.
             ImageError: an image that cannot be used.
             Cancelled: the caller cancelled; nothing was learnt.
         """
+        rankings = rankings_to_fit(rankings, participant=participant, pooled=pooled)
         observations = self.observe(rankings, known=known, watch=watch)
         fitted = fit_weights(observations, self.space, self.settings, prior=prior, watch=watch)
         if not abs(fitted.gap) <= 10 * TOLERANCE:

@@ -231,6 +231,56 @@ def test_rankings_of_ties_only_cannot_be_fitted() -> None:
         CLPIPS("alex").fit([Observation(ranking, np.zeros((2, 1152)))])
 
 
+def two_people(table: np.ndarray) -> list[Observation]:
+    return [
+        *simulated(table, layer_person(0), range(4), seed=1, participant="ann"),
+        *simulated(table, layer_person(4), range(4), seed=2, participant="bo"),
+    ]
+
+
+def test_several_people_are_fitted_as_one_only_where_that_is_asked_for(table: np.ndarray) -> None:
+    both = two_people(table)
+    for fit in (CLPIPS("alex").fit, lambda some: held_out(CLPIPS("alex"), some)):
+        with pytest.raises(InputError, match=r"2 participants \(ann, bo\)") as refused:
+            fit(both)
+        assert "participant='ann'" in str(refused.value)
+        assert "pooled=True" in str(refused.value)
+    ann = CLPIPS("alex").fit(both, participant="ann")
+    assert np.array_equal(ann.weights_, CLPIPS("alex").fit(both[:4]).weights_)
+    assert CLPIPS("alex").fit(both, pooled=True).card_.participants == ("ann", "bo")
+    alone = held_out(CLPIPS("alex"), both[:4])
+    assert held_out(CLPIPS("alex"), both, participant="ann") == alone
+    assert held_out(CLPIPS("alex"), both, pooled=True).personal.n_rankings == 8
+    with pytest.raises(InputError, match="no ranking by participant 'cy'; these rankings are by"):
+        CLPIPS("alex").fit(both, participant="cy")
+    with pytest.raises(InputError, match="exclude each other"):
+        CLPIPS("alex").fit(both, participant="ann", pooled=True)
+
+
+def test_a_participant_is_found_whichever_way_the_accents_are_composed(table: np.ndarray) -> None:
+    zoe = simulated(table, layer_person(0), range(2), seed=1, participant="Zo\u00eb")
+    both = [*zoe, *two_people(table)]
+    assert CLPIPS("alex").fit(both, participant="Zoe\u0308").card_.n_rankings == 2
+
+
+def test_repr_says_what_a_metric_is_whose_and_from_how_much(
+    table: np.ndarray, tmp_path: Path
+) -> None:
+    both = two_people(table)
+    assert repr(CLPIPS("wide")) == "<CLPIPS wide: stock, not fitted>"
+    ann = CLPIPS("alex").fit(both, participant="ann")
+    expected = (
+        "<CLPIPS alex: personal metric of 'ann', from 4 rankings of 4 targets, 112 comparisons>"
+    )
+    assert repr(ann) == expected
+    ann.save(tmp_path / "ann.safetensors")
+    assert repr(CLPIPS.load(tmp_path / "ann.safetensors")) == expected
+    assert repr(CLPIPS("alex").fit(both, pooled=True)) == (
+        "<CLPIPS alex: pooled metric of 2 participants (ann, bo), "
+        "from 8 rankings of 4 targets, 224 comparisons>"
+    )
+
+
 def test_a_cancelled_fit_learns_nothing(table: np.ndarray) -> None:
     metric = CLPIPS("alex")
     with pytest.raises(Cancelled):
