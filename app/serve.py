@@ -20,7 +20,8 @@ from app.http import ROUTES
 from app.http.loopback_only import LoopbackHosts
 from app.http.passwords import check_password_is_set
 from app.http.security_headers import SecurityHeaders
-from app.store import open_store
+from app.session import sentence
+from app.store import StoreUnavailable, open_store
 from clpips.io.resources import package_folder
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 def on_script_error(error: Exception) -> bool:
     """Log an error of a page and show a calm sentence instead of it."""
     log.error("a page failed", exc_info=error)
+    if isinstance(error, StoreUnavailable):
+        st.warning(f"{sentence(error)} What was saved is safe. Please reload the page in a minute.")
+        return True
     st.error(
         "Something went wrong on this page. Nothing that was saved is lost. "
         "Please reload the page; if it stays like this, tell the researcher."

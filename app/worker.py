@@ -20,12 +20,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from app.jobs.lease import LEASE_SECONDS, JobWatch
 from app.settings import Settings
-from app.store import Store
+from app.store import Store, StoreUnavailable
 from app.study.types import Job, JobKind
 from clpips.errors import Cancelled, ClpipsError
 from clpips.generation.names import kind_of
@@ -122,20 +123,39 @@ class Worker:
         except Cancelled:
             # When the process stops, run() requeues its jobs instead.
             if watch.unwanted or not self.stopping.is_set():
-                self.store.jobs.confirm_cancelled(job.id, self.name)
+                self._insist(partial(self.store.jobs.confirm_cancelled, job.id, self.name))
+        except StoreUnavailable as reason:
+            log.warning("job %d (%s) is put back: %s", job.id, job.kind, reason)
+            self._insist(partial(self.store.jobs.put_back, job.id, self.name))
+            self.stopping.wait(TROUBLE_SECONDS)
         except ClpipsError as error:
             log.warning("job %d (%s) failed: %s", job.id, job.kind, error)
-            self.store.jobs.fail(job.id, self.name, str(error))
+            self._insist(partial(self.store.jobs.fail, job.id, self.name, str(error)))
         except Exception as error:  # no job may end the worker
             log.exception("job %d (%s) raised an unexpected error", job.id, job.kind)
-            self.store.jobs.fail(job.id, self.name, broken(job.kind, error))
+            words = broken(job.kind, error)
+            self._insist(partial(self.store.jobs.fail, job.id, self.name, words))
         else:
-            self.store.jobs.finish(job.id, self.name, result)
+            self._insist(partial(self.store.jobs.finish, job.id, self.name, result))
             log.info("job %d (%s) is done", job.id, job.kind)
             if job.kind in REQUEUED_KINDS:
                 importlib.import_module(f"app.jobs.{job.kind}").requeue_if_stale(
                     self.store, job.payload["study_id"]
                 )
+
+    def _insist(self, write: Callable[[], object]) -> None:
+        """Write the outcome of a job, however long the database is locked or the disk full.
+
+        The job stays this worker's meanwhile: its lease is renewed as soon as that is possible.
+        """
+        while True:
+            try:
+                write()
+                return
+            except StoreUnavailable as reason:
+                log.warning("the outcome of a job could not be written yet: %s", reason)
+                if self.stopping.wait(TROUBLE_SECONDS):
+                    return
 
     def _loop(self, kinds: Sequence[JobKind]) -> None:
         while not self.stopping.is_set():

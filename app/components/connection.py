@@ -20,7 +20,9 @@ async function untilTheServerAnswers() {
   for (;;) {
     await sleep(PAUSE_MS);
     try {
-      if ((await fetch("/health", { cache: "no-store" })).ok) break;
+      // A full disk or a busy database (503, in our JSON) is no lost connection.
+      const { ok, status } = await fetch("/health", { cache: "no-store" });
+      if (ok || status === 503) break;
     } catch {
       // Still away.
     }

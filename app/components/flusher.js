@@ -10,10 +10,7 @@ export default function ({ parentElement: root, data, setStateValue }) {
   // so it is repeated until the two agree.
   const report = () => {
     const pending = outbox.items().length;
-    const late = outbox.replaced
-      ? REPLACED
-      : "A ranking is not saved yet – keep this page open; retrying…";
-    note.textContent = pending && outbox.trouble ? late : (root.refused ?? "");
+    note.textContent = pending && outbox.trouble ? outbox.late("A ranking is not saved yet") : (root.refused ?? "");
     note.hidden = !note.textContent;
     if (data.pending !== pending) setStateValue("pending", pending);
   };

@@ -9,6 +9,7 @@ const TIMEOUT_MS = 10_000;
 const FIRST_RETRY_MS = 300;
 const LAST_RETRY_MS = 5_000;
 const TAKE_OVER_MS = 3_000;
+const LONGEST_RETRY_MS = 60_000; // whatever Retry-After says
 const REPLACED_RETRY_MS = 30_000; // only the newest link, opened in this browser, can send it
 const REPLACED =
   "This link was replaced by a newer one. Open the newest link in this browser; your ranking is kept here.";
@@ -71,7 +72,8 @@ async function askServer(path, token, { method = "GET", body } = {}) {
     });
     const json = await response.json();
     if (json === null || typeof json !== "object") throw new Error("the answer is not an object");
-    return { ok: response.ok, status: response.status, json };
+    const after = 1000 * Number(response.headers.get("retry-after") ?? 0) || 0;
+    return { ok: response.ok, status: response.status, json, after: Math.min(after, LONGEST_RETRY_MS) };
   } finally {
     clearTimeout(timer);
   }
@@ -83,6 +85,8 @@ class Outbox {
     this.token = null;
     this.trouble = false; // the last attempt failed
     this.replaced = false; // because the server no longer knows this link
+    this.reason = ""; // the server's own words for it, as with a full disk
+    this.after = 0; // the server asked to be left alone for so many milliseconds
     this.mine = new Map(); // what this tab queued: survives another tab overwriting the list
     this.settled = new Set(); // uuids that must not come back, should another tab write an old list
     this.listeners = new Set();
@@ -138,7 +142,7 @@ class Outbox {
     for (let tries = 0; this.items().length; ) {
       tries = (await this.pass()) ? 1 : tries + 1;
       if (!this.items().length) break;
-      const pause = this.replaced ? REPLACED_RETRY_MS : backoff(tries);
+      const pause = this.replaced ? REPLACED_RETRY_MS : Math.max(this.after, backoff(tries));
       await Promise.race([sleep(pause), new Promise((wake) => (this.wake = wake))]);
     }
     this.running = false;
@@ -180,14 +184,18 @@ class Outbox {
   /* The server's word on an item, or null when it has not spoken. */
   async send(item) {
     try {
-      const { ok, status, json } = await askServer("/api/submit", this.token, {
+      const { ok, status, json, after } = await askServer("/api/submit", this.token, {
         method: "POST",
         body: item.payload,
       });
       this.replaced = status === 401 && typeof json.error === "string";
       if (ok && ["saved", "duplicate", "conflict"].includes(json.outcome)) return json;
+      this.reason = status === 503 && typeof json.error === "string" ? json.error : "";
+      this.after = after * (1 + Math.random() / 2); // not everybody at the same moment
       return json.rejected === true ? json : null;
     } catch {
+      this.reason = "";
+      this.after = 0;
       return null;
     }
   }
@@ -199,6 +207,12 @@ class Outbox {
     if (left.length) shelf.write(this.key, left);
     else shelf.remove(this.key);
     this.announce(item, answer);
+  }
+
+  /* Why a ranking is still here, for the person who waits. */
+  late(what = "Not saved yet") {
+    if (this.replaced) return REPLACED;
+    return `${what} – keep this page open; retrying… ${this.reason}`.trim();
   }
 
   announce(item = null, answer = null) {

@@ -149,8 +149,7 @@ function paintRanked(board) {
   const waiting = board.outbox.itemsOf(board.round.id).length > 0;
   const late = waiting && board.outbox.trouble;
   ranked.dataset.status = late ? "late" : waiting ? "saving" : "saved";
-  const retrying = board.outbox.replaced ? REPLACED : "Not saved yet – keep this page open; retrying…";
-  write(verdict, late ? retrying : waiting ? "Saving…" : "Saved");
+  write(verdict, late ? board.outbox.late() : waiting ? "Saving…" : "Saved");
   change.hidden = !board.data.can_edit;
   change.disabled = performance.now() < board.openAt;
   const drawn = `${board.round.id}:${standing.order.join()}`;

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from app.http.lanes import READS
 from app.http.responses import error
 from app.store import open_store
-from clpips.errors import StudyError
 
 _NAME = re.compile(r"([0-9a-f]{64})\.png")
 _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
@@ -28,10 +27,7 @@ async def image(request: Request) -> Response:
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{sha}"'}
     if request.headers.get("if-none-match") == f'"{sha}"':
         return Response(status_code=304, headers=headers)
-    try:
-        path = await run_in_threadpool(open_store().images.path, sha)
-    except StudyError:
+    path = await READS.run(open_store().images.file, sha)
+    if path is None:
         return error("There is no such image.", 404)
-    if not path.is_file():
-        return error("This image's file is missing.", 404)
     return FileResponse(path, media_type=_KINDS[path.suffix], headers=headers)

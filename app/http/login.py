@@ -12,10 +12,10 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from app.http.lanes import READS, WRITES
 from app.http.loopback_only import named_host
 from app.http.passwords import LOOPBACK, MAX_PASSWORD, MIN_PASSWORD, hash_password, password_fits
 from app.http.responses import NO_STORE, TooLarge, from_own_page, read_body
@@ -52,11 +52,11 @@ async def set_up(request: Request) -> Response:
         return _back("differ")
     try:
         async with _one_at_a_time:
-            hashed = await run_in_threadpool(hash_password, password)
+            hashed = await READS.run(hash_password, password)
     except StudyError:
         return _back(_fault(password))
     try:
-        await run_in_threadpool(store.researchers.set_password_hash, hashed)
+        await WRITES.run(store.researchers.set_password_hash, hashed)
     except StudyError:
         return _back("already")
     return await _welcome(request, store, form)
@@ -73,14 +73,12 @@ async def log_in(request: Request) -> Response:
     address = request.client.host if request.client else "unknown"
     password = form["password"]
     async with _one_at_a_time:
-        failures = await run_in_threadpool(
-            store.researchers.count_login_failures, address, FAILURE_SECONDS
-        )
+        failures = await READS.run(store.researchers.count_login_failures, address, FAILURE_SECONDS)
         if failures >= MAX_FAILURES:
             return HTMLResponse(_LOCKED, 429, headers={**NO_STORE, "Retry-After": "60"})
-        hashed = await run_in_threadpool(store.researchers.password_hash)
-        if not await run_in_threadpool(password_fits, hashed, password):
-            await run_in_threadpool(store.researchers.add_login_failure, address)
+        hashed = await READS.run(store.researchers.password_hash)
+        if not await READS.run(password_fits, hashed, password):
+            await WRITES.run(store.researchers.add_login_failure, address)
             return _back("wrong", form)
     return await _welcome(request, store, form)
 
@@ -91,7 +89,7 @@ async def log_out(request: Request) -> Response:
     if isinstance(form, Response):
         return form
     token = request.cookies.get(RESEARCHER_COOKIE, "")
-    await run_in_threadpool(open_store().researchers.delete_session, token)
+    await WRITES.run(open_store().researchers.delete_session, token)
     response = RedirectResponse(HOME, 303, headers=NO_STORE)
     response.delete_cookie(RESEARCHER_COOKIE, path="/")
     return response
@@ -100,7 +98,7 @@ async def log_out(request: Request) -> Response:
 async def _welcome(request: Request, store: Store, form: dict[str, str]) -> Response:
     token = secrets.token_urlsafe(32)
     expires = datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)
-    await run_in_threadpool(store.researchers.add_session, token, expires)
+    await WRITES.run(store.researchers.add_session, token, expires)
     response = RedirectResponse(_page(form), 303, headers=NO_STORE)
     response.set_cookie(
         RESEARCHER_COOKIE,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from app.http.lanes import READS
 from app.http.payloads import MAX_ID
-from app.store import open_store
+from app.store import StoreUnavailable, open_store
 from app.study.types import Participant
 
 NO_STORE = {"Cache-Control": "no-store"}
+RETRY_SECONDS = 2
 
 
 class TooLarge(Exception):
@@ -30,6 +31,18 @@ def error(sentence: str, status: int) -> JSONResponse:
 def refusal(sentence: str, status: int = 422) -> JSONResponse:
     """Reject a submission permanently, so that the browser drops it from its outbox."""
     return answer({"error": sentence, "rejected": True}, status)
+
+
+def unavailable(request: Request, reason: StoreUnavailable) -> Response:
+    """503: nothing was changed, and the same request may succeed in ``Retry-After`` seconds."""
+    text = str(reason)
+    sentence = f"{text[:1].upper()}{text[1:]}."
+    again = {"Retry-After": str(RETRY_SECONDS)}
+    if request.url.path.startswith("/auth/"):  # a form, whose answer a person reads
+        return PlainTextResponse(sentence, 503, headers={**NO_STORE, **again})
+    response = error(sentence, 503)
+    response.headers.update(again)
+    return response
 
 
 def from_own_page(request: Request) -> bool:
@@ -71,7 +84,7 @@ async def bearer(request: Request) -> Participant | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not 0 < len(token) <= 200:
         return None
-    return await run_in_threadpool(open_store().participants.by_token, token.strip())
+    return await READS.run(lambda: open_store().participants.by_token(token.strip()))
 
 
 def unknown_bearer() -> JSONResponse:

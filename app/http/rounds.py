@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from app.http.lanes import READS, WRITES
 from app.http.payloads import round_to_json
 from app.http.responses import answer, bearer, error, from_own_page, is_id, unknown_bearer
 from app.store import open_store
@@ -36,7 +36,8 @@ async def _round(request: Request, *, cancel: bool) -> JSONResponse:
     if not is_id(round_id):
         return error(NOT_YOURS, 404)
     try:
-        found = await run_in_threadpool(_look, participant.id, round_id, cancel=cancel)
+        lane = WRITES if cancel else READS
+        found = await lane.run(_look, participant.id, round_id, cancel=cancel)
     except StudyError:
         return error(NOT_YOURS, 404)
     return answer(found)

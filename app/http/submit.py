@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from app.http.lanes import WRITES
 from app.http.payloads import NotJson, ranking_to_json, submission_from_json
 from app.http.responses import (
     TooLarge,
@@ -40,7 +40,7 @@ async def submit(request: Request) -> JSONResponse:
         return unknown_bearer()
     try:
         submission = submission_from_json(await read_body(request, MAX_BODY))
-        result = await run_in_threadpool(open_store().rankings.submit, participant.id, submission)
+        result = await WRITES.run(open_store().rankings.submit, participant.id, submission)
     except TooLarge:
         return refusal(f"a submission must have at most {MAX_BODY:,} bytes, got more", 413)
     except NotJson:

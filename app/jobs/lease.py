@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable
 
 from PIL import Image
 
-from app.store import Store
+from app.store import Store, StoreUnavailable
 from app.study.types import Job
 from clpips.progress import Watch
 
@@ -17,6 +18,8 @@ BEAT_SECONDS = 0.25  # each heartbeat is a write that waits for the disk
 PREVIEW_SECONDS = 0.5
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 4.0
+
+log = logging.getLogger("clpips.worker")
 
 
 class JobWatch:
@@ -70,12 +73,16 @@ class JobWatch:
 
     def _beat(self) -> None:
         with self._lock:
-            wanted = self.store.jobs.heartbeat(
-                self.job.id,
-                self.worker,
-                progress=self._fraction,
-                message=self._words,
-                lease_seconds=LEASE_SECONDS,
-            )
+            try:
+                wanted = self.store.jobs.heartbeat(
+                    self.job.id,
+                    self.worker,
+                    progress=self._fraction,
+                    message=self._words,
+                    lease_seconds=LEASE_SECONDS,
+                )
+            except StoreUnavailable:  # no reason to lose the work: the next heartbeat may succeed
+                log.warning("a heartbeat of job %d could not be written", self.job.id)
+                wanted = True
             self._last_beat = time.monotonic()
             self.unwanted = self.unwanted or not wanted

@@ -23,6 +23,7 @@ from app.store.fits import Fits
 from app.store.guidance import RoundGuidance
 from app.store.images import Images
 from app.store.jobs import Jobs
+from app.store.migrations import LOCK_SECONDS
 from app.store.participants import Participants
 from app.store.platform_settings import PlatformSettings
 from app.store.previews import Previews
@@ -33,10 +34,13 @@ from app.store.rounds import Rounds
 from app.store.studies import Studies
 from app.store.transfer import Transfer
 from app.store.trials import Trials
+from app.store.unavailable import DatabaseBusy, DiskFull, StoreUnavailable
 from app.store.vectors import Vectors
 from app.store.workers import Workers
 
-__all__ = ["Store", "open_store"]
+__all__ = ["DatabaseBusy", "DiskFull", "Store", "StoreUnavailable", "open_store"]
+
+WEB_SECONDS = 5.0  # with the wait for a thread, less than the 10 s after which a browser gives up
 
 
 class Store:
@@ -46,13 +50,14 @@ class Store:
         where: the data folder, or the :class:`~app.settings.Settings` that name it. Folder and
             database are made where they are missing; an older database is migrated, after a
             copy of it was put beside it.
+        patience: for how many seconds a read or a write waits while the database is locked.
 
     Raises:
         StudyError: the database belongs to another program or to a newer version of this one.
     """
 
-    def __init__(self, where: Path | str | Settings) -> None:
-        access = DatabaseAccess(where)
+    def __init__(self, where: Path | str | Settings, *, patience: float = LOCK_SECONDS) -> None:
+        access = DatabaseAccess(where, patience=patience)
         self.access = access
         self.settings = access.settings
         self.path = access.path
@@ -85,10 +90,16 @@ class Store:
 
 
 def open_store() -> Store:
-    """The store of the data folder that the environment names; cheap after the first time."""
+    """The web process's store, of the data folder that the environment names.
+
+    Cheap after the first time. It waits less long for a lock than a worker does: somebody is
+    waiting for the answer.
+    """
     return _store(Settings.from_environment())
 
 
 @lru_cache(maxsize=8)
 def _store(chosen: Settings) -> Store:
-    return Store(chosen)  # opens a connection per call, so threads may share it
+    return Store(
+        chosen, patience=WEB_SECONDS
+    )  # opens a connection per call, so threads may share it

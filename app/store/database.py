@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
 from app.settings import Settings
 from app.store.migrations import LOCK_SECONDS, migrate
+from app.store.unavailable import DatabaseBusy, why_unavailable
 from clpips.errors import StudyError
 
 SAFE_SQLITE = (3, 51, 3)
@@ -35,13 +37,15 @@ class DatabaseAccess:
     Args:
         where: the data folder, or the settings that name it. The folder and the database are
             made where they are missing, and an older database is migrated.
+        patience: for how many seconds a read or a write waits while the database is locked.
 
     Raises:
         StudyError: the file belongs to another program or to a newer version of this one, is no
             SQLite file, or the folder cannot be written.
     """
 
-    def __init__(self, where: Path | str | Settings) -> None:
+    def __init__(self, where: Path | str | Settings, *, patience: float = LOCK_SECONDS) -> None:
+        self.patience = patience
         self.settings = where if isinstance(where, Settings) else Settings(data_dir=Path(where))
         self.path = self.settings.database.absolute()
         self._write_lock = _write_locks.setdefault(self.path, threading.Lock())
@@ -69,14 +73,19 @@ class DatabaseAccess:
 
     @contextmanager
     def read(self) -> Iterator[Database]:
-        """One snapshot of the database: everything read inside the block is consistent."""
-        db = connect(self.path)
-        try:
-            db.conn.execute("PRAGMA query_only = ON")
-            db.conn.execute("BEGIN")
-            yield db
-        finally:
-            db.conn.close()
+        """One snapshot of the database: everything read inside the block is consistent.
+
+        Raises:
+            StoreUnavailable: the file cannot be read at the moment.
+        """
+        with self._explained():
+            db = connect(self.path, timeout=self.patience)
+            try:
+                db.conn.execute("PRAGMA query_only = ON")
+                db.conn.execute("BEGIN")
+                yield db
+            finally:
+                db.conn.close()
 
     @contextmanager
     def write(self) -> Iterator[Database]:
@@ -84,15 +93,41 @@ class DatabaseAccess:
 
         ``BEGIN IMMEDIATE`` because a read that later turns into a write fails at once when
         another process has written in between, however long the timeout.
+
+        Raises:
+            StoreUnavailable: the database stayed locked, the disk is full, or the file cannot be
+                written; nothing was changed.
         """
-        with self._write_lock:
-            db = connect(self.path)
+        with self._explained(), self._turn() as seconds_left:
+            db = connect(self.path, timeout=seconds_left)
             try:
                 db.conn.execute("BEGIN IMMEDIATE")
                 yield db
                 db.conn.execute("COMMIT")
             finally:
                 db.conn.close()  # an open transaction is rolled back
+
+    @contextmanager
+    def _turn(self) -> Iterator[float]:
+        """Hold this process's write lock; what is left of the patience for SQLite's own lock."""
+        begun = time.monotonic()
+        if not self._write_lock.acquire(timeout=self.patience):
+            raise DatabaseBusy
+        try:
+            yield max(0.1, self.patience - (time.monotonic() - begun))
+        finally:
+            self._write_lock.release()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in our own words why SQLite could not read or write."""
+        try:
+            yield
+        except DatabaseError as error:
+            reason = why_unavailable(error, self.path.parent)
+            if reason is None:
+                raise
+            raise reason from error
 
     def stored_path(self, path: Path | str) -> str:
         """A path as the store keeps it: relative to the data folder where it lies inside."""
@@ -106,9 +141,9 @@ class DatabaseAccess:
         return self.settings.data_dir.absolute() / stored
 
 
-def connect(path: Path) -> Database:
+def connect(path: Path, *, timeout: float = LOCK_SECONDS) -> Database:
     """A new connection with the project's settings; the caller closes ``.conn``."""
-    connection = sqlite3.connect(str(path), timeout=LOCK_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(str(path), timeout=timeout, isolation_level=None)
     try:
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}")

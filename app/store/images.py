@@ -62,6 +62,12 @@ class Images:
             raise StudyError(f"an image must be in the store, got {sha!r}")
         return self._image_file(sha, row["media_type"])
 
+    def file(self, sha: str) -> Path | None:
+        """The file of an image, found without the database, which may be locked; ``None``
+        where there is none."""
+        files = (self._image_file(sha, media_type) for media_type in SUFFIXES)
+        return next((file for file in files if file.is_file()), None)
+
     def exists(self, sha: str) -> bool:
         """Whether an image exists, both its row and its file."""
         try:

@@ -124,6 +124,15 @@ class Jobs:
         """Mark a job as cancelled, as requested; ``False`` if it was no longer this worker's."""
         return self._end(job_id, worker, "cancelled")
 
+    def put_back(self, job_id: int, worker: str) -> bool:
+        """Return a running job to the queue as if it had not been tried; ``False`` if it was no
+        longer this worker's."""
+        with self._access.write() as db:
+            job = _held(db, job_id, worker)
+            if job is not None:
+                _put_back(db, job)
+            return job is not None
+
     def cancel(self, job_id: int) -> Job:
         """Cancel a queued job at once, or ask a running one's worker to stop.
 
@@ -141,10 +150,7 @@ class Jobs:
         with self._access.write() as db:
             held = rows(db, "SELECT * FROM job WHERE worker = ? AND state = 'running'", [worker])
             for row in held:
-                if row["cancel_requested"]:
-                    end_job(db, row["id"], "cancelled")
-                else:
-                    requeue(db, row["id"], attempts_back=1)
+                _put_back(db, row)
             db.execute("DELETE FROM worker WHERE name = ?", [worker])
             return len(held)
 
@@ -210,6 +216,13 @@ class Jobs:
 
 def _read_job(db: Database, job_id: int) -> Job:
     return job_from_row(row_by_id(db, "job", job_id))
+
+
+def _put_back(db: Database, job: Row) -> None:
+    if job["cancel_requested"]:
+        end_job(db, job["id"], "cancelled")
+    else:
+        requeue(db, job["id"], attempts_back=1)
 
 
 def _held(db: Database, job_id: int, worker: str) -> Row | None:

@@ -17,6 +17,7 @@ from app.store.migrations import migrate
 from app.store.ranked_rounds import read_ranked_rounds
 from app.store.rankings import read_history
 from app.store.studies import code, read_study
+from app.store.unavailable import Damaged
 from app.study.submission import Submission
 from app.study.types import Study
 from clpips.errors import InputError, StudyError
@@ -116,6 +117,8 @@ class Transfer:
                 return read_study(db, study_id)
         except InputError:
             raise
+        except Damaged as error:
+            raise StudyError("a bundle must be whole, got a damaged one") from error
         except (DatabaseError, *MALFORMED) as error:
             raise StudyError(f"a bundle must be whole, got a damaged one: {error}") from error
 

@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 import pytest
 from clock import set_clock
+from held import held
 from staged import add_vectors, empty_study, person, ranked_study
 
 from app import worker as worker_module
@@ -259,6 +260,31 @@ def test_a_store_that_stumbles_does_not_end_the_worker(
         job = store.jobs.enqueue("export", {})
         wait_for(lambda: ended(store, job))
     assert "loop failed" in caplog.text
+
+
+def test_a_locked_database_fails_no_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "TROUBLE_SECONDS", 0.05)
+    begun, tried = threading.Event(), []
+
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        tried.append(job.attempts)
+        begun.set()
+        time.sleep(0.2)
+        with store.access.write() as db:  # as for the images that it made
+            db.execute("UPDATE study SET title = title")
+        return {"ok": True}
+
+    does(monkeypatch, work)
+    job = store.jobs.enqueue("fit", {})
+    with working(store) as worker:
+        worker.store.access.patience = 0.3
+        assert begun.wait(PATIENCE)
+        with held(store):
+            time.sleep(1.5)
+        wait_for(lambda: ended(store, job))
+    done = store.jobs.get(job.id)
+    assert (done.state, done.result) == ("done", {"ok": True})
+    assert set(tried) == {1}
 
 
 @contextmanager

@@ -466,6 +466,19 @@ def test_only_the_servers_own_word_empties_the_outbox(desk: BrowserContext, faul
     board.done()
 
 
+def test_the_servers_reason_is_shown_and_its_pause_is_kept(desk: BrowserContext) -> None:
+    board = Board(desk).ready()
+    board.faults("full")
+    begun = time.monotonic()
+    board.rank_all_and_submit()
+    expect(board.part("verdict")).to_have_text(f"{LATE} The server's disk is full.")
+    board.saved()
+    assert time.monotonic() - begun > 2
+    assert board.outbox() is None
+    assert len(board.posts) == 2
+    board.done()
+
+
 def test_a_ranking_submitted_offline_is_saved_when_the_network_returns(cut: BrowserContext) -> None:
     board = Board(cut).ready()
     cut.set_offline(True)

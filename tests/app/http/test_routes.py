@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import http.client
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 
 import pytest
-import uvicorn
 from floor import Floor
-from starlette.applications import Starlette
+from serving import Answer, Server, ranking, send
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from app.http import ROUTES, login
+from app.http import login
 from app.http.loopback_only import LoopbackHosts
 from app.http.passwords import check_password_is_set, password_fits
 from app.http.payloads import NO_WORKER
-from app.http.security_headers import SecurityHeaders
 from app.settings import Settings
 from app.store import Store
 from app.study.types import Participant, Round
@@ -37,68 +30,13 @@ from clpips.errors import StudyError
 PASSWORD = "correct horse"
 
 
-class Answer(NamedTuple):
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 def broken(request: Request) -> Response:
     raise ZeroDivisionError("a secret detail")
 
 
-class Server:
-    """Our routes on a port of their own."""
-
-    def __init__(self, *more: Middleware) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        middleware = [Middleware(SecurityHeaders), *more]
-        web = Starlette(routes=[*ROUTES, Route("/broken", broken)], middleware=middleware)
-        config = uvicorn.Config(
-            web, port=self.port, log_level="critical", ws="none", lifespan="off"
-        )
-        self.uvicorn = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.uvicorn.run)
-        self.thread.start()
-        while not self.uvicorn.started:
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self.uvicorn.should_exit = True
-        self.thread.join()
-
-    def ask(
-        self, method: str, path: str, body: bytes | str | None = None, **headers: str
-    ) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request(method, path, body, named)
-            got = connection.getresponse()
-            found = {name.lower(): value for name, value in got.getheaders()}
-            return Answer(got.status, found, got.read())
-        finally:
-            connection.close()
-
-    def get(self, path: str, **headers: str) -> Answer:
-        return self.ask("GET", path, **headers)
-
-    def form(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
-        kind = {"content_type": "application/x-www-form-urlencoded"}
-        return self.ask("POST", path, urlencode(fields), **kind, **headers)
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    running = Server()
+    running = Server(routes=[Route("/broken", broken)])
     yield running
     running.stop()
 
@@ -127,20 +65,6 @@ def person(floor: Floor, token: str) -> Participant:
 @pytest.fixture
 def board(floor: Floor, person: Participant) -> Round:
     return floor.board(person)
-
-
-def ranking(board: Round, **changes: object) -> dict[str, Any]:
-    shown = [candidate.id for candidate in board.candidates]
-    ranks = list(range(1, len(shown) + 1))
-    base = {"uuid": "submission-one", "round": board.id, "order": shown, "ranks": ranks}
-    rest = {"shown": shown, "replaces": None, "elapsed_ms": 900, "input": {"clicks": 3}}
-    return {**base, **rest, **changes}
-
-
-def send(server: Server, token: str, body: object, **headers: str) -> Answer:
-    text = body if isinstance(body, (str, bytes)) else json.dumps(body)
-    authorization = {"authorization": f"Bearer {token}"}
-    return server.ask("POST", "/api/submit", text, **authorization, **headers)
 
 
 # --- submitting -------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ async def submit(request: Request) -> Response:
         return JSONResponse({"error": "no such page"}, 404)
     if fault == "replaced":
         return JSONResponse({"error": "This link was replaced by a newer one."}, 401)
+    if fault == "full":
+        again = {"Retry-After": "2"}
+        return JSONResponse({"error": "The server's disk is full."}, 503, headers=again)
     if fault == "reject":
         return JSONResponse({"error": "this study is closed", "rejected": True}, 409)
     if fault == "slow":
