@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from app.store import Store
-from app.study.multiple_testing import Family, family, newest_judged
+from app.study.multiple_testing import Family, decided, family, newest_judged
 from app.study.records import Fit
 from app.study.types import Study
 from clpips.errors import StudyError
 from clpips.export.latex import latex_table
 from clpips.export.methods_text import StudyNumbers, methods_paragraph
 from clpips.export.report_numbers import numbers_of_report
+from clpips.text import counted
 
 TEXTS = {"methods": methods_paragraph, "latex": latex_table}
 
@@ -30,7 +31,7 @@ def paper_text(store: Store, study: Study, what: str) -> str:
 def study_numbers(store: Store, study: Study) -> StudyNumbers:
     """The numbers of each participant's newest fit; errors as for :func:`paper_text`."""
     people = {person.id: person for person in store.participants.of_study(study.id)}
-    every_fit = store.fits.of_study(study.id)
+    every_fit = decided(store.fits.of_study(study.id))
     newest = {fit.participant_id: fit for fit in reversed(every_fit)}
     fits = {people[who]: fit for who, fit in newest.items() if who is not None and who in people}
     if not fits:
@@ -53,7 +54,7 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
     sizes = [len(one.images) for one in rankings]
     numbers = numbers_of_report(report)
     if numbers.p_test and numbers.p_correction:
-        together = f"{numbers.p_test}, {shown.tests} tests of participants and metrics"
+        together = f"{numbers.p_test}, {counted(shown.people, 'participant')} tested together"
         numbers = replace(numbers, p_test=together)
     return replace(
         numbers,

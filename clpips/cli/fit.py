@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from clpips.cli.output import one_number, print_json, progress
 from clpips.cli.participant_option import rankings_of
 from clpips.errors import InputError
 from clpips.evaluation.baselines import BASELINES, fit_and_hold_out_baseline
-from clpips.evaluation.held_out import HeldOut, fit_and_hold_out
+from clpips.evaluation.decision import Report, decide_together
+from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.features.cache import default_cache
+from clpips.features.lpips import Vectors
 from clpips.io.atomic_files import write_files
 from clpips.io.rankings import read_rankings
+from clpips.metric.card import Card
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.observations import Observation, by_participant
 from clpips.metric.pooled import PooledPrior
@@ -47,10 +50,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class FittedPerson:
-    """One metric as a file, and its held-out agreement; ``None`` for rankings of one target."""
+    """One metric's weights and card, and its held-out report; ``None`` for one target."""
 
-    file: bytes
-    held_out: HeldOut | None
+    weights: Sequence[Vectors]
+    card: Card
+    held_out: Report | None
     n_rankings: int
     n_comparisons: int
 
@@ -60,9 +64,10 @@ def run(options: argparse.Namespace) -> None:
     request = _read(options)
     with progress() as watch:
         fitted, left_out = _fit(request, options, watch)
+    fitted = _decided(fitted)
     report = _report(request, fitted, left_out, options)
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    files = {request.paths[name]: one.file for name, one in fitted.items()}
+    files = {request.paths[name]: _file(one, options) for name, one in fitted.items()}
     write_files({**files, request.report_path: text.encode()})
     if options.json:
         print_json(report)
@@ -126,13 +131,27 @@ def _fit_one(
             )
     except InputError as error:
         raise InputError(f"{options.rankings}: participant {name!r}: {error}") from error
-    card = metric.card_
-    # One file for all participants cannot state one person's agreement.
-    if result is not None and options.baseline != POOLED:
-        card = card.with_held_out(_summary(result, options.baseline))
     n_comparisons = sum(1 for one in observations for _ in one.ranking.comparisons())
-    content = metric_bytes(metric.layer_weights(), card)
-    return FittedPerson(content, result, len(observations), n_comparisons)
+    report = None if result is None else result.to_dict()
+    return FittedPerson(
+        metric.layer_weights(), metric.card_, report, len(observations), n_comparisons
+    )
+
+
+def _decided(fitted: Mapping[str, FittedPerson]) -> dict[str, FittedPerson]:
+    """The same, with verdicts that hold for all these people together."""
+    reports = {name: one.held_out for name, one in fitted.items() if one.held_out is not None}
+    decided = decide_together(reports)
+    return {name: replace(one, held_out=decided.get(name)) for name, one in fitted.items()}
+
+
+def _file(one: FittedPerson, options: argparse.Namespace) -> bytes:
+    """The metric file, with the held-out agreement in its card."""
+    # One file for all participants cannot state one person's agreement.
+    if one.held_out is None or options.baseline == POOLED:
+        return metric_bytes(one.weights, one.card)
+    summary = _summary(one.held_out, options.baseline)
+    return metric_bytes(one.weights, one.card.with_held_out(summary))
 
 
 def _report(
@@ -147,7 +166,7 @@ def _report(
             "weights": request.paths[name].name,
             "n_rankings": one.n_rankings,
             "n_comparisons": one.n_comparisons,
-            "held_out": None if one.held_out is None else one.held_out.to_dict(),
+            "held_out": one.held_out,
         }
         for name, one in fitted.items()
     }
@@ -192,17 +211,18 @@ def _chosen(rankings: list[Ranking], options: argparse.Namespace) -> list[Rankin
     return rankings_of(rankings, options.participant, options.rankings)
 
 
-def _summary(result: HeldOut, baseline: str | None) -> dict[str, Any]:
-    return {
-        **({} if baseline is None else {"baseline": baseline}),
-        "spearman": result.personal.spearman,
-        "spearman_ci": result.personal.spearman_ci,
-        "icc": result.personal.icc,
-        "stock_spearman": result.stock.spearman,
-        "gain": result.gain,
-        "gain_ci": result.gain_ci,
-        "verdict": result.verdict,
+def _summary(report: Report, baseline: str | None) -> dict[str, Any]:
+    """What a card says of a held-out report."""
+    personal, stock = report["personal"], report["stock"]
+    found = {
+        "spearman": personal["spearman"],
+        "spearman_ci": personal["spearman_ci"],
+        "icc": personal["icc"],
+        "stock_spearman": stock["spearman"],
     }
+    kept = ("gain", "gain_ci", "p", "p_corrected", "tests", "verdict")
+    found |= {key: report[key] for key in kept if key in report}
+    return found if baseline is None else {"baseline": baseline, **found}
 
 
 def _check_out(out: str, files: Iterable[Path]) -> None:
@@ -230,17 +250,17 @@ def _cannot_fit(groups: Mapping[str, Sequence[Observation]]) -> dict[str, str]:
     }
 
 
-def _one_person(result: HeldOut | None, options: argparse.Namespace) -> str:
-    if result is None:
+def _one_person(report: Report | None, options: argparse.Namespace) -> str:
+    if report is None:
         return "fitted; no held-out agreement, which needs rankings of at least two targets"
-    sentence = result.sentence
+    sentence = report["sentence"]
     if options.baseline is not None:
         sentence = sentence.replace("The personal metric", f"The baseline {options.baseline!r}")
     elif options.pooled:
         sentence = sentence.replace("The personal metric", "The pooled metric")
-    if result.in_use == "stock":
+    if report["in_use"] == "stock":
         sentence += " Stock stays in use; these weights are not proven."
     return (
-        f"held-out Spearman {one_number(result.personal.spearman)} "
-        f"(stock {one_number(result.stock.spearman)}). {sentence}"
+        f"held-out Spearman {one_number(report['personal']['spearman'])} "
+        f"(stock {one_number(report['stock']['spearman'])}). {sentence}"
     )

@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clpips.errors import InputError, UndefinedStatistic
-from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, Verdict, sentence_of, verdict_of
+from clpips.evaluation.verdict import (
+    MIN_RANKINGS,
+    MIN_TARGETS,
+    Verdict,
+    agreement_interval,
+    metric_in_use,
+    sentence_of,
+    verdict_of,
+)
 from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fit import FittedWeights, fit_weights
@@ -25,7 +33,7 @@ from clpips.metric.pooled import PooledPrior
 from clpips.metric.ranking_problem import RankingProblem
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement, over_people, over_rankings
-from clpips.stats.intervals import HELD_OUT_REACH, Interval, gain_interval
+from clpips.stats.intervals import HELD_OUT_REACH, gain_interval
 from clpips.stats.permutation import gain_p
 from clpips.types import Ranking
 
@@ -100,7 +108,7 @@ class HeldOut:
     @property
     def in_use(self) -> Literal["personal", "stock"]:
         """The metric to use: the personal one only if its gain is proven."""
-        return "personal" if self.verdict == "better" else "stock"
+        return metric_in_use(self.verdict)
 
     @property
     def sentence(self) -> str:
@@ -110,7 +118,8 @@ class HeldOut:
             self.gain,
             self.gain_ci,
             self.personal.spearman_ci,
-            stock_ci=_interval(self.stock),
+            stock_ci=agreement_interval(self.stock.spearman, self.stock.spearman_ci),
+            p=self.p,
             n_rankings=self.personal.n_rankings,
             n_targets=self.n_targets,
         )
@@ -271,13 +280,15 @@ def held_out_agreement(
     groups = [[n for n, fold in enumerate(fold_of) if fold == each] for each in range(len(targets))]
     gains = _gains(personal, stock, groups)
     gain, interval = gain_interval(gains, reach=HELD_OUT_REACH)
+    p = gain_p(gains, seed=seed).p if gains else None
+    stock_ci, counted = agreement_interval(stock.spearman, stock.spearman_ci), sum(map(len, gains))
     return HeldOut(
         stock=stock,
         personal=personal,
         pooled=pooled,
         gain=gain,
         gain_ci=interval,
-        p=gain_p(gains, seed=seed).p if gains else None,
+        p=p,
         targets=tuple(
             TargetAgreement(
                 target,
@@ -288,15 +299,9 @@ def held_out_agreement(
             for target, group in zip(targets, groups, strict=True)
         ),
         n_targets=len(gains),
-        verdict=verdict_of(interval, sum(map(len, gains)), len(gains), stock_ci=_interval(stock)),
+        verdict=verdict_of(interval, counted, len(gains), stock_ci=stock_ci, p=p),
         folds=weights,
     )
-
-
-def _interval(agreement: Agreement) -> Interval | None:
-    """The interval of a mean Spearman; the mean alone where all targets agree equally."""
-    mean = agreement.spearman
-    return agreement.spearman_ci or (None if mean is None else (mean, mean))
 
 
 def stock_agreement(problem: RankingProblem) -> Agreement:

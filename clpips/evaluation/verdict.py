@@ -1,4 +1,8 @@
-"""The verdict on a metric's gain over stock, and the sentence that reports it."""
+"""The verdict on a metric's gain over stock, and the sentence that reports it.
+
+Where several people are tested together, :mod:`clpips.evaluation.decision` corrects their p for
+how many they are, and decides anew.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,23 @@ Verdict = Literal["better", "not better yet", "worse", "reversed", "too early"]
 MIN_RANKINGS, MIN_TARGETS = 5, 3
 """With fewer of either, the verdict is "too early", whatever the interval."""
 LEVEL = 0.05
-"""A gain is not called proven where no gain, however large, could have a p-value this small."""
-PROVING_TARGETS = next(n for n in range(1, 100) if least_p(n) <= LEVEL)
-"""The fewest targets with which a gain can be proven."""
+"""A gain is proven where its p, corrected for all people tested together, is at most this."""
+
+
+def proving_targets(tests: int = 1) -> int | None:
+    """The fewest targets with which one of several gains can be proven; ``None`` if none can be.
+
+    >>> proving_targets(), proving_targets(8)
+    (5, 8)
+
+    Args:
+        tests: how many people are tested together.
+    """
+    return next((n for n in range(1, 100) if least_p(n) * tests <= LEVEL), None)
+
+
+PROVING_TARGETS = proving_targets() or 0
+"""The fewest targets with which the gain of one person alone can be proven."""
 
 
 def verdict_of(
@@ -23,8 +41,9 @@ def verdict_of(
     n_targets: int,
     *,
     stock_ci: Interval | None = None,
+    p: float | None = None,
 ) -> Verdict:
-    """The verdict that an interval of the gain supports.
+    """The verdict on a gain: ``better`` needs an interval above zero and a p within ``LEVEL``.
 
     Fewer than ``PROVING_TARGETS`` can prove no gain: then it is never ``better``.
 
@@ -33,14 +52,26 @@ def verdict_of(
         n_rankings, n_targets: how many count.
         stock_ci: 95 % interval of stock's own agreement. Wholly below zero, the rankings are most
             likely the wrong way round (1 = farthest): then it is ``reversed``.
+        p: that the gain is no more than chance, where it is known.
     """
     if interval is None or n_rankings < MIN_RANKINGS or n_targets < MIN_TARGETS:
         return "too early"
     if stock_ci is not None and stock_ci[1] < 0:
         return "reversed"
     if interval[0] > 0:
-        return "better" if n_targets >= PROVING_TARGETS else "not better yet"
+        is_proven = n_targets >= PROVING_TARGETS and (p is None or p <= LEVEL)
+        return "better" if is_proven else "not better yet"
     return "worse" if interval[1] < 0 else "not better yet"
+
+
+def metric_in_use(verdict: Verdict) -> Literal["personal", "stock"]:
+    """The metric to use: the personal one only if its gain is proven."""
+    return "personal" if verdict == "better" else "stock"
+
+
+def agreement_interval(mean: float | None, interval: Interval | None) -> Interval | None:
+    """The interval of a mean Spearman; the mean alone where all targets agree equally."""
+    return interval or (None if mean is None else (mean, mean))
 
 
 def sentence_of(
@@ -52,6 +83,8 @@ def sentence_of(
     n_rankings: int,
     n_targets: int,
     stock_ci: Interval | None = None,
+    p: float | None = None,
+    tests: int = 1,
 ) -> str:
     """The result in plain words.
 
@@ -61,6 +94,8 @@ def sentence_of(
         agreement_ci: 95 % interval of the personal metric's own mean Spearman.
         n_rankings, n_targets: how many count.
         stock_ci: 95 % interval of stock's mean Spearman.
+        p: that the gain is no more than chance; corrected, where several people were tested.
+        tests: how many people were tested together.
     """
     count = f"{counted(n_rankings, 'ranking')} of {counted(n_targets, 'target')}"
     enough = n_rankings >= MIN_RANKINGS and n_targets >= MIN_TARGETS
@@ -86,12 +121,22 @@ def sentence_of(
     if verdict == "worse":
         return f"The personal metric agrees worse than stock LPIPS on unseen targets: {summary}."
     if low > 0:
-        return (
-            f"Not proven to be better than stock on unseen targets: {summary}. "
-            f"{counted(n_targets, 'target')} are too few to prove it, which needs "
-            f"{PROVING_TARGETS} or more."
-        )
+        why = _why_not_proven(n_targets, p, tests)
+        return f"Not proven to be better than stock on unseen targets: {summary}. {why}"
     return f"Not better than stock yet on unseen targets: {summary}. More rankings may tell."
+
+
+def _why_not_proven(n_targets: int, p: float | None, tests: int) -> str:
+    """Why a gain whose interval lies above zero is not proven."""
+    needed = proving_targets(tests)
+    if needed is not None and n_targets < needed:
+        together = f" with {tests} people tested together" if tests > 1 else ""
+        few = f"{counted(n_targets, 'target')} are too few to prove it"
+        return f"{few}, which needs {needed} or more{together}."
+    if p is None:
+        return "More rankings may tell."
+    correction = f", corrected for {tests} people tested together (Holm)," if tests > 1 else ","
+    return f"Its p is {p:.3f}{correction} above {LEVEL:g}."
 
 
 def _though(agreement_ci: Interval | None) -> str:

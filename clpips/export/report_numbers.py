@@ -147,8 +147,9 @@ def _people(
     """Each participant's row, and how their p-values were corrected for being several."""
     p_corrected = [_number(one.get("p_corrected")) for one in held_out.values()]
     raw = [_p(one.get("p")) for one in held_out.values()]
-    given = any(value is not None for value in p_corrected)
-    if not given and sum(value is not None for value in raw) > 1:
+    several = sum(value is not None for value in raw) > 1
+    given = any(value is not None for value in p_corrected) and several
+    if not given and several:
         p_corrected, given = list(corrected(raw, "holm")), True
     p_values = dict(zip(held_out, p_corrected if given else raw, strict=True))
     rows = []

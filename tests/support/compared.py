@@ -40,6 +40,7 @@ def table(fit: Fit) -> list[dict[str, Any]]:
     found = []
     for place, (name, space, its) in enumerate(rows):
         is_stock = name == "stock"
+        is_own = (name, space) == ("personal", fit.backbone)
         found.append(
             {
                 "name": name,
@@ -47,7 +48,7 @@ def table(fit: Fit) -> list[dict[str, Any]]:
                 "agreement": its,
                 "gain": None if is_stock else 0.1 + 0.01 * place,
                 "gain_ci": None if is_stock else [-0.051, 0.251 + 0.01 * place],
-                "p": None if is_stock else 0.0211 + 0.001 * place,
+                "p": None if is_stock else held_out["p"] if is_own else 0.0211 + 0.001 * place,
                 "n_targets": held_out["n_targets"],
             }
         )
@@ -181,10 +182,13 @@ def result(fits: Sequence[Fit], labels: Sequence[str]) -> dict[str, Any]:
     return {"fits": each, "study": of_study(fits)}
 
 
-def family(fits: Sequence[Fit]) -> list[float]:
-    """Holm's p of every tested row of fits that were all compared, in their order."""
-    p_values = [row["p"] for fit in fits for row in table(fit) if row["p"] is not None]
-    return [p for p in corrected(p_values) if p is not None]
+def p_corrected(fits: Sequence[Fit]) -> list[float | None]:
+    """Corrected p of all rows but stock's: the fits' own metrics apart from the further ones."""
+    rows = [row for fit in fits for row in table(fit) if row["name"] != "stock"]
+    is_own = [(row["name"], row["space"]) == ("personal", fits[0].backbone) for row in rows]
+    own = iter(corrected([row["p"] for row, own in zip(rows, is_own, strict=True) if own]))
+    further = iter(corrected([row["p"] for row, own in zip(rows, is_own, strict=True) if not own]))
+    return [next(own if each else further) for each in is_own]
 
 
 def asked(store: Store, study: Study, fits: Sequence[Fit]) -> int:

@@ -188,7 +188,7 @@ def test_every_metric_stands_beside_the_others_with_its_own_numbers(store: Store
     study, fits = with_result(store)
     screen = opened(study)
     text = text_of(screen)
-    p_corrected = iter(compared.family(fits))
+    p_corrected = iter(compared.p_corrected(fits))
     for row in compared.table(fits[0]):
         assert f">{formatting.percent(row['agreement']['pairwise_accuracy'])}<" in text
         if row["name"] != "stock":
@@ -199,7 +199,7 @@ def test_every_metric_stands_beside_the_others_with_its_own_numbers(store: Store
         assert f'{name}<span class="cl-ci">' in text
     assert text.count("wide features</span>") == 3
     assert "Baselines (3)" in folded(screen)
-    assert "14 tests (participants × metrics)" in text
+    assert "is corrected over 2 participants" in text and "is corrected over 12 tests" in text
 
 
 def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
@@ -334,16 +334,14 @@ def test_the_study_is_told_below_everybody_and_folded_away_below_one(store: Stor
     assert "42 × ranked by one person only" in text
     assert "No sign that position on the board sways the ranks (trend −0.02)." in text
     assert "Across participants" in text and ">Participants<" in text
-    assert f">{formatting.p_value(compared.family(fits)[1])}<" in text
+    assert f">{formatting.p_value(compared.p_corrected(fits)[1])}<" in text
     base = f"/study?study={study.id}&amp;tab=Fit+%26+report&amp;whose-fit=Ada+2"
     assert f'href="{base}"' in text
     name = "The study as a whole: agreement between participants, position bias"
     assert name in folded(opened(study, "Ada 1"))
 
 
-def test_everybodys_p_is_corrected_over_what_is_known_of_the_newest_fits_now(
-    store: Store,
-) -> None:
+def test_everybodys_corrected_p_stays_while_a_comparison_goes_on(store: Store) -> None:
     study, fits = fitted(store, people=2)
     raw = [fit.report["held_out"]["p"] for fit in fits]
     text = text_of(opened(study, "Each participant"))
@@ -351,10 +349,11 @@ def test_everybodys_p_is_corrected_over_what_is_known_of_the_newest_fits_now(
         assert f">{formatting.p_value(p)}<" in text
     assert opened(study, "Each participant").button(key="compare")
     store.comparisons.add(fits[0].id, compared.of_fit(fits[0], "Ada 1"))  # the other is on its way
-    rows = [row["p"] for row in compared.table(fits[0])]
     text = text_of(opened(study, "Each participant"))
-    for place in (2, -1):
-        assert f">{formatting.p_value(corrected([*rows, raw[1]])[place])}<" in text
+    for p in corrected(raw):
+        assert f">{formatting.p_value(p)}<" in text
+    one = text_of(opened(study, "Ada 1"))
+    assert "The p of other rows is corrected once every fit has been compared." in one
 
 
 def test_a_part_shows_while_the_rest_of_its_comparison_is_on_its_way(store: Store) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts import shares as why_charts
 from app.store import Store
+from app.study.multiple_testing import decided
 from app.study.records import Fit, RankedRound
 from app.study.types import Job, Study
 from app.views.researcher import job_status
@@ -29,7 +30,7 @@ def draw(store: Store, study: Study) -> None:
     """The choice of a metric, then its explanation, as far as there is one."""
     show(Html(f"<style>{figures.STYLES}</style>"))
     people = store.participants.of_study(study.id)
-    fits = store.fits.of_study(study.id)
+    fits = decided(store.fits.of_study(study.id))
     fit = choose_metric(fits, people, key="whose-weights")
     if fit is None:
         st.info("Nothing has been fitted yet. Press *Fit personal metric* on the Fit & report tab.")

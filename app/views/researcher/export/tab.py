@@ -8,6 +8,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from app.store import Store
+from app.study.multiple_testing import decided
 from app.study.records import Export, Fit
 from app.study.types import Job, Study
 from app.views.researcher import job_status
@@ -101,7 +102,7 @@ def draw(store: Store, study: Study) -> None:
     """A metric's files, rankings, texts for a paper, the whole study, and earlier exports."""
     recent = store.jobs.latest(study.id, kinds=["export"], limit=50)
     show(heading("A metric"))
-    fits = store.fits.of_study(study.id)
+    fits = decided(store.fits.of_study(study.id))
     fit = choose_metric(fits, store.participants.of_study(study.id), key="whose-export")
     if fit is None:
         st.info("Nothing has been fitted yet. Press *Fit personal metric* on the Fit & report tab.")

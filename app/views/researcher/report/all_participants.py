@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.charts import base
 from app.store import Store
-from app.study.multiple_testing import family, newest_judged
+from app.study.multiple_testing import decided, family, newest_judged
 from app.study.records import Fit
 from app.study.types import Participant, Study
 from app.views.researcher.formatting import (
@@ -69,10 +69,9 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
         coming: the jobs that are about to bring newer fits.
     """
     people = store.participants.of_study(study.id)
-    every_fit = store.fits.of_study(study.id)
+    every_fit = decided(store.fits.of_study(study.id))
     fits = newest(every_fit)
     own = [(person, fits[person.id]) for person in people if person.id in fits]
-    judged = [fit for _, fit in own if not is_early(fit)]
     judged = newest_judged(every_fit)
     tests = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
     lines = [

@@ -55,8 +55,9 @@ HELP = (
     "features. p is the probability of a gain this large if the two were equally good, from a "
     "permutation test that flips the signs of whole targets. With few targets p cannot be small: "
     "with 4, not below 0.06.",
-    "**Corrected p.** Holm’s correction: among many participants and metrics, some p is small by "
-    "chance, so each is raised according to the number of tests.",
+    "**Corrected p.** Holm’s correction: among many tests some p is small by chance, so each is "
+    "raised according to how many there are. The fitted metrics of all participants are one "
+    "family: its corrected p decides which metric is in use. All other rows are another family.",
     "**Stock, pooled, personal.** Stock LPIPS has seen no ranking of the study. The pooled weights "
     "are where personal fits start: learnt from all participants, each with the same weight, "
     "strongly shrunk towards stock, and without anybody’s rankings of the target that is scored. "
@@ -101,7 +102,7 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
             st.markdown(BASELINES)
             show(compact(COLUMNS, rest))
     with st.expander("What these numbers mean"):
-        explained(fit, family.tests)
+        explained(fit, family)
 
 
 def digits_of(rows: Sequence[Row]) -> list[int]:
@@ -191,15 +192,20 @@ def counted(held_out: Row) -> str:
     return f"{text}, {own['n_left_out']} left out ({reasons})."
 
 
-def explained(fit: Fit, tests: int) -> None:
+def explained(fit: Fit, family: Family) -> None:
     """What every column means, and how the metric was fitted."""
     for words in HELP:
         st.markdown(words)
-    if tests > 1:
+    if family.people > 1:
         st.markdown(
-            f"Here p is corrected over {plural(tests, 'test')} (participants × metrics): all those "
+            f"Here the p of fitted metrics is corrected over {family.people} participants, those "
             "of the newest fits. The texts for a paper use the same correction."
         )
+    st.markdown(
+        "The p of other rows is corrected once every fit has been compared."
+        if family.further is None
+        else f"The p of other rows is corrected over {plural(family.further, 'test')}."
+    )
     made = how_made(fit)
     if made:
         st.markdown(f"**How the {own_name(fit)} was fitted.** {made}")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import streamlit as st
 
 from app.store import Store
-from app.study.multiple_testing import family, newest_judged
+from app.study.multiple_testing import decided, family, newest_judged
 from app.study.records import Fit
 from app.study.types import Study
 from app.views.researcher.formatting import VERDICTS, moment, number, plural
@@ -74,7 +74,7 @@ def draw(
     else:
         found = comparison_job.parts_of(store, [fit]).get(fit.id, {})
         comparison_job.follow(store, study, [fit], len([found] if found else []))
-        judged = newest_judged(store.fits.of_study(study.id))
+        judged = newest_judged(decided(store.fits.of_study(study.id)))
         tests = family(judged, store.comparisons.of_fits(each.id for each in judged))
         metric_table.draw(fit, found, tests)
         learning_curve.draw_ceiling(found, label)

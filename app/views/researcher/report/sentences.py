@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.study.records import Fit
-from app.views.researcher.formatting import NARROW, VERDICTS, number, percent, plural, unbroken
+from app.views.researcher.formatting import (
+    NARROW,
+    VERDICTS,
+    number,
+    p_value,
+    percent,
+    plural,
+    unbroken,
+)
 from app.views.researcher.html import Html, badge, join
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS
 
@@ -111,7 +119,7 @@ def use(fit: Fit) -> Html:
     """Which metric is in use, why, and how the fitted one is offered."""
     own = own_name(fit)
     if in_use(fit) == "personal":
-        return _using(own, "The interval of its gain lies above zero.")
+        return _using(own, _why_in_use(fit.report["held_out"]))
     if verdict(fit) == "worse":
         return _using("stock LPIPS", f"The {own} agrees less, so it is not recommended.")
     if verdict(fit) == "reversed":
@@ -120,8 +128,18 @@ def use(fit: Fit) -> Html:
     if not is_early(fit):
         why = "The interval of the difference includes zero, so the difference may be chance"
         if ((fit.report["held_out"].get("gain_ci") or (0,))[0] or 0) > 0:
-            why = f"{plural(counts(fit)[1], 'target')} are too few to prove a gain"
+            why = "Its gain is not proven"
     return join(_using("stock LPIPS", f"{why}. The {own} is offered as"), " ", standing(fit), ".")
+
+
+def _why_in_use(held_out: Mapping[str, Any]) -> str:
+    tests = held_out.get("tests", 1)
+    if tests == 1:
+        return "The interval of its gain lies above zero."
+    p = p_value(held_out["p_corrected"])
+    return (
+        f"The interval of its gain lies above zero; corrected for {tests} participants, p is {p}."
+    )
 
 
 def _using(what: str, why: str) -> Html:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.store import Store
+from app.study.multiple_testing import decided
 from app.study.types import Job, Study
 from app.views.researcher import job_status
 from app.views.researcher.formatting import plural
@@ -77,9 +78,8 @@ def _report(store: Store, study: Study, chosen: FitScope, n: int) -> None:
     if chosen.scope == "each":
         all_participants.draw(store, study, coming)
         return
-    fits = [
-        fit for fit in store.fits.of_study(study.id) if fit.participant_id == chosen.participant_id
-    ]
+    every_fit = decided(store.fits.of_study(study.id))
+    fits = [fit for fit in every_fit if fit.participant_id == chosen.participant_id]
     if fits:
         label = None if chosen.participant is None else chosen.participant.label
         page.draw(store, study, fits, label, coming)
