@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from app.files.bundle import write_bundle
 from app.files.ranking_table import ranking_rows, rankings_as_files, write_csv, write_parquet
 from app.jobs.slug import slug
 from app.store import Store
+from app.study.multiple_testing import decided
 from app.study.records import Fit
 from app.study.types import Job, Study
 from clpips.errors import StudyError
@@ -106,9 +106,9 @@ def file_name(study: Study, kind: ExportKind, owner: str | None) -> str:
 def _fit(store: Store, study: Study, fit_id: int | None) -> Fit:
     if fit_id is None:
         raise StudyError("an export of a metric must name a fit, got none")
-    fit = store.fits.get(fit_id)
-    if fit.study_id != study.id:
+    if store.fits.get(fit_id).study_id != study.id:
         raise StudyError(f"an export must name a fit of the same study, got number {fit_id}")
+    fit = next(each for each in decided(store.fits.of_study(study.id)) if each.id == fit_id)
     if not fit.metric_path.is_file():
         raise StudyError("the file of this fit is missing: please fit again")
     return fit
@@ -155,10 +155,16 @@ def _write(
 
 
 def _write_metric(fit: Fit, what: str, path: Path) -> None:
-    """The fit's own file, or what other libraries load; each is written in one step."""
+    """The fit's own file, or what other libraries load; each is written in one step.
+
+    The card says what the report on the screen says: the verdict over all people of the study.
+    """
     if what == "metric":
-        with atomic_file(path) as partial:
-            shutil.copyfile(fit.metric_path, partial)
+        from clpips.metric.serialization import read_metric, write_metric  # loads torch
+
+        layers, card = read_metric(fit.metric_path)
+        held_out = fit.report.get("held_out")
+        write_metric(path, layers, card if held_out is None else card.with_held_out(held_out))
         return
     from clpips.metric.clpips import CLPIPS  # loads torch, needed for these only
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from pictures import huge_png_header, scene
 
+from clpips import CLPIPS
 from clpips.__main__ import build_parser, main
 from clpips.errors import WeightsError
+from clpips.stats.permutation import corrected
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,12 @@ def test_fit_writes_a_metric_per_participant_and_a_report(capsys, study: Path, t
     assert ada["n_rankings"] == 4
     assert len(ada["held_out"]["targets"]) == 4
     assert ada["held_out"]["stock"]["n_rankings"] == 4
+    both = [one["held_out"] for one in report["participants"].values()]
+    assert [one["tests"] for one in both] == [2, 2]
+    assert [one["p_corrected"] for one in both] == list(corrected([one["p"] for one in both]))
+    card = CLPIPS.load(tmp_path / "ada.safetensors").card_
+    assert card.held_out is not None
+    assert card.held_out["p_corrected"] == ada["held_out"]["p_corrected"]
 
 
 def test_evaluate_prints_the_documented_json_and_nothing_else(capsys, study, tmp_path) -> None:

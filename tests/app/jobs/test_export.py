@@ -74,6 +74,16 @@ def test_a_metric_is_exported_as_it_was_fitted_under_a_name_for_people(
     np.testing.assert_array_equal(CLPIPS.load(made.path).weights, original.weights)
 
 
+def test_the_card_of_an_exported_metric_says_what_the_screens_say(
+    store: Store, larger: Study
+) -> None:
+    chosen = a_fit(store, larger)
+    shown = next(fit for fit in decided(store.fits.of_study(larger.id)) if fit.id == chosen.id)
+    made = exported(store, larger, "metric", fit_id=chosen.id)
+    assert CLPIPS.load(made.path).card_.held_out == shown.report["held_out"]
+    assert shown.report["held_out"]["tests"] == 2
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_the_lpips_export_gives_the_personal_distances_in_the_lpips_package(
     store: Store, study: Study
