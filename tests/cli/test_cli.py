@@ -86,12 +86,27 @@ def test_fit_writes_a_metric_per_participant_and_a_report(capsys, study: Path, t
     assert ada["n_rankings"] == 4
     assert len(ada["held_out"]["targets"]) == 4
     assert ada["held_out"]["stock"]["n_rankings"] == 4
-    both = [one["held_out"] for one in report["participants"].values()]
-    assert [one["tests"] for one in both] == [2, 2]
+
+
+def test_verdicts_of_people_fitted_together_are_corrected_together(
+    capsys, study: Path, tmp_path: Path
+) -> None:
+    lines = (study / "rankings.csv").read_text().splitlines()
+    for who, step in (("ada", 1), ("bo/ya", -1)):
+        for target in range(2):  # six targets each: enough to be tested
+            order = list(range(5))[::step]
+            lines += [f"{who},c0{target}.png,c{target + 1}{n}.png,{order[n] + 1}" for n in range(5)]
+    table = tmp_path / "six.csv"
+    table.write_text("\n".join(lines))
+    status, told, _ = run(capsys, "fit", table, "--images", study / "pictures", "--out", tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())["participants"]
+    both = [one["held_out"] for one in report.values()]
+    assert status == 0 and [one["tests"] for one in both] == [2, 2]
     assert [one["p_corrected"] for one in both] == list(corrected([one["p"] for one in both]))
+    assert all(one["sentence"] in told for one in both)
     card = CLPIPS.load(tmp_path / "ada.safetensors").card_
     assert card.held_out is not None
-    assert card.held_out["p_corrected"] == ada["held_out"]["p_corrected"]
+    assert card.held_out["p_corrected"] == report["ada"]["held_out"]["p_corrected"]
 
 
 def test_evaluate_prints_the_documented_json_and_nothing_else(capsys, study, tmp_path) -> None:
