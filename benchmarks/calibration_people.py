@@ -27,15 +27,15 @@ class Person:
     noise: float = 0.1
 
 
-def make_table(path: Path, seed: int = 0) -> None:
+def make_table(path: Path, seed: int = 0, space: str = "alex") -> None:
     """Difference vectors of drawn scenes, (targets, candidates, channels), into a file."""
     import torch
 
-    from clpips.features.lpips import Network
+    from clpips.features.registry import open_space
     from clpips.generation.scenes import draw, image_seed, sample_targets
     from clpips.io.images import load_image
 
-    samples, network, rows = sample_targets(), Network("alex"), []
+    samples, network, rows = sample_targets(), open_space(space), []
     for target in range(TARGETS):
         sample = samples[target % len(samples)]
         pictures = [draw(sample.prompt, image_seed(7 + seed, target), width=SIDE, height=SIDE)]
