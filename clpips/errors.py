@@ -14,6 +14,8 @@
     ├── NotFitted                 learnt state was used before ``fit``
     └── Cancelled                 the caller cancelled
 
+``StoppedShort`` is a warning and outside the tree.
+
 Each carries one plain sentence: the rule, then the fact, with the value.
 """
 
@@ -64,6 +66,10 @@ class MissingExtra(ClpipsError):
 
 class NotFitted(ClpipsError):
     """Learnt state was used before ``fit``."""
+
+
+class StoppedShort(RuntimeWarning):
+    """A fit whose weights are not quite the best ones; the sentence names the participant."""
 
 
 class Cancelled(ClpipsError):

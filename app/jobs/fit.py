@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.jobs.compare import request_comparison
+from app.jobs.comparison.inputs import sentence
 from app.jobs.json_values import to_json
 from app.jobs.rankings import fold_weights
 from app.jobs.rankings.used import UsedRanking, current_rankings, latest, pooled_prior
@@ -23,6 +24,7 @@ from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.features.lpips import Vectors
 from clpips.metric.card import stored_settings
 from clpips.metric.clpips import CLPIPS
+from clpips.metric.fittable import ALL_EQUAL, ALL_TIED, nothing_to_learn
 from clpips.metric.observations import Observation, by_participant
 from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
@@ -76,7 +78,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         ``{"fits": [ids], "skipped": [{"participant": label, "reason": sentence}]}``.
 
     Raises:
-        StudyError: no such study or scope, or a participant of another study.
+        StudyError: no such study or scope, a participant of another study, or nobody could be
+            fitted because every distance is equal.
         WeightsError: vectors are missing and the network's weights are not available.
         Cancelled: the job was cancelled; finished fits are kept.
     """
@@ -92,7 +95,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     fits, skipped = [], []
     for number, group in enumerate(groups):
         watch.report(start + share * number, f"Fitting {group.name}…")
-        reason = _cannot_fit(group)
+        own = _own(group, others)
+        reason = _cannot_fit(own)
         if reason is not None:
             skipped.append({"participant": group.name, "reason": reason})
             continue
@@ -103,7 +107,15 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         fits.append(kept[whose])
     if fits:
         request_comparison(store, study, fits)
+    else:
+        _fail_if_all_equal(skipped)
     return {"fits": fits, "skipped": skipped}
+
+
+def _fail_if_all_equal(skipped: Sequence[Mapping[str, str]]) -> None:
+    """A job that could fit nobody because every distance is equal has failed."""
+    if any(one["reason"] == sentence(ALL_EQUAL) for one in skipped):
+        raise StudyError(" ".join(f"{one['participant']}: {one['reason']}" for one in skipped))
 
 
 def fit_group(
@@ -119,9 +131,9 @@ def fit_group(
     started = time.perf_counter()
     metric = CLPIPS(study.settings.backbone)
     is_pooled = group.participant is None
-    own = [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
+    own = _own(group, others)
     prior = None if is_pooled else others.prior
-    held_out = fit_and_hold_out(metric, own, prior=prior, watch=watch)
+    held_out = fit_and_hold_out(metric, own, pooled=is_pooled, prior=prior, watch=watch)
     held_out_report = None if held_out is None else to_json(held_out.to_dict())
     true_layers = _true_layers(store, study, group.participant)
     report = {
@@ -140,6 +152,7 @@ def fit_group(
         "participants": list(metric.card_.participants),
         "true_layers": true_layers,
         "used_until": latest(group.used),
+        "stopped_short": metric.card_.stopped_short,
     }
     participant_id = None if group.participant is None else group.participant.id
     path = store.settings.weights / _file_name(study, group, job)
@@ -184,12 +197,18 @@ def _all_rankings(store: Store, study: Study, used: Sequence[UsedRanking]) -> Al
     return AllRankings(pooled_prior(found, backbone), found, latest(used))
 
 
-def _cannot_fit(group: Group) -> str | None:
-    if not group.used:
+def _own(group: Group, others: AllRankings) -> list[Observation]:
+    is_pooled = group.participant is None
+    return [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
+
+
+def _cannot_fit(own: Sequence[Observation]) -> str | None:
+    if not own:
         return "There is no ranking yet."
-    if not any(len(set(one.ranking.ranks)) > 1 for one in group.used):
+    reason = nothing_to_learn(own)
+    if reason == ALL_TIED:
         return "No ranking says that one image is nearer than another: all are ties."
-    return None
+    return None if reason is None else sentence(reason)
 
 
 def _only_one_target() -> str:

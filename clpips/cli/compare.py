@@ -19,6 +19,7 @@ from clpips.features.cache import default_cache
 from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fit import fit_weights
+from clpips.metric.fittable import nothing_to_learn
 from clpips.metric.observations import by_participant
 from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
@@ -148,7 +149,9 @@ def _in_space(
     tables: Tables = {}
     observations = metric.observe(rankings, cache=default_cache(), watch=watch.part(0.0, 0.5))
     groups = by_participant(observations)
-    prior = PooledPrior(observations, metric.space) if len(groups) > 1 else None
+    prior = None
+    if len(groups) > 1 and nothing_to_learn(observations) is None:
+        prior = PooledPrior(observations, metric.space)
     for number, (name, group) in enumerate(groups.items()):
         own = watch.part(0.5 + 0.5 * number / len(groups), 0.5 / len(groups))
         try:

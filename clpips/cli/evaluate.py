@@ -14,7 +14,7 @@ from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fingerprints import MOST
 from clpips.metric.observations import by_participant
-from clpips.stats.agreement import Agreement
+from clpips.stats.agreement import Agreement, icc_note
 from clpips.text import counted
 from clpips.types import Ranking
 
@@ -51,6 +51,10 @@ def run(options: argparse.Namespace) -> None:
     print(_row("overall", result.overall, stock.overall))
     for reason, count in result.overall.left_out.items():
         print(f"left out: {counted(count, 'ranking')}, {reason}")
+    shown = [*result.participants.values(), result.overall]
+    note = icc_note(one.icc for one in shown)
+    if note:
+        print(note)
     capped = any(one.is_fitted and len(one.card_.learnt_from) >= MOST for one in metrics.values())
     for line in _seen_rankings_notes(learnt, len(rankings), at_least=capped):
         print(line)

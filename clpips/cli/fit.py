@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from clpips.cli.file_names import file_stems
 from clpips.cli.metric_option import POOLED
 from clpips.cli.output import one_number, print_json, progress
 from clpips.cli.participant_option import rankings_of
-from clpips.errors import InputError
+from clpips.errors import InputError, StoppedShort
 from clpips.evaluation.baselines import BASELINES, fit_and_hold_out_baseline
 from clpips.evaluation.decision import Report, decide_together
 from clpips.evaluation.held_out import fit_and_hold_out
@@ -24,6 +25,7 @@ from clpips.io.atomic_files import write_files
 from clpips.io.rankings import read_rankings
 from clpips.metric.card import Card
 from clpips.metric.clpips import CLPIPS
+from clpips.metric.fittable import nothing_to_learn
 from clpips.metric.observations import Observation, by_participant
 from clpips.metric.pooled import PooledPrior
 from clpips.metric.serialization import metric_bytes
@@ -73,6 +75,7 @@ def run(options: argparse.Namespace) -> None:
         print_json(report)
         return
     lines = [f"{name}: {_one_person(one.held_out, options)}" for name, one in fitted.items()]
+    lines += [note for one in fitted.values() if (note := one.card.stopped_short) is not None]
     lines += [f"{name}: not fitted, {reason}" for name, reason in left_out.items()]
     print("\n".join([*lines, f"written to {Path(options.out)}{os.sep}"]))
 
@@ -101,7 +104,7 @@ def _fit(
     observations = stock.observe(request.rankings, cache=default_cache(), watch=watch)
     groups = {POOLED: observations} if options.pooled else by_participant(observations)
     prior = None
-    if _has_prior(options) and len(groups) > 1:
+    if _has_prior(options) and len(groups) > 1 and nothing_to_learn(observations) is None:
         prior = PooledPrior(observations, stock.space)
     left_out = {} if len(request.names) == 1 else _cannot_fit(groups)
     fitted = {
@@ -122,9 +125,11 @@ def _fit_one(
     try:
         if options.baseline is None:
             metric = CLPIPS(options.backbone, granularity=options.granularity)
-            result = fit_and_hold_out(
-                metric, observations, pooled=options.pooled, prior=prior, watch=watch
-            )
+            with warnings.catch_warnings():  # said in the report instead
+                warnings.simplefilter("ignore", StoppedShort)
+                result = fit_and_hold_out(
+                    metric, observations, pooled=options.pooled, prior=prior, watch=watch
+                )
         else:
             metric, result = fit_and_hold_out_baseline(
                 options.baseline, observations, options.backbone, prior, watch
@@ -167,6 +172,7 @@ def _report(
             "n_rankings": one.n_rankings,
             "n_comparisons": one.n_comparisons,
             "held_out": one.held_out,
+            **({} if (note := one.card.stopped_short) is None else {"stopped_short": note}),
         }
         for name, one in fitted.items()
     }
@@ -242,12 +248,9 @@ def _check_out(out: str, files: Iterable[Path]) -> None:
 
 
 def _cannot_fit(groups: Mapping[str, Sequence[Observation]]) -> dict[str, str]:
-    """Who has no ranking in which one image is nearer than another."""
-    return {
-        name: "because all images of every ranking are tied"
-        for name, own in groups.items()
-        if all(len(set(one.ranking.ranks)) < 2 for one in own)
-    }
+    """From whose rankings nothing can be learnt, and why."""
+    reasons = {name: nothing_to_learn(own) for name, own in groups.items()}
+    return {name: f"because {reason}" for name, reason in reasons.items() if reason is not None}
 
 
 def _one_person(report: Report | None, options: argparse.Namespace) -> str:

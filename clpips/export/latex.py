@@ -14,6 +14,7 @@ from clpips.export.methods_text import (
     number_text,
     p_text,
 )
+from clpips.stats.agreement import ICC_FORM, icc_note
 
 _Row = TypeVar("_Row")
 _Cell = Callable[[MetricRow], str]
@@ -84,7 +85,12 @@ def _caption(numbers: StudyNumbers) -> str:
         text += f"; {'all' if all_of_them else numbers.simulated} simulated"
     if numbers.noise_ceiling is not None:
         text += f"; noise ceiling {_math(numbers.noise_ceiling)}"
-    return f"{text}."
+    note = icc_note((row.icc for row in numbers.rows), numbers.icc_form or ICC_FORM)
+    return f"{text}." + (f" {_math_minus(note)}" if note else "")
+
+
+def _math_minus(text: str) -> str:
+    return escaped(text).replace("−1", "$-1$")
 
 
 def _tabular(

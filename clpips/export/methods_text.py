@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clpips.stats.agreement import icc_note
+
 Interval = tuple[float, float]
 
 PROTOCOL = (
@@ -183,7 +185,8 @@ def _icc(numbers: StudyNumbers) -> str:
         return ""
     values = _listed([f"{number_text(row.icc)} for {_phrase(row)}" for row in known])
     between = "between the person and the metric, on ranks within each ranking"
-    return f"{numbers.icc_form} {between}, was {values}"
+    note = icc_note((row.icc for row in known), numbers.icc_form).rstrip(".")
+    return f"{numbers.icc_form} {between}, was {values}" + (f". {note}" if note else "")
 
 
 def _ceiling(numbers: StudyNumbers) -> str:

@@ -23,6 +23,7 @@ from clpips.io.validation import first_fault
 from clpips.metric.fingerprints import card_digests, digests
 from clpips.metric.participants import listed
 from clpips.metric.settings import FitSettings, Start
+from clpips.metric.solver import TOLERANCE
 from clpips.text import counted, one_line
 from clpips.types import Granularity, Ranking
 from clpips.version import __version__
@@ -34,6 +35,10 @@ FORMER = "clpips-personal-metric-1"
 _STORED_START: Mapping[Start, str] = {"stock": "stock", "pooled": "everyone"}
 """The names of starting points in files, which are older than those in the code."""
 _READ_START: Mapping[str, Start] = {name: start for start, name in _STORED_START.items()}
+
+
+SHORT = 10 * TOLERANCE
+"""With a larger duality gap than this, a fit is said to have stopped short of its optimum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,16 @@ class Card:
             f"{counted(self.n_comparisons, 'comparison')}"
         )
         return f"{whose}, from {amount}"
+
+    @property
+    def stopped_short(self) -> str | None:
+        """A sentence where the fit ended before its optimum; ``None`` for nearly all fits."""
+        if abs(self.gap) <= SHORT:
+            return None
+        return (
+            f"The fit to the rankings of {listed(self.participants)} stopped {abs(self.gap):.1%} "
+            "short of its optimum, so its weights and figures are approximate."
+        )
 
     def count_learnt_from(self, rankings: Iterable[Ranking]) -> int | None:
         """How many of some rankings had a part in the weights; ``None`` in older files.

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from clpips.errors import InputError, NotFitted
+from clpips.errors import InputError, NotFitted, StoppedShort
 from clpips.features.base import Encoder, Space
 from clpips.features.cache import SpaceCache, VectorCache
 from clpips.features.lpips import Vectors
@@ -26,7 +26,6 @@ from clpips.metric.participants import rankings_to_fit
 from clpips.metric.pooled import PooledPrior
 from clpips.metric.serialization import read_metric, write_lpips, write_metric
 from clpips.metric.settings import FitSettings, Start
-from clpips.metric.solver import TOLERANCE
 from clpips.progress import Watch
 from clpips.types import Granularity, Ranking
 
@@ -173,13 +172,9 @@ class CLPIPS:
         rankings = rankings_to_fit(rankings, participant=participant, pooled=pooled)
         observations = self.observe(rankings, known=known, watch=watch)
         fitted = fit_weights(observations, self.space, self.settings, prior=prior, watch=watch)
-        if not abs(fitted.gap) <= 10 * TOLERANCE:
-            warnings.warn(
-                f"the fit stopped {abs(fitted.gap):.1%} away from its optimum",
-                RuntimeWarning,
-                stacklevel=2,
-            )
         self.weights_, self.card_, self.fit_ = fitted.weights, self._card_of(fitted), fitted
+        if self.card_.stopped_short is not None:
+            warnings.warn(self.card_.stopped_short, StoppedShort, stacklevel=2)
         return self
 
     def _card_of(self, fitted: FittedWeights) -> Card:

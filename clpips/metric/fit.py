@@ -20,7 +20,7 @@ from clpips.metric.observations import Observation
 from clpips.metric.pooled import PooledPrior
 from clpips.metric.ranking_problem import HELD_OUT_TOLERANCE, RankingProblem
 from clpips.metric.settings import FitSettings
-from clpips.metric.solver import Solution
+from clpips.metric.solver import TO_THE_END, Solution
 from clpips.progress import Watch
 
 
@@ -141,6 +141,7 @@ def fit_weights(
         [frozenset()],
         selected.settings,
         prior_means=means,
+        max_steps=TO_THE_END,
         check=lambda share: watch.report(share, "Fitting weights"),
     )
     return FittedWeights(problem, prior, selected, solution)

@@ -20,9 +20,10 @@ from clpips.features.lpips import Vectors
 from clpips.features.registry import space_of
 from clpips.metric.centering import centred
 from clpips.metric.comparisons import Comparisons, kept_weights, ranking_weights
+from clpips.metric.fittable import nothing_to_learn
 from clpips.metric.observations import Observation, Rows
 from clpips.metric.settings import BLOCK_SPREAD, CHANNEL_SPREAD, LEAST_SPREAD, FitSettings
-from clpips.metric.solver import TOLERANCE, Array, MarginRankingProblem, Prior, Solution
+from clpips.metric.solver import MAX_STEPS, TOLERANCE, Array, MarginRankingProblem, Prior, Solution
 
 HELD_OUT_TOLERANCE = 1e-2
 """Relative duality gap of the many fits of a held-out report."""
@@ -58,12 +59,16 @@ class RankingProblem:
         """The problem of some observations, at least one with two images of different rank.
 
         Raises:
-            InputError: no comparison, or difference vectors of another space.
+            InputError: no comparison, every distance equal, or difference vectors of another
+                space.
         """
         space = space_of(space) if isinstance(space, str) else space
         _check_channels(observations, space)
         rankings = [each.ranking for each in observations]
         comparisons = Comparisons.of(rankings, ranking_weights(rankings))
+        reason = nothing_to_learn(observations)
+        if reason is not None:
+            raise InputError(reason)
         table, rows = centred(observations)
         matrix = comparisons.matrix
         differences = sparse.csr_matrix(
@@ -119,6 +124,7 @@ class RankingProblem:
         prior_means: Vectors | None = None,
         start: Array | None = None,
         tolerance: float = TOLERANCE,
+        max_steps: int = MAX_STEPS,
         check: Callable[[float], None] = lambda fraction: None,
     ) -> Solution:
         """Fit once per set of targets, with the rankings of these targets left out.
@@ -132,6 +138,7 @@ class RankingProblem:
             prior_means: (channels, sets) prior weights; ``None`` for stock.
             start: dual variables of similar problems, (comparisons, sets or 1).
             tolerance: relative duality gap.
+            max_steps: of the solver; ``Solution.gap`` is the gap that it reached.
             check: called with the share of steps taken; may raise.
 
         Raises:
@@ -148,6 +155,7 @@ class RankingProblem:
             np.full(len(left_out), shrinkage),
             start=None if start is None else np.broadcast_to(start, shares.shape),
             tolerance=tolerance,
+            max_steps=max_steps,
             check=check,
         )
 

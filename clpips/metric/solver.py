@@ -36,6 +36,10 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 TOLERANCE = 2e-3
 """Relative duality gap at which a fit is done."""
+MAX_STEPS = 2000
+"""With which the many fits of a selection or a held-out report are content."""
+TO_THE_END = 40_000
+"""Steps of the one fit whose weights are kept: the few that need more than 2000 get there."""
 NEWTON_STEPS = 1
 """Per gradient step, from the last step's multipliers; the gap is measured after many more."""
 CHECK_EVERY = 15
@@ -114,7 +118,7 @@ class MarginRankingProblem:
         *,
         start: Array | None = None,
         tolerance: float = TOLERANCE,
-        max_steps: int = 2000,
+        max_steps: int = MAX_STEPS,
         check: Callable[[float], None] = lambda fraction: None,
     ) -> Solution:
         """Solve one problem per column of ``loss_weights``.

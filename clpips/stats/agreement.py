@@ -19,7 +19,7 @@ are not, so the interval to quote is the bootstrap over rankings or targets, ``i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -133,6 +133,17 @@ class Agreement:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return asdict(self)
+
+
+def icc_note(values: Iterable[float | None], form: str = ICC_FORM) -> str:
+    """What to add where an ICC below −1 is shown; empty where there is none.
+
+    >>> icc_note([0.4, None]), icc_note([-1.2])
+    ('', 'ICC(A,1) can fall below −1, unlike a correlation; negative values mean no agreement.')
+    """
+    if all(value is None or value >= -1 for value in values):
+        return ""
+    return f"{form} can fall below −1, unlike a correlation; negative values mean no agreement."
 
 
 def icc(ratings: Sequence[tuple[Numbers, Numbers]], *, form: str = ICC_FORM) -> float:

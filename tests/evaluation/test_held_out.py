@@ -115,19 +115,18 @@ def test_gains_of_nothing_at_all_have_no_interval() -> None:
     assert gain_interval([np.array([0.1, 0.2])])[1] is None
 
 
-def test_copies_of_one_picture_leave_the_stock_weights() -> None:
-    """No candidate differs from another, so there is nothing to learn, and nothing breaks."""
+def test_copies_of_one_picture_are_refused_with_the_reason() -> None:
+    """No candidate differs from another, so there is nothing to learn."""
     same = np.tile(np.random.default_rng(0).random(1152), (4, 1))
     rankings = [
         Observation(Ranking("a", f"t{n}", ("a", "b", "c", "d"), (1, 2, 3, 4)), same)
         for n in range(3)
     ]
     metric = CLPIPS("alex")
-    result = fit_and_hold_out(metric, rankings)
-    np.testing.assert_allclose(metric.weights_, CLPIPS("alex").weights, atol=1e-6)
-    assert result is not None
-    assert result.gain is None
-    assert result.verdict == "too early"
+    for fit in (fit_and_hold_out, held_out):
+        with pytest.raises(InputError, match="every distance is equal"):
+            fit(metric, rankings)
+    assert not metric.is_fitted
 
 
 @pytest.mark.parametrize("spread", [1e-2, 1e-5, 1e-7])

@@ -156,7 +156,8 @@ def _left_out(
         used_before = current_rankings(store, fit.study_id, until=others_cutoff(fit))
         rankings = [each.ranking for each in used_before]
         prior = pooled_prior(observations(store, rankings, fit.backbone), fit.backbone)
-    found = held_out(CLPIPS(fit.backbone), observed, prior=prior, watch=watch).folds
+    metric, is_pooled = CLPIPS(fit.backbone), fit.participant_id is None
+    found = held_out(metric, observed, pooled=is_pooled, prior=prior, watch=watch).folds
     if found is None:
         raise StudyError("an explanation needs weights fitted without each target, got none")
     return found

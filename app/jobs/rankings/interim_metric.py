@@ -19,6 +19,7 @@ from app.store import Store
 from app.study.types import Study
 from clpips.features.lpips import Vectors
 from clpips.metric.clpips import CLPIPS
+from clpips.metric.fittable import nothing_to_learn
 from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 from clpips.types import Ranking
@@ -29,7 +30,8 @@ class InterimMetric:
     """Weights for one participant.
 
     Args:
-        metric: ``personal``, or ``stock`` before any of their rankings compares two images.
+        metric: ``personal``, or ``stock`` before any of their rankings compares two images
+            that differ.
         weights: (channels,) in the space of the study.
         n_rankings: how many of their rankings it was fitted to.
     """
@@ -57,6 +59,8 @@ def fit_interim_metric(
         store, _missing(store, rankings, metric.backbone), metric.backbone, watch.part(0.0, 0.5)
     )
     observed = observations(store, rankings, metric.backbone)
+    if nothing_to_learn(observed) is not None:
+        return InterimMetric("stock", metric.weights, 0)
     others = _others(store, study, participant_id)
     metric.fit(observed, prior=others, watch=watch.part(0.5, 0.5))
     return InterimMetric("personal", metric.weights, len(own))

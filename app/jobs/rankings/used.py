@@ -8,6 +8,7 @@ from typing import NamedTuple
 from app.store import Store
 from app.study.records import Fit, RankedRound
 from clpips.features.names import Backbone
+from clpips.metric.fittable import nothing_to_learn
 from clpips.metric.observations import Observation
 from clpips.metric.pooled import PooledPrior
 from clpips.types import Ranking
@@ -66,9 +67,14 @@ def latest(used: Sequence[UsedRanking]) -> str:
 
 
 def pooled_prior(observations: Sequence[Observation], backbone: Backbone) -> PooledPrior | None:
-    """The prior of personal fits; ``None`` unless two participants' rankings compare images."""
+    """The prior of personal fits; ``None`` unless two participants' rankings compare images.
+
+    Nor where every distance is equal, so that there is nothing to learn.
+    """
     people = {o.ranking.participant for o in observations if len(set(o.ranking.ranks)) > 1}
-    return PooledPrior(observations, backbone) if len(people) > 1 else None
+    if len(people) < 2 or nothing_to_learn(observations) is not None:
+        return None
+    return PooledPrior(observations, backbone)
 
 
 def _submitted_at(ranked: RankedRound) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from staged import add_vectors, empty_study, end, job, person, rank_once, ranked_study
+from staged import CHANNELS, add_vectors, empty_study, end, job, person, rank_once, ranked_study
 
 from app.jobs import fit, vectors
 from app.jobs.json_values import to_json
@@ -17,8 +17,10 @@ from app.jobs.vectors import observations
 from app.store import Store
 from app.study.submission import Submission
 from app.study.types import Study
+from app.worker import Worker
 from clpips.errors import Cancelled, StudyError
 from clpips.evaluation.held_out import fit_and_hold_out
+from clpips.features.architecture import SPECS
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.comparisons import ranking_weights
 from clpips.metric.pooled import PooledPrior
@@ -213,6 +215,40 @@ def test_each_fits_everybody_who_has_enough_and_says_who_has_not(
     assert "ties" in result["skipped"][1]["reason"]
     assert fits[2].report["held_out"] is None
     assert "at least two targets" in fits[2].report["reason"]
+
+
+@pytest.mark.parametrize("scope", ["participant", "each", "pooled"])
+def test_equal_distances_fail_the_job_and_write_nothing(store: Store, scope: str) -> None:
+    study = ranked_study(store)
+    checksum, same = SPECS["alex"].sha256 or "", np.full(CHANNELS, 0.01)
+    missing = store.vectors.missing(study.id, "alex")
+    store.vectors.add((target, image, "alex", checksum, same, False) for target, image in missing)
+    ada = store.participants.of_study(study.id)[0]
+    store.jobs.enqueue(
+        "fit",
+        {"study_id": study.id, "scope": scope, "participant_id": ada.id},
+        study_id=study.id,
+    )
+    assert Worker(store.settings).do_next(["fit"])
+    (ended,) = store.jobs.latest(study.id, kinds=["fit"])
+    assert ended.state == "failed"
+    assert "Every distance is equal" in ended.message
+    assert list(store.settings.weights.glob("*")) == []
+    assert store.fits.of_study(study.id) == ()
+
+
+def test_a_person_whose_distances_are_equal_is_named_and_the_others_are_fitted(
+    store: Store, study: Study
+) -> None:
+    same = person(store, study, "All alike")
+    rank_once(store, same)
+    checksum, vector = SPECS["alex"].sha256 or "", np.full(CHANNELS, 0.01)
+    missing = store.vectors.missing(study.id, "alex")
+    store.vectors.add((target, image, "alex", checksum, vector, False) for target, image in missing)
+    result = fitted(store, study, "each")
+    assert len(result["fits"]) == 2
+    assert [each["participant"] for each in result["skipped"]] == ["All alike"]
+    assert result["skipped"][0]["reason"].startswith("Every distance is equal")
 
 
 def test_missing_vectors_are_computed_first(store: Store) -> None:

@@ -25,6 +25,7 @@ from app.views.researcher.formatting import (
 )
 from app.views.researcher.html import Column, Html, heading, muted, show, stacked, table
 from app.views.researcher.report.sentences import POOLED, own_name, row_name, space_name
+from clpips.stats.agreement import icc_note
 
 Row = Mapping[str, Any]
 COLUMNS = (
@@ -89,6 +90,9 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
     rest = [line for line, is_one in zip(shown, is_main, strict=True) if not is_one]
     show(heading("Agreement on unseen targets"), compact(COLUMNS, list(compress(shown, is_main))))
     show(muted(counted(fit.report["held_out"])))
+    note = icc_note(row["agreement"]["icc"] for row in rows)
+    if note:
+        show(muted(note))
     st.altair_chart(
         curves.metric_rows([dot(row, fit) for row in main]),
         alt="Mean Spearman of each metric with its 95 % interval",

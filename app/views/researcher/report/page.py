@@ -65,6 +65,8 @@ def draw(
     if is_former:
         st.info(FORMER.format(moment(fit.created_at)))
     show(sentence(fit, is_former=is_former), facts(fit, label))
+    if fit.report.get("stopped_short"):
+        show(muted(str(fit.report["stopped_short"])))
     newer = 0 if is_former else newer_rankings(store, fit)
     if newer:
         st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to use them.")
