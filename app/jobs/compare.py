@@ -14,7 +14,8 @@ from app.jobs.comparison.one_fit import compare_fit
 from app.jobs.comparison.whole_study import compare_study
 from app.jobs.json_values import to_json
 from app.jobs.rankings.used import current_rankings, others_cutoff
-from app.jobs.vectors import checksum, compute, compute_missing
+from app.jobs.unusable import Unusable, without
+from app.jobs.vectors import checksum, compute_all, compute_missing
 from app.store import Store
 from app.study.records import Fit
 from app.study.types import Job, Study
@@ -46,9 +47,10 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     wanted = {*newest, *(job.payload.get("fit_ids") or ())}
     done = store.comparisons.of_fits(wanted)
     fits = [fit for fit in store.fits.of_study(study.id) if fit.id in wanted and fit.id not in done]
-    compute_missing(store, study, watch)
-    no_wide, start = _wide_vectors(store, study, fits, watch.part(0.0, WIDE_SHARE))
-    _each(store, study, fits, no_wide, watch.part(start, 0.95 - start))
+    unusable: Unusable = {}
+    compute_missing(store, study, watch, unusable)
+    no_wide, start = _wide_vectors(store, study, fits, unusable, watch.part(0.0, WIDE_SHARE))
+    _each(store, study, fits, no_wide, unusable, watch.part(start, 0.95 - start))
     watch.report(0.95, "Comparing participants…")
     return {"fits": sorted(wanted), "study": to_json(_over_study(store, study, newest))}
 
@@ -94,9 +96,11 @@ def _over_study(store: Store, study: Study, newest: Mapping[int, int | None]) ->
 
 
 def _wide_vectors(
-    store: Store, study: Study, fits: Sequence[Fit], watch: Watch
+    store: Store, study: Study, fits: Sequence[Fit], unusable: Unusable, watch: Watch
 ) -> tuple[str | None, float]:
     """Compute the missing difference vectors of the space ``wide``.
+
+    Pairs that are unusable already are left out: rankings with them count in no row.
 
     Returns:
         why there cannot be one, or ``None``; and how much of the progress bar this took.
@@ -106,21 +110,26 @@ def _wide_vectors(
     left_out = LeftOut()
     pairs = [
         (used.ranking.target, image)
-        for used in current_rankings(store, study.id)
+        for used in without(current_rankings(store, study.id), unusable)
         for image in used.ranking.images
     ]
 
     def work() -> int:
         known = store.vectors.of_pairs(pairs, WIDE, checksum=checksum(WIDE))
         missing = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-        return compute(store, missing, WIDE, watch)
+        return compute_all(store, missing, WIDE, watch)
 
     computed = left_out.unless("wide", work)
     return left_out.get("wide"), WIDE_SHARE if computed else 0.0
 
 
 def _each(
-    store: Store, study: Study, fits: Sequence[Fit], no_wide: str | None, watch: Watch
+    store: Store,
+    study: Study,
+    fits: Sequence[Fit],
+    no_wide: str | None,
+    unusable: Unusable,
+    watch: Watch,
 ) -> None:
     """Compare each fit and store its part; fits of the same time share the pooled prior."""
     labels = {person.id: person.label for person in store.participants.of_study(study.id)}
@@ -130,7 +139,7 @@ def _each(
         watch.report(number / len(fits), f"Comparing {name}…")
         until = others_cutoff(fit)
         if study_rankings is None or study_rankings.until != until:
-            study_rankings = StudyRankings(store, study.id, until)
+            study_rankings = StudyRankings(store, study.id, until, unusable)
         following = watch.part(number / len(fits), 1 / len(fits), prefix=f"{name}: ")
         store.comparisons.add(
             fit.id, to_json(compare_fit(store, fit, study_rankings, no_wide, following))

@@ -10,12 +10,15 @@ import numpy as np
 
 from app.charts.heat_colours import COVER, TOP
 from app.files.images import add_picture
+from app.jobs.comparison.inputs import sentence as sentence_of
 from app.jobs.explanation.case import Case, blocks, grouped, open_case, stock_metric
 from app.jobs.explanation.heatmap import paint
 from app.jobs.json_values import to_json
+from app.jobs.unusable import reason_of
+from app.jobs.unusable import sentence as unusable_sentence
 from app.store import Store
 from app.study.types import Job
-from clpips.errors import StudyError
+from clpips.errors import ImageError, StudyError
 from clpips.features.lpips import Vectors
 from clpips.metric.attribution import (
     BlockShare,
@@ -76,6 +79,14 @@ def summary(case: Case, watch: Watch) -> Values:
     weights = np.stack([case.weights_for(one) for one in case.observations], axis=1)
     flips = flipped(case.observations, case.stock, weights)
     picked = [*_varied(case, flips.gained), *_varied(case, flips.lost)]
+    examples: list[Values] = []
+    unpainted: list[str] = []
+    for number, flip in enumerate(picked):
+        part = watch.part(number / len(picked), 1 / len(picked))
+        try:
+            examples.append(_example(case, flip, part))
+        except ImageError as error:
+            unpainted.append(f"{sentence_of(str(error))} An example with it is not shown.")
     return {
         "n_rankings": len(case.observations),
         "n_targets": len(case.targets),
@@ -85,10 +96,8 @@ def summary(case: Case, watch: Watch) -> Values:
             for group, one in zip(groups, shares(added), strict=True)
         ],
         "comparisons": _counts(flips),
-        "examples": [
-            _example(case, flip, watch.part(number / len(picked), 1 / len(picked)))
-            for number, flip in enumerate(picked)
-        ],
+        "examples": examples,
+        "left_out": [*map(unusable_sentence, case.unusable), *dict.fromkeys(unpainted)],
         "turned": [_line(case, flip) for flip in (*flips.gained[:LISTED], *flips.lost[:LISTED])],
     }
 
@@ -188,7 +197,10 @@ def _picture(case: Case, observation: Observation, place: int, watch: Watch) -> 
     weights = {"stock": case.stock, "personal": case.weights_for(observation)}
     units = {name: float(mean @ own) or 1.0 for name, own in weights.items()}
     watch.report(0.0, "Painting the heat-maps…")
-    maps = _maps(case, (target, image), weights, units)
+    try:
+        maps = _maps(case, (target, image), weights, units)
+    except ImageError as error:
+        raise _named_by_target(case, observation, place, error) from error
     _, channels = blocks(case.fit.backbone)
     found: Values = {"image": image, "rank": observation.ranking.ranks[place]}
     for name, own in weights.items():
@@ -199,6 +211,17 @@ def _picture(case: Case, observation: Observation, place: int, watch: Watch) -> 
             "map": maps[name],
         }
     return found
+
+
+def _named_by_target(
+    case: Case, observation: Observation, place: int, error: ImageError
+) -> ImageError:
+    """The same error, with the target's name in place of a path of the server."""
+    pair = observation.ranking.target, observation.ranking.images[place]
+    reason = reason_of(error, [case.store.images.path(sha) for sha in pair])
+    number = next(n for n, each in enumerate(case.observations) if each is observation)
+    name = case.boards[number].trial.target.name
+    return ImageError(f"target “{name}”: an image cannot be used ({reason})")
 
 
 def _maps(

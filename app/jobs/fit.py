@@ -15,6 +15,8 @@ from app.jobs.json_values import to_json
 from app.jobs.rankings import fold_weights
 from app.jobs.rankings.used import UsedRanking, current_rankings, latest, pooled_prior
 from app.jobs.slug import slug
+from app.jobs.unusable import Note, Unusable, notes, without
+from app.jobs.unusable import sentence as unusable_sentence
 from app.jobs.vectors import compute_missing, observations
 from app.store import Store
 from app.study.records import Fit
@@ -34,10 +36,17 @@ VECTORS_SHARE = 0.5  # of the progress bar, where vectors are missing at all
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rankings that one metric is fitted to; ``participant`` is ``None`` for all of them."""
+    """The rankings that one metric is fitted to.
+
+    Args:
+        participant: whose; ``None`` for all of them.
+        used: the rankings.
+        left_out: rankings with an image that cannot be used (:func:`app.jobs.unusable.notes`).
+    """
 
     participant: Participant | None
     used: Sequence[UsedRanking]
+    left_out: Sequence[Note]
 
     @property
     def name(self) -> str:
@@ -75,7 +84,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     fits that it had finished.
 
     Returns:
-        ``{"fits": [ids], "skipped": [{"participant": label, "reason": sentence}]}``.
+        ``{"fits": [ids], "skipped": [{"participant": label, "reason": sentence}], "left_out"}``,
+        with a sentence in ``left_out`` for each target with images that cannot be used.
 
     Raises:
         StudyError: no such study or scope, a participant of another study, or nobody could be
@@ -84,9 +94,12 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         Cancelled: the job was cancelled; finished fits are kept.
     """
     study = store.studies.get(job.payload["study_id"])
-    used = current_rankings(store, study.id)
-    groups = _groups(store, study, job.payload, used)
-    start = VECTORS_SHARE if compute_missing(store, study, watch.part(0, VECTORS_SHARE)) else 0.0
+    every = current_rankings(store, study.id)
+    unusable: Unusable = {}
+    computed = compute_missing(store, study, watch.part(0, VECTORS_SHARE), unusable)
+    start = VECTORS_SHARE if computed else 0.0
+    used = without(every, unusable)
+    groups = _groups(store, study, job.payload, every, unusable)
     share = (1 - start) / max(len(groups), 1)
     kept = {
         fit.participant_id: fit.id for fit in store.fits.of_study(study.id) if fit.job_id == job.id
@@ -96,7 +109,7 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     for number, group in enumerate(groups):
         watch.report(start + share * number, f"Fitting {group.name}…")
         own = _own(group, others)
-        reason = _cannot_fit(own)
+        reason = _cannot_fit(group, own)
         if reason is not None:
             skipped.append({"participant": group.name, "reason": reason})
             continue
@@ -109,7 +122,11 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         request_comparison(store, study, fits)
     else:
         _fail_if_all_equal(skipped)
-    return {"fits": fits, "skipped": skipped}
+    return {
+        "fits": fits,
+        "skipped": skipped,
+        "left_out": [unusable_sentence(note) for note in notes(every, unusable)],
+    }
 
 
 def _fail_if_all_equal(skipped: Sequence[Mapping[str, str]]) -> None:
@@ -152,6 +169,7 @@ def fit_group(
         "participants": list(metric.card_.participants),
         "true_layers": true_layers,
         "used_until": latest(group.used),
+        "left_out": list(group.left_out),
         "stopped_short": metric.card_.stopped_short,
     }
     participant_id = None if group.participant is None else group.participant.id
@@ -172,11 +190,15 @@ def fit_group(
 
 
 def _groups(
-    store: Store, study: Study, payload: Mapping[str, Any], used: Sequence[UsedRanking]
+    store: Store,
+    study: Study,
+    payload: Mapping[str, Any],
+    every: Sequence[UsedRanking],
+    unusable: Unusable,
 ) -> list[Group]:
     scope = payload.get("scope")
     if scope == "pooled":
-        return [Group(None, used)]
+        return [_group(None, every, unusable)]
     people = list(store.participants.of_study(study.id))
     if scope == "participant":
         wanted = payload.get("participant_id")
@@ -186,9 +208,13 @@ def _groups(
     elif scope != "each":
         raise StudyError(f"scope must be one of ('participant', 'each', 'pooled'), got {scope!r}")
     return [
-        Group(person, [one for one in used if one.ranking.participant == person.label])
+        _group(person, [one for one in every if one.ranking.participant == person.label], unusable)
         for person in people
     ]
+
+
+def _group(whose: Participant | None, rankings: Sequence[UsedRanking], unusable: Unusable) -> Group:
+    return Group(whose, without(rankings, unusable), notes(rankings, unusable))
 
 
 def _all_rankings(store: Store, study: Study, used: Sequence[UsedRanking]) -> AllRankings:
@@ -202,7 +228,9 @@ def _own(group: Group, others: AllRankings) -> list[Observation]:
     return [o for o in others.observations if is_pooled or o.ranking.participant == group.name]
 
 
-def _cannot_fit(own: Sequence[Observation]) -> str | None:
+def _cannot_fit(group: Group, own: Sequence[Observation]) -> str | None:
+    if not own and group.left_out:
+        return f"No ranking is left. {' '.join(map(unusable_sentence, group.left_out))}"
     if not own:
         return "There is no ranking yet."
     reason = nothing_to_learn(own)

@@ -16,7 +16,7 @@ import numpy as np
 
 from app.jobs.generation.calibration_boards import ensure_calibration_boards
 from app.jobs.generation.images import make_images
-from app.jobs.vectors import checksum, compute
+from app.jobs.vectors import checksum, compute_all
 from app.store import Store
 from app.study.submission import Submission
 from app.study.types import Job, Participant, Round, Study, Target
@@ -153,7 +153,7 @@ def _differences(
     backbone = study.settings.backbone
     weights = checksum(backbone)
     known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
-    compute(store, [pair for pair in pairs if pair not in known], backbone, watch)
+    compute_all(store, [pair for pair in pairs if pair not in known], backbone, watch)
     return store.vectors.of_pairs(pairs, backbone, checksum=weights)
 
 

@@ -75,6 +75,18 @@ def is_report(report: object) -> bool:
         and isinstance(layers, Mapping)
         and _is_layers(layers, true)
         and (held_out is None or (isinstance(held_out, Mapping) and _is_held_out(held_out)))
+        and _are_notes(report.get("left_out", []))
+    )
+
+
+def _are_notes(notes: object) -> bool:
+    """Whether each says of which target how many rankings were left out, and why."""
+    return isinstance(notes, list) and all(
+        isinstance(note, Mapping)
+        and isinstance(note.get("target"), str)
+        and isinstance(note.get("reason"), str)
+        and _are_counts(note, ("n_rankings",))
+        for note in notes
     )
 
 

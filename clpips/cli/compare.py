@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from clpips.cli.output import one_number, print_json, progress
+from clpips.cli.usable import LeftOutImage, observe_usable
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.evaluation.baselines import hold_out_baselines
 from clpips.evaluation.held_out import check_targets, held_out_agreement
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, PROVING_TARGETS
-from clpips.features.cache import default_cache
 from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fit import fit_weights
@@ -107,11 +107,12 @@ def run(options: argparse.Namespace) -> None:
     rankings = read_rankings(options.rankings, image_dir=options.images)
     tables: Tables = {}
     left_out: dict[str, str] = {}
+    images: list[LeftOutImage] = []
     spaces = list(dict.fromkeys(options.backbone))
     with progress() as watch:
         for number, space in enumerate(spaces):
             part = watch.part(number / len(spaces), 1 / len(spaces))
-            for name, rows in _in_space(space, rankings, left_out, part).items():
+            for name, rows in _in_space(space, rankings, left_out, images, part).items():
                 tables.setdefault(name, []).extend(rows)
     overall = corrected_together({OVERALL: over_people(tables)})[OVERALL]
     tables = corrected_together(tables)
@@ -127,6 +128,7 @@ def run(options: argparse.Namespace) -> None:
                 "participants": people,
                 "overall": [one.to_dict("n_people") for one in overall],
                 "left_out": left_out,
+                "left_out_images": [one.to_dict() for one in dict.fromkeys(images)],
                 "correction": correction,
             }
         )
@@ -137,17 +139,24 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(_table(OVERALL, overall, "people")), end="\n\n")
     for name, reason in left_out.items():
         print(f"{name}: left out; {reason}")
+    for one in dict.fromkeys(images):
+        print(one.sentence)
     if tables:
         print(_explained(correction))
 
 
 def _in_space(
-    space: str, rankings: Sequence[Ranking], left_out: dict[str, str], watch: Watch
+    space: str,
+    rankings: Sequence[Ranking],
+    left_out: dict[str, str],
+    images: list[LeftOutImage],
+    watch: Watch,
 ) -> Tables:
     """Each person's rows in one space; its difference vectors are computed once for all."""
     metric = CLPIPS(space)
     tables: Tables = {}
-    observations = metric.observe(rankings, cache=default_cache(), watch=watch.part(0.0, 0.5))
+    observations, unusable = observe_usable(metric, rankings, watch.part(0.0, 0.5))
+    images += unusable
     groups = by_participant(observations)
     prior = None
     if len(groups) > 1 and nothing_to_learn(observations) is None:

@@ -15,11 +15,11 @@ from clpips.cli.file_names import file_stems
 from clpips.cli.metric_option import POOLED
 from clpips.cli.output import one_number, print_json, progress
 from clpips.cli.participant_option import rankings_of
-from clpips.errors import InputError, StoppedShort
+from clpips.cli.usable import LeftOutImage, observe_usable
+from clpips.errors import ImageError, InputError, StoppedShort
 from clpips.evaluation.baselines import BASELINES, fit_and_hold_out_baseline
 from clpips.evaluation.decision import Report, decide_together
 from clpips.evaluation.held_out import fit_and_hold_out
-from clpips.features.cache import default_cache
 from clpips.features.lpips import Vectors
 from clpips.io.atomic_files import write_files
 from clpips.io.rankings import read_rankings
@@ -65,9 +65,11 @@ def run(options: argparse.Namespace) -> None:
     """``clpips fit``: write each metric and ``report.json`` with held-out agreement."""
     request = _read(options)
     with progress() as watch:
-        fitted, left_out = _fit(request, options, watch)
+        fitted, left_out, images = _fit(request, options, watch)
     fitted = _decided(fitted)
     report = _report(request, fitted, left_out, options)
+    if images:
+        report["left_out_images"] = [one.to_dict() for one in images]
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     files = {request.paths[name]: _file(one, options) for name, one in fitted.items()}
     write_files({**files, request.report_path: text.encode()})
@@ -77,6 +79,7 @@ def run(options: argparse.Namespace) -> None:
     lines = [f"{name}: {_one_person(one.held_out, options)}" for name, one in fitted.items()]
     lines += [note for one in fitted.values() if (note := one.card.stopped_short) is not None]
     lines += [f"{name}: not fitted, {reason}" for name, reason in left_out.items()]
+    lines += [one.sentence for one in images]
     print("\n".join([*lines, f"written to {Path(options.out)}{os.sep}"]))
 
 
@@ -98,21 +101,25 @@ def _has_prior(options: argparse.Namespace) -> bool:
 
 def _fit(
     request: Request, options: argparse.Namespace, watch: Watch
-) -> tuple[dict[str, FittedPerson], dict[str, str]]:
-    """Each metric by name, and why some participants have none."""
+) -> tuple[dict[str, FittedPerson], dict[str, str], list[LeftOutImage]]:
+    """Each metric by name, why some participants have none, and images that cannot be used."""
     stock = CLPIPS(options.backbone)
-    observations = stock.observe(request.rankings, cache=default_cache(), watch=watch)
+    observations, images = observe_usable(stock, request.rankings, watch)
     groups = {POOLED: observations} if options.pooled else by_participant(observations)
+    without = [name for name in request.names if name not in groups]
+    if len(without) == len(request.names):
+        raise ImageError(images[0].reason)
     prior = None
     if _has_prior(options) and len(groups) > 1 and nothing_to_learn(observations) is None:
         prior = PooledPrior(observations, stock.space)
     left_out = {} if len(request.names) == 1 else _cannot_fit(groups)
+    left_out |= dict.fromkeys(without, "because every ranking has an image that cannot be used")
     fitted = {
         name: _fit_one(name, groups[name], prior, options, watch)
         for name in request.names
         if name not in left_out or len(left_out) == len(request.names)
     }
-    return fitted, left_out
+    return fitted, left_out, images
 
 
 def _fit_one(

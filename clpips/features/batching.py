@@ -15,12 +15,15 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from clpips.errors import ImageError
 from clpips.features.base import Encoder, Vectors
 from clpips.io.images import load_image, resize_like
 from clpips.progress import Watch
 
 Pair: TypeAlias = tuple[str, str]
 """A target and an image, as paths."""
+Unusable: TypeAlias = dict[str, str]
+"""Pictures that cannot be used, and why."""
 _Features: TypeAlias = tuple[Tensor, ...]
 
 FEATURE_BYTES = 512 << 20
@@ -28,7 +31,10 @@ FEATURE_BYTES = 512 << 20
 
 
 def compute(
-    missing: Mapping[str, Sequence[str]], encoder: Encoder, watch: Watch
+    missing: Mapping[str, Sequence[str]],
+    encoder: Encoder,
+    watch: Watch,
+    unusable: Unusable | None = None,
 ) -> Iterator[tuple[str, str, Vectors]]:
     """The difference vectors of some pairs, as they are found: (target, image, (channels,)).
 
@@ -36,14 +42,15 @@ def compute(
         missing: for each target, the images to compare with it, no two the same.
         encoder: the networks.
         watch: progress and cancel.
+        unusable: receives the pictures that cannot be used; pairs with them are left out.
 
     Raises:
-        ImageError: an image that cannot be used.
+        ImageError: an image that cannot be used, where there is no ``unusable``.
         Cancelled: the caller cancelled.
     """
     total, done = sum(map(len, missing.values())), 0
     for targets in _sharing_images(missing):
-        share = _Share(encoder)
+        share = _Share(encoder, unusable)
         for number, target in enumerate(targets, start=1):
             watch.report(done / total, f"Comparing image {done + 1} of {total}")
             share.add(target, missing[target])
@@ -53,7 +60,7 @@ def compute(
                 watch.report(done / total, f"Comparing image {done + 1} of {total}")
                 done += len(found)
                 yield from found
-            share = _Share(encoder)
+            share = _Share(encoder, unusable)
 
 
 def _sharing_images(missing: Mapping[str, Sequence[str]]) -> Iterator[list[str]]:
@@ -82,15 +89,19 @@ def _sharing_images(missing: Mapping[str, Sequence[str]]) -> Iterator[list[str]]
 class _Share:
     """Targets whose features are in memory together, and the images to compare with them."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder, self.bytes = encoder, 0
+    def __init__(self, encoder: Encoder, unusable: Unusable | None) -> None:
+        self.encoder, self.bytes, self.unusable = encoder, 0, unusable
         self.targets: dict[str, tuple[Tensor, _Features]] = {}
         self.wanted: dict[torch.Size, dict[str, list[str]]] = defaultdict(dict)
 
     def add(self, target: str, images: Sequence[str]) -> None:
         """Pass a target through the network."""
-        picture = load_image(target)
-        features = self.encoder.features(picture[None])
+        try:
+            picture = load_image(target)
+            features = self.encoder.features(picture[None])
+        except ImageError as error:
+            self._leave_out(target, error)
+            return
         self.targets[target] = picture, features
         self.bytes += sum(layer.nbytes for layer in features)
         for image in images:
@@ -106,9 +117,25 @@ class _Share:
             step = self.encoder.batch_for(*size[1:])
             like = self.targets[next(iter(images.values()))[0]][0]
             for start in range(0, len(fresh), step):
-                batch = fresh[start : start + step]
-                pictures = torch.stack([resize_like(load_image(each), like) for each in batch])
-                yield list(self._against(batch, self.encoder.features(pictures), images))
+                pictures = self._read(fresh[start : start + step], like)
+                if pictures:
+                    features = self.encoder.features(torch.stack([*pictures.values()]))
+                    yield list(self._against([*pictures], features, images))
+
+    def _read(self, images: Sequence[str], like: Tensor) -> dict[str, Tensor]:
+        """The images that can be used, at the target's size."""
+        found = {}
+        for image in images:
+            try:
+                found[image] = resize_like(load_image(image), like)
+            except ImageError as error:
+                self._leave_out(image, error)
+        return found
+
+    def _leave_out(self, picture: str, error: ImageError) -> None:
+        if self.unusable is None:
+            raise error
+        self.unusable[picture] = str(error)
 
     def _at_hand(self, image: str, size: torch.Size) -> bool:
         return image in self.targets and self.targets[image][0].shape == size

@@ -14,6 +14,7 @@ import numpy as np
 
 from clpips.errors import InputError, NotFitted, StoppedShort
 from clpips.features.base import Encoder, Space
+from clpips.features.batching import Unusable
 from clpips.features.cache import SpaceCache, VectorCache
 from clpips.features.lpips import Vectors
 from clpips.features.names import BACKBONES, SPACES, Backbone, is_space_name
@@ -124,6 +125,7 @@ class CLPIPS:
         known: Known | None = None,
         cache: VectorCache | None = None,
         watch: Watch | None = None,
+        unusable: Unusable | None = None,
     ) -> list[Observation]:
         """Rankings with their difference vectors.
 
@@ -132,9 +134,13 @@ class CLPIPS:
             known: difference vectors at hand, by (target, image); these are not computed again.
             cache: keeps difference vectors on disk (:mod:`clpips.features.cache`).
             watch: progress and cancel.
+            unusable: receives the pictures that cannot be used, and why; rankings with them are
+                left out. Without it, such a picture is an error.
         """
         kept = None if cache is None else self.kept_in(cache)
-        return observe(rankings, self.network, known=known, cache=kept, watch=watch)
+        return observe(
+            rankings, self.network, known=known, cache=kept, watch=watch, unusable=unusable
+        )
 
     def kept_in(self, cache: VectorCache) -> SpaceCache:
         """This metric's vectors in a cache; where weights vary, the network says which it has."""

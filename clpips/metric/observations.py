@@ -15,7 +15,7 @@ import numpy as np
 
 from clpips.errors import InputError
 from clpips.features.base import Encoder
-from clpips.features.batching import Pair, compute
+from clpips.features.batching import Pair, Unusable, compute
 from clpips.features.lpips import Vectors
 from clpips.progress import Watch
 from clpips.text import counted
@@ -79,6 +79,7 @@ def observe(
     known: Known | None = None,
     cache: PairCache | None = None,
     watch: Watch | None = None,
+    unusable: Unusable | None = None,
 ) -> list[Observation]:
     """Difference vectors for every image of every ranking; each pair is computed once.
 
@@ -90,9 +91,11 @@ def observe(
         cache: where vectors are looked for next, and where new ones are kept as soon as they
             are computed.
         watch: progress and cancel.
+        unusable: receives the pictures that cannot be used, and why; rankings with such a target
+            or image are left out of the result.
 
     Raises:
-        ImageError: an image that cannot be used.
+        ImageError: an image that cannot be used, where there is no ``unusable``.
         Cancelled: the caller cancelled.
     """
     known, watch = {} if known is None else known, watch or Watch()
@@ -117,7 +120,7 @@ def observe(
                 continue
         missing.setdefault(pair[0], []).append(pair[1])
     if missing:
-        for target, image, vector in compute(missing, network(), watch):
+        for target, image, vector in compute(missing, network(), watch, unusable):
             filled.put(row_of[target, image], vector)
             if cache is not None:
                 cache.put(target, image, vector)
@@ -128,7 +131,18 @@ def observe(
         rows = np.array([row_of[one.target, image] for image in one.images], dtype=np.intp)
         return Observation(one, filled.table, rows)
 
-    return [complete(one) for one in rankings]
+    lost = {
+        (target, image)
+        for target, images in missing.items()
+        for image in images
+        if not (unusable or {}).keys().isdisjoint((target, image))
+    }
+    return [
+        complete(one)
+        for one in rankings
+        if isinstance(one, Observation)
+        or lost.isdisjoint((one.target, image) for image in one.images)
+    ]
 
 
 def by_participant(observations: Iterable[Observation]) -> dict[str, list[Observation]]:

@@ -83,3 +83,56 @@ def test_an_icc_below_minus_one_is_explained(tmp_path: Path, capsys) -> None:
     out = capsys.readouterr().out
     assert "-2.000" in out
     assert "ICC(A,1) can fall below −1, unlike a correlation" in out
+
+
+@pytest.mark.parametrize(("bad", "lost"), [("t1.png", ["t1.png"]), ("bo-2-1.png", ["t2.png"])])
+def test_one_bad_image_leaves_the_other_targets_fitted(
+    bad: str, lost: list[str], tmp_path: Path, capsys, monkeypatch
+) -> None:
+    """Left out by name and counted; the weights are those of the other rankings."""
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path, {"ann": 1, "bo": 2})
+    (tmp_path / bad).write_bytes(b"no picture")
+    assert main(["fit", "rankings.csv", "--out", "out"]) == 0
+    n_lost = 2 if bad == "t1.png" else 1
+    at = str(tmp_path.resolve())
+    whose = "this target" if bad == "t1.png" else f"target {at}/t2.png"
+    words = "2 rankings" if n_lost == 2 else "1 ranking"
+    out = capsys.readouterr().out
+    assert f"left out: {words} of {whose}; {at}/{bad}: an image must be" in out
+    report = json.loads(Path("out/report.json").read_text())
+    (image,) = report["left_out_images"]
+    targets = [Path(target).name for target in image["targets"]]
+    assert (Path(image["image"]).name, targets, image["n_rankings"]) == (bad, lost, n_lost)
+    assert report["participants"]["bo"]["n_rankings"] == 3
+
+    rows = Path("rankings.csv").read_text().splitlines()
+    gone = [f",{bad},"] if bad == "t1.png" else ["bo,t2.png,"]
+    kept = [row for row in rows if not any(each in row for each in gone)]
+    Path("rest.csv").write_text("\n".join(kept))
+    assert main(["fit", "rest.csv", "--out", "rest"]) == 0
+    for name in ("ann", "bo"):
+        own, other = (CLPIPS.load(f"{at}/{name}.safetensors") for at in ("out", "rest"))
+        assert (own.weights == other.weights).all()
+        assert own.card_.n_rankings == other.card_.n_rankings
+
+
+def test_compare_leaves_a_bad_image_out_by_name(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path, {"ann": 1})
+    (tmp_path / "t3.png").write_bytes(b"no picture")
+    assert main(["compare", "rankings.csv", "--backbone", "alex"]) == 0
+    out = capsys.readouterr().out
+    assert f"left out: 1 ranking of this target; {tmp_path.resolve()}/t3.png: an image" in out
+    assert main(["compare", "rankings.csv", "--backbone", "alex", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [Path(one["image"]).name for one in document["left_out_images"]] == ["t3.png"]
+    assert document["participants"]["ann"][0]["n_targets"] == 3
+
+
+def test_where_no_ranking_is_left_the_bad_image_is_the_error(tmp_path: Path, capsys) -> None:
+    rankings = table(tmp_path, {"ann": 1}, targets=1)
+    (tmp_path / "t0.png").write_bytes(b"no picture")
+    assert main(["fit", str(rankings), "--out", str(tmp_path / "out")]) == 2
+    assert "t0.png: an image must be" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 from app.jobs.rankings.used import current_rankings, pooled_prior
+from app.jobs.unusable import Unusable, without
 from app.jobs.vectors import observations
 from app.store import Store
 from clpips.errors import Cancelled, ClpipsError
@@ -57,18 +58,20 @@ class StudyRankings:
         store: where the rankings and their difference vectors are.
         study_id: the study.
         until: only rankings submitted up to this time count.
+        unusable: pairs with an image that cannot be used; rankings with them do not count.
     """
 
     store: Store
     study_id: int
     until: str
+    unusable: Unusable = field(default_factory=dict)
     _priors: dict[Backbone, PooledPrior | None] = field(default_factory=dict)
 
     @cached_property
     def rankings(self) -> list[Ranking]:
         """The current rankings."""
         used = current_rankings(self.store, self.study_id, until=self.until)
-        return [one.ranking for one in used]
+        return [one.ranking for one in without(used, self.unusable)]
 
     def pooled_prior(self, backbone: Backbone) -> PooledPrior | None:
         """The prior of personal fits in a feature space, fitted once."""

@@ -8,6 +8,7 @@ from app.jobs.comparison.ceilings import ceilings
 from app.jobs.comparison.inputs import WIDE, LeftOut, StudyRankings, Values
 from app.jobs.comparison.more_rankings import more_rankings
 from app.jobs.rankings.used import used_by
+from app.jobs.unusable import without
 from app.jobs.vectors import observations
 from app.store import Store
 from app.study.records import Fit
@@ -48,7 +49,8 @@ def compare_fit(
         Cancelled: the job was cancelled.
     """
     left_out = LeftOut()
-    rankings = [one.ranking for one in used_by(store, fit)]
+    used = without(used_by(store, fit), study_rankings.unusable)
+    rankings = [one.ranking for one in used]
 
     def refitted(space: Backbone, following: Watch) -> tuple[FittedWeights, HeldOut]:
         return _refitted(study_rankings, fit, rankings, space, following)

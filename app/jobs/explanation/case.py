@@ -14,6 +14,7 @@ import torch
 
 from app.jobs.rankings import fold_weights
 from app.jobs.rankings.used import current_rankings, others_cutoff, pooled_prior, used_by
+from app.jobs.unusable import Note, Unusable, notes, sentence, without
 from app.jobs.vectors import THREADS, compute_missing, observations
 from app.store import Store
 from app.study.records import Fit, RankedRound
@@ -51,6 +52,7 @@ class Case:
         stock, personal: (channels,) weights.
         left_out: (channels, targets) weights fitted without each target.
         targets: content hashes, in the order of ``left_out``.
+        unusable: what is not explained because of an image that cannot be used.
         painted: heat-maps by what they show; new ones are added.
     """
 
@@ -62,6 +64,7 @@ class Case:
     personal: Vectors
     left_out: Vectors
     targets: Sequence[str]
+    unusable: Sequence[Note] = ()
     painted: dict[str, str] = field(default_factory=dict)
 
     def weights_for(self, observation: Observation) -> Vectors:
@@ -77,28 +80,41 @@ def open_case(store: Store, study: Study, fit: Fit, watch: Watch) -> Case:
     Raises:
         StudyError: fewer than 5 rankings or 3 targets, or the fit's file is not here.
     """
-    used = used_by(store, fit)
+    unusable: Unusable = {}
+    compute_missing(store, study, watch.part(0.0, 0.5), unusable)
+    every = used_by(store, fit)
+    used = without(every, unusable)
     boards, rankings = [each.ranked for each in used], [each.ranking for each in used]
     targets = list(dict.fromkeys(ranking.target for ranking in rankings))
     if len(rankings) < MIN_RANKINGS or len(targets) < MIN_TARGETS:
-        raise StudyError(
+        words = (
             f"an explanation needs at least {MIN_RANKINGS} rankings of {MIN_TARGETS} targets, "
             f"got {len(rankings)} of {len(targets)}"
         )
+        raise StudyError(". ".join([words, *map(sentence, notes(every, unusable))]))
     if not fit.metric_path.is_file():
         raise StudyError("the file of this fit is missing: please fit again")
-    compute_missing(store, study, watch.part(0.0, 0.5))
     observed = observations(store, rankings, fit.backbone)
     metric = CLPIPS.load(fit.metric_path)
     if not metric.weights.any():
         raise StudyError("all weights of this metric are 0, so there is nothing to explain")
     left_out = fold_weights.read(fit.metric_path, targets, len(metric.weights))
     if left_out is None:
-        left_out = _left_out(store, fit, metric, observed, watch.part(0.5, 0.5))
+        left_out = _left_out(store, fit, metric, observed, unusable, watch.part(0.5, 0.5))
         fold_weights.keep(fit.metric_path, targets, left_out)
     stock = stock_metric(fit.backbone).weights
-    painted = _painted_before(store, study)
-    return Case(store, fit, boards, observed, stock, metric.weights, left_out, targets, painted)
+    return Case(
+        store,
+        fit,
+        boards,
+        observed,
+        stock,
+        metric.weights,
+        left_out,
+        targets,
+        notes(every, unusable),
+        _painted_before(store, study),
+    )
 
 
 def blocks(backbone: str) -> tuple[list[str], tuple[int, ...]]:
@@ -147,14 +163,19 @@ def stock_metric(backbone: str) -> CLPIPS:
 
 
 def _left_out(
-    store: Store, fit: Fit, metric: CLPIPS, observed: Sequence[Observation], watch: Watch
+    store: Store,
+    fit: Fit,
+    metric: CLPIPS,
+    observed: Sequence[Observation],
+    unusable: Unusable,
+    watch: Watch,
 ) -> Vectors:
     """(channels, targets) weights fitted without each target, if the fit did not store them."""
     prior = None
     if fit.report.get("everyone") or metric.card_.settings.start == "pooled":
         # Others' rankings count up to the time of the fit, its own up to the last one it used.
         used_before = current_rankings(store, fit.study_id, until=others_cutoff(fit))
-        rankings = [each.ranking for each in used_before]
+        rankings = [each.ranking for each in without(used_before, unusable)]
         prior = pooled_prior(observations(store, rankings, fit.backbone), fit.backbone)
     metric, is_pooled = CLPIPS(fit.backbone), fit.participant_id is None
     found = held_out(metric, observed, pooled=is_pooled, prior=prior, watch=watch).folds

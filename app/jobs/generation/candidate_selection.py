@@ -151,7 +151,7 @@ def _in_time(work: Callable[[Watch], tuple[Pick, ...]], watch: Watch) -> tuple[P
 def _informative(
     store: Store, board: SelectionRequest, made: Made, about: dict[str, Any], watch: Watch
 ) -> tuple[Pick, ...]:
-    from app.jobs.vectors import checksum, compute  # it loads torch
+    from app.jobs.vectors import checksum, compute_all  # it loads torch
     from clpips.metric.clpips import CLPIPS
 
     settings = board.study.settings
@@ -159,7 +159,7 @@ def _informative(
     pairs = [(board.target, image) for image, _ in made]
     known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
     missing = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-    compute(store, missing, backbone, watch.part(0.0, 0.9))
+    compute_all(store, missing, backbone, watch.part(0.0, 0.9))
     known = store.vectors.of_pairs(pairs, backbone, checksum=weights)
     seen = _rankings(store, board, weights)
     watch.report(0.9, f"Selecting {settings.candidates} of {len(made)} images…")

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from app.jobs.rankings.used import UsedRanking, current_rankings, pooled_prior
-from app.jobs.vectors import checksum, compute, observations
+from app.jobs.vectors import checksum, compute_all, observations
 from app.store import Store
 from app.study.types import Study
 from clpips.features.lpips import Vectors
@@ -55,7 +55,7 @@ def fit_interim_metric(
     if not own:
         return InterimMetric("stock", metric.weights, 0)
     rankings = [each.ranking for each in own]
-    compute(
+    compute_all(
         store, _missing(store, rankings, metric.backbone), metric.backbone, watch.part(0.0, 0.5)
     )
     observed = observations(store, rankings, metric.backbone)
@@ -77,11 +77,11 @@ def difference_vectors(
     """(images, channels) difference vectors to a target; missing ones are computed and stored.
 
     Raises:
-        WeightsError, ImageError, Cancelled: as :func:`app.jobs.vectors.compute`.
+        WeightsError, ImageError, Cancelled: as :func:`app.jobs.vectors.compute_all`.
     """
     backbone = study.settings.backbone
     ranking = Ranking("", target, tuple(dict.fromkeys(images)), (1,) * len(set(images)))
-    compute(store, _missing(store, [ranking], backbone), backbone, watch)
+    compute_all(store, _missing(store, [ranking], backbone), backbone, watch)
     pairs = [(target, image) for image in images]
     known = store.vectors.of_pairs(pairs, backbone, checksum=checksum(backbone))
     return np.stack([known[pair] for pair in pairs])
@@ -120,5 +120,5 @@ def _pooled_prior_of(
         if each.ranked.participant.id in people
     ]
     rankings = [each.ranking for each in used]
-    compute(store, _missing(store, rankings, backbone), backbone, Watch())
+    compute_all(store, _missing(store, rankings, backbone), backbone, Watch())
     return pooled_prior(observations(store, rankings, backbone), backbone)

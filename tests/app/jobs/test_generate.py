@@ -176,7 +176,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Difference vectors out of thin air, the same for the same image; says which were made."""
     asked_for: list[tuple[str, str]] = []
 
-    def compute(store: Store, pairs: list[tuple[str, str]], backbone: Any, watch: Watch) -> int:
+    def compute_all(store: Store, pairs: list[tuple[str, str]], backbone: Any, watch: Watch) -> int:
         watch.report(1.0, "Comparing…")
         asked_for.extend(pairs)
         store.vectors.add(
@@ -185,7 +185,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         )
         return len(pairs)
 
-    monkeypatch.setattr("app.jobs.vectors.compute", compute)
+    monkeypatch.setattr("app.jobs.vectors.compute_all", compute_all)
     return asked_for
 
 
@@ -304,10 +304,10 @@ def test_the_person_s_own_rankings_decide_and_nobody_else_s(
 def test_whatever_fails_in_choosing_the_board_is_there_chosen_at_random(
     store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
 ) -> None:
-    def compute(*args: Any) -> int:
+    def compute_all(*args: Any) -> int:
         raise error
 
-    monkeypatch.setattr("app.jobs.vectors.compute", compute)
+    monkeypatch.setattr("app.jobs.vectors.compute_all", compute_all)
     job, board = asked(store, **INFORMATIVE)
     record = generate.run(store, job, Watch())["choice"]
     shown = store.rounds.get(board.id).candidates
@@ -320,7 +320,7 @@ def test_a_choice_that_takes_too_long_is_made_at_random(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = threading.Event()
-    monkeypatch.setattr("app.jobs.vectors.compute", lambda *args: never.wait(600))
+    monkeypatch.setattr("app.jobs.vectors.compute_all", lambda *args: never.wait(600))
     monkeypatch.setattr(selection_module, "BUDGET_SECONDS", 0.2)
     job, board = asked(store, **INFORMATIVE)
     started = time.monotonic()
@@ -336,12 +336,12 @@ def test_cancel_is_heard_while_images_are_chosen(
 ) -> None:
     busy, stop = threading.Event(), threading.Event()
 
-    def compute(*args: Any) -> int:
+    def compute_all(*args: Any) -> int:
         busy.set()
         stop.wait(30)
         return 0
 
-    monkeypatch.setattr("app.jobs.vectors.compute", compute)
+    monkeypatch.setattr("app.jobs.vectors.compute_all", compute_all)
     job, board = asked(store, **INFORMATIVE)
     with pytest.raises(Cancelled):
         generate.run(store, job, Watch(cancelled=busy.is_set))

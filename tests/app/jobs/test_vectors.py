@@ -8,7 +8,7 @@ from staged import add_vectors, end, job, person, rank_once, ranked_study
 
 from app.jobs import vectors
 from app.store import Store
-from clpips.errors import Cancelled, ClpipsError
+from clpips.errors import Cancelled
 from clpips.features.architecture import SPECS
 from clpips.metric.clpips import CLPIPS
 from clpips.progress import Watch
@@ -59,12 +59,14 @@ def test_cancel_keeps_the_vectors_that_are_done(store: Store) -> None:
     assert len(store.vectors.missing(study.id, "alex")) == 4
 
 
-def test_an_image_that_is_gone_is_named(store: Store) -> None:
+def test_an_image_that_is_gone_is_left_out_by_its_target_s_name(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
     lost = store.rankings.of_study(study.id)[0].images[0]
     store.images.path(lost).unlink()
-    with pytest.raises(ClpipsError, match=lost):
-        vectors.run(store, job(store, "vectors", study), Watch())
+    result = vectors.run(store, job(store, "vectors", study), Watch())
+    assert result["n"] == 3
+    assert result["left_out"] == ["Target “target 0”: an image cannot be used (no such image)."]
+    assert [image for _, image in result["unusable"]] == [lost]
 
 
 def test_candidates_that_came_too_late_for_a_job_get_another_one(store: Store) -> None:

@@ -97,6 +97,8 @@ def _summary(name: str, fit: Fit, found: Mapping[str, Any]) -> None:
         sentences.changed(found["comparisons"]),
         Html("</p>"),
     )
+    for words in found.get("left_out") or ():
+        show(muted(str(words)))
     caution = sentences.caution(verdict(fit))
     if caution:
         show(muted(caution))

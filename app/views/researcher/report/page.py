@@ -25,6 +25,7 @@ from app.views.researcher.report.sentences import (
     finding,
     is_early,
     next_step,
+    unusable,
     use,
     verdict,
 )
@@ -65,6 +66,8 @@ def draw(
     if is_former:
         st.info(FORMER.format(moment(fit.created_at)))
     show(sentence(fit, is_former=is_former), facts(fit, label))
+    for note in fit.report.get("left_out") or ():
+        show(muted(unusable(note)))
     if fit.report.get("stopped_short"):
         show(muted(str(fit.report["stopped_short"])))
     newer = 0 if is_former else newer_rankings(store, fit)

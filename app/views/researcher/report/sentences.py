@@ -142,6 +142,15 @@ def _why_in_use(held_out: Mapping[str, Any]) -> str:
     )
 
 
+def unusable(note: Mapping[str, Any]) -> str:
+    """Rankings that a fit left out because of an image that cannot be used."""
+    count = int(note["n_rankings"])
+    return (
+        f"Left out: {plural(count, 'ranking')} of target “{note['target']}”, "
+        f"with an image that cannot be used ({note['reason']})."
+    )
+
+
 def _using(what: str, why: str) -> Html:
     return join(Html("In use: <strong>"), what, Html("</strong>. "), why)
 

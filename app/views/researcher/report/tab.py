@@ -42,6 +42,8 @@ def draw(store: Store, study: Study) -> None:
     else:
         job_status.ending(job, what="The fit")
         skipped(job)
+        if chosen.scope == "each":
+            unusable(job)
     st.space("small")
     _report(store, study, chosen, n)
     blind_pairs.draw(store, study)
@@ -65,6 +67,13 @@ def skipped(job: Job | None) -> None:
     left_out = job.result.get("skipped") or []
     if left_out:
         show(*(muted(f"Not fitted: {one['participant']}. {one['reason']}") for one in left_out))
+
+
+def unusable(job: Job | None) -> None:
+    """Name the targets with images that the newest fit of all could not use."""
+    if job is not None and job.state == "done":
+        for words in job.result.get("left_out") or ():
+            show(muted(str(words)))
 
 
 def _open_fits(store: Store, study: Study, chosen: FitScope) -> list[Job]:
