@@ -14,7 +14,9 @@ from typing import Any
 
 import altair as alt
 
-STOCK, PERSONAL, TRUE = "Stock", "Personal", "True"
+from clpips.evaluation import metric_names
+
+STOCK, PERSONAL, TRUE = metric_names.STOCK, metric_names.PERSONAL, "True"
 COLOURS = {STOCK: "#7a818c", PERSONAL: "#2e78d2", TRUE: "#c2660c"}
 SHAPES = {STOCK: "circle", PERSONAL: "diamond"}
 SHORTEST_LINE = 60.0  # seconds

@@ -10,8 +10,8 @@ from typing import Any
 import altair as alt
 
 from app.charts.base import AXIS_ROOM, COLOURS, PERSONAL, ROW, SHAPES, STOCK, inline, layered
+from clpips.evaluation.metric_names import POOLED_WEIGHTS as POOLED
 
-POOLED = "Pooled"
 SERIES = {"stock": STOCK, "pooled": POOLED, "personal": PERSONAL}
 OTHER = "Other"
 SERIES_COLOURS = {**COLOURS, POOLED: "#0f8a7a", OTHER: "#7a818c"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from clpips.evaluation.metric_names import PERSONAL, POOLED_WEIGHTS
 from clpips.export.methods_text import (
     Interval,
     MetricRow,
@@ -27,10 +28,11 @@ def latex_table(numbers: StudyNumbers) -> str:
     Columns without any value are left out. From two participants on a second table gives
     each participant's numbers.
     """
+    digits = numbers.digits
     columns: list[tuple[str, _Cell]] = [
         ("Metric", lambda row: escaped(row.name)),
-        ("Spearman", lambda row: _math(row.spearman)),
-        (r"95\,\% interval", lambda row: _math_ci(row.spearman_ci)),
+        ("Spearman", lambda row: _math(row.spearman, digits)),
+        (r"95\,\% interval", lambda row: _math_ci(row.spearman_ci, digits)),
         (escaped(numbers.icc_form or "ICC"), lambda row: _math(row.icc)),
         (r"Pairwise accuracy", lambda row: _percent(row.pairwise_accuracy)),
     ]
@@ -55,12 +57,13 @@ def escaped(text: str) -> str:
 
 
 def _people_table(numbers: StudyNumbers) -> str:
+    digits = numbers.digits
     columns: list[tuple[str, _PersonCell]] = [
         ("Participant", lambda row: escaped(row.name)),
         ("Rankings", lambda row: "" if row.n_rankings is None else str(row.n_rankings)),
-        ("Stock", lambda row: _math(row.stock)),
-        ("Pooled", lambda row: _math(row.pooled)),
-        ("Personal", lambda row: _math(row.personal)),
+        (escaped(numbers.unfitted), lambda row: _math(row.stock, digits)),
+        (escaped(POOLED_WEIGHTS), lambda row: _math(row.pooled, digits)),
+        (escaped(PERSONAL), lambda row: _math(row.personal, digits)),
         ("Gain", lambda row: _math(row.gain, sign=True)),
         (r"95\,\% interval", lambda row: _math_ci(row.gain_ci, sign=True)),
         ("$p$", lambda row: "" if row.p is None else f"${p_text(row.p, bare=True)}$"),
@@ -118,13 +121,16 @@ def _table(tabular: Sequence[str], caption: str, label: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _math(value: float | None, *, sign: bool = False) -> str:
-    text = number_text(value, sign=sign).replace("−", "-")
+def _math(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    text = number_text(value, digits, sign=sign).replace("−", "-")
     return f"${text}$" if text.startswith(("+", "-")) else text
 
 
-def _math_ci(ends: Interval | None, *, sign: bool = False) -> str:
-    return "" if ends is None else f"{_math(ends[0], sign=sign)} to {_math(ends[1], sign=sign)}"
+def _math_ci(ends: Interval | None, digits: int = 2, *, sign: bool = False) -> str:
+    if ends is None:
+        return ""
+    low, high = (_math(end, digits, sign=sign) for end in ends)
+    return f"{low} to {high}"
 
 
 def _percent(share: float | None) -> str:

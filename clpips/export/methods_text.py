@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clpips.evaluation.metric_names import (
+    IN_A_SENTENCE,
+    PERSONAL,
+    STOCK,
+    UNFITTED,
+    metric_name,
+    space_name,
+)
+from clpips.export.decimals import column_digits
 from clpips.stats.agreement import icc_note
 
 Interval = tuple[float, float]
+UNFITTED_NAMES = (STOCK, UNFITTED)
 
 PROTOCOL = (
     "Agreement is held out: the rankings of each target were scored by weights that were fitted "
@@ -22,13 +32,6 @@ SOLVER = (
     "convex problem: a margin ranking loss over the comparisons of each ranking, shrunk towards "
     "the weights that the fit starts from"
 )
-NETWORKS = {"alex": "AlexNet", "vgg": "VGG-16", "squeeze": "SqueezeNet 1.1"}
-STOCK, POOLED, PERSONAL = "Stock LPIPS", "Pooled", "Personal"
-_IN_A_SENTENCE = {
-    STOCK: "stock LPIPS",
-    POOLED: "the pooled metric",
-    PERSONAL: "the personal metric",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class MetricRow:
     """One metric's held-out agreement; what is not known is ``None``.
 
     Args:
-        name: ``Stock LPIPS``, ``Pooled``, ``Personal`` …
+        name: as :mod:`clpips.evaluation.metric_names` has it.
         spearman: mean Spearman of rankings, in [-1, 1]; 1 is agreement.
         spearman_ci: its 95 % interval.
         icc: intraclass correlation, of the form that the study names.
@@ -109,6 +112,18 @@ class StudyNumbers:
     noise_ceiling: float | None = None
     noise_ceiling_ci: Interval | None = None
 
+    @property
+    def digits(self) -> int:
+        """Decimals of every Spearman correlation: as many as show each gain over stock."""
+        sides = [one.spearman for one in self.rows if one.name in (*UNFITTED_NAMES, PERSONAL)]
+        mean = [(sides[0], sides[1], self.gain)] if len(sides) == 2 else []
+        return column_digits([*mean, *((one.stock, one.personal, one.gain) for one in self.people)])
+
+    @property
+    def unfitted(self) -> str:
+        """What the unfitted metric is called."""
+        return metric_name("stock", self.backbone)
+
 
 def methods_paragraph(numbers: StudyNumbers) -> str:
     """One paragraph of plain text: who ranked what, how the weights were fitted, what came out."""
@@ -144,20 +159,29 @@ def _ranked(numbers: StudyNumbers) -> str:
 def _fitted(numbers: StudyNumbers) -> str:
     base = "We refitted LPIPS v0.1"
     if numbers.backbone:
-        base += f" on {NETWORKS.get(numbers.backbone, numbers.backbone)} features"
+        features = space_name(numbers.backbone).removesuffix(" features")
+        base += f" on {features} features"
         if numbers.n_weights:
             base += f" ({numbers.n_weights:,} weights)"
-    return f"{base} to each participant’s rankings. {numbers.solver}. {numbers.protocol}"
+    protocol = numbers.protocol.replace(IN_A_SENTENCE[STOCK], IN_A_SENTENCE[numbers.unfitted])
+    return f"{base} to each participant’s rankings. {numbers.solver}. {protocol}"
 
 
 def _spearman(numbers: StudyNumbers) -> str:
     known = [row for row in numbers.rows if row.spearman is not None]
     if not known:
         return ""
+    digits = numbers.digits
     values = _listed(
-        [f"{number_text(row.spearman)}{_ci(row.spearman_ci)} for {_phrase(row)}" for row in known]
+        [
+            f"{number_text(row.spearman, digits)}{_ci(row.spearman_ci, digits)} for {_phrase(row)}"
+            for row in known
+        ]
     )
-    text = f"The mean Spearman correlation between human ranks and distances was {values}"
+    who = "participants’"
+    if numbers.simulated and numbers.simulated == numbers.participants:
+        who = "simulated participants’"
+    text = f"The mean Spearman correlation between {who} ranks and distances was {values}"
     has_interval = any(row.spearman_ci for row in known)
     if numbers.interval_of and has_interval:
         text += f"; intervals are bootstrapped over {numbers.interval_of}"
@@ -167,7 +191,8 @@ def _spearman(numbers: StudyNumbers) -> str:
 def _gain(numbers: StudyNumbers) -> str:
     if numbers.gain is None:
         return ""
-    text = f"The personal metric differed from stock by {number_text(numbers.gain, sign=True)}"
+    other = IN_A_SENTENCE[numbers.unfitted]
+    text = f"The personal metric differed from {other} by {number_text(numbers.gain, sign=True)}"
     text += _ci(numbers.gain_ci, sign=True)
     if numbers.p is not None:
         how = [numbers.p_test, f"{numbers.p_correction}-corrected" if numbers.p_correction else ""]
@@ -184,7 +209,7 @@ def _icc(numbers: StudyNumbers) -> str:
     if not known or not numbers.icc_form:
         return ""
     values = _listed([f"{number_text(row.icc)} for {_phrase(row)}" for row in known])
-    between = "between the person and the metric, on ranks within each ranking"
+    between = "between the participant and the metric, on ranks within each ranking"
     note = icc_note((row.icc for row in known), numbers.icc_form).rstrip(".")
     return f"{numbers.icc_form} {between}, was {values}" + (f". {note}" if note else "")
 
@@ -201,19 +226,19 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def number_text(value: float | None, *, sign: bool = False) -> str:
-    """Two decimals with a real minus sign; nothing where there is no number."""
+def number_text(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """So many decimals with a real minus sign; nothing where there is no number."""
     if value is None:
         return ""
-    text = f"{value:+.2f}" if sign else f"{value:.2f}"
-    text = text if float(text) else "0.00"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    text = text if float(text) else f"{0:.{digits}f}"
     return text.replace("-", "−")
 
 
-def _ci(ends: Interval | None, *, sign: bool = False) -> str:
+def _ci(ends: Interval | None, digits: int = 2, *, sign: bool = False) -> str:
     if ends is None:
         return ""
-    low, high = (number_text(end, sign=sign) for end in ends)
+    low, high = (number_text(end, digits, sign=sign) for end in ends)
     return f" (95 % interval {low} to {high})"
 
 
@@ -225,7 +250,7 @@ def p_text(value: float, *, bare: bool = False) -> str:
 
 
 def _phrase(row: MetricRow) -> str:
-    return _IN_A_SENTENCE.get(row.name, row.name)
+    return IN_A_SENTENCE.get(row.name, row.name)
 
 
 def _listed(parts: Sequence[str]) -> str:

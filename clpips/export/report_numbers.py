@@ -17,10 +17,8 @@ from typing import Any
 import numpy as np
 
 from clpips.errors import InputError
+from clpips.evaluation.metric_names import metric_name
 from clpips.export.methods_text import (
-    PERSONAL,
-    POOLED,
-    STOCK,
     Interval,
     MetricRow,
     PersonRow,
@@ -31,7 +29,7 @@ from clpips.features.names import BACKBONES
 from clpips.stats.agreement import ICC_FORM, bootstrap_interval
 from clpips.stats.permutation import corrected
 
-METRICS = {"stock": STOCK, "pooled": POOLED, "personal": PERSONAL}
+METRICS = ("stock", "pooled", "personal")
 
 P_TEST = "one-sided sign flips of targets"
 """How :class:`clpips.evaluation.held_out.HeldOut` tests its gain."""
@@ -87,7 +85,7 @@ def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
     backbone = report.get("backbone")
     ceilings = [_ceiling(one, report) for one in found]
     return StudyNumbers(
-        rows=_rows(found),
+        rows=_rows(found, backbone if isinstance(backbone, str) else None),
         people=people,
         participants=len(entries),
         targets=_targets(found) if len(found) == len(entries) else None,
@@ -106,17 +104,17 @@ def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
     )
 
 
-def _rows(found: Sequence[Mapping[str, Any]]) -> tuple[MetricRow, ...]:
+def _rows(found: Sequence[Mapping[str, Any]], backbone: str | None) -> tuple[MetricRow, ...]:
     """The metrics that every participant with held-out agreement has."""
     rows = []
-    for key, name in METRICS.items():
+    for key in METRICS:
         own = [one.get(key) for one in found]
         if not all(isinstance(one, Mapping) for one in own):
             continue
         values = [one for one in own if isinstance(one, Mapping)]
         rows.append(
             MetricRow(
-                name,
+                metric_name(key, backbone),
                 _mean([_number(one.get("spearman")) for one in values]),
                 _spearman_ci(values),
                 _mean([_number(one.get("icc")) for one in values]),

@@ -23,7 +23,7 @@ from clpips.stats.agreement import bootstrap_interval
 FULL = StudyNumbers(
     rows=(
         MetricRow("Stock LPIPS", 0.412, (0.3, 0.5), 0.401, 0.7),
-        MetricRow("Pooled", 0.5, None, 0.48, 0.75),
+        MetricRow("Pooled weights", 0.5, None, 0.48, 0.75),
         MetricRow("Personal", -0.004, (-0.2, 0.7), 0.61, 0.8),
     ),
     title="Hüte & 50 % of $hapes_{1}",
@@ -72,14 +72,14 @@ def test_the_paragraph_says_every_number_that_is_known() -> None:
         "This gave 1,200 rankings of 4 to 6 images and 7,000 comparisons (ties make none).",
         "We refitted LPIPS v0.1 on AlexNet features (1,152 weights) to each participant’s",
         "without that target",
-        "was 0.41 (95 % interval 0.30 to 0.50) for stock LPIPS, 0.50 for the pooled metric and "
+        "was 0.41 (95 % interval 0.30 to 0.50) for stock LPIPS, 0.50 for the pooled weights and "
         "0.00 (95 % interval −0.20 to 0.70) for the personal metric; "
         "intervals are bootstrapped over rankings.",
-        "differed from stock by +0.19 (95 % interval −0.05 to +0.30) "
+        "differed from stock LPIPS by +0.19 (95 % interval −0.05 to +0.30) "
         ""
         "(p < 0.001, sign flips, Holm-corrected).",
-        "ICC(A,1) between the person and the metric, on ranks within each ranking, was 0.40 for "
-        "stock LPIPS, 0.48 for the pooled metric and 0.61 for the personal metric.",
+        "ICC(A,1) between the participant and the metric, on ranks within each ranking, was 0.40 "
+        "for stock LPIPS, 0.48 for the pooled weights and 0.61 for the personal metric.",
         "The noise ceiling of these rankings was 0.81.",
     ):
         assert words in text
@@ -137,7 +137,7 @@ def test_the_table_has_the_studys_rows_and_its_braces_match() -> None:
     assert table == [
         ["Metric", "Spearman", r"95\,\% interval", "ICC(A,1)", "Pairwise accuracy"],
         ["Stock LPIPS", "0.41", "0.30 to 0.50", "0.40", r"70.0\,\%"],
-        ["Pooled", "0.50", "--", "0.48", r"75.0\,\%"],
+        ["Pooled weights", "0.50", "--", "0.48", r"75.0\,\%"],
         ["Personal", "0.00", "$-0.20$ to 0.70", "0.61", r"80.0\,\%"],
     ]
     assert r"Hüte \& 50 \% of \$hapes\_\{1\}" in latex_table(FULL)
@@ -158,7 +158,7 @@ def test_two_participants_and_more_have_a_table_of_their_own() -> None:
     text = latex_table(StudyNumbers(people=people, p_correction="Holm"))
     _, table = check_structure(text)
     assert table[0] == [
-        *("Participant", "Rankings", "Stock", "Personal", "Gain", r"95\,\% interval", "$p$")
+        *("Participant", "Rankings", "Stock LPIPS", "Personal", "Gain", r"95\,\% interval", "$p$")
     ]
     assert table[1][0] == r"a\_b \& \{c\}\textbackslash{} \% d"
     assert table[2] == [

@@ -8,10 +8,6 @@ from datetime import UTC, datetime
 from app.study.records import RankedRound
 
 MISSING = "–"
-SAME = 1e-9
-HALF = 0.005  # of the last digit that a difference shows
-DIGITS = (2, 3, 4, 5)
-"""Of a statistic: the fewest that will do. A quarter of the rows need three, one in forty more."""
 NARROW = "\u00a0"  # a space where a narrow column must not break the line
 VERDICTS: Mapping[str, tuple[str, str]] = {
     "better": ("Better than stock", "good"),
@@ -52,33 +48,11 @@ def signed(value: float | None, digits: int = 2) -> str:
     return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
 
 
-def agreeing(before: float | None, after: float | None, gain: float | None) -> int:
-    """How many digits two numbers need so that their difference, with two digits, is seen in them.
-
-    >>> agreeing(0.31, 0.354, 0.044), agreeing(0.3149, 0.2751, -0.0398)
-    (2, 3)
-    >>> agreeing(0.8877, 0.9744, 0.0867)  # 0.89 and 0.97 would not give +0.09
-    3
-
-    Args:
-        before, after: the numbers.
-        gain: ``after − before``; another one, as a mean over other rankings would be, is not
-            expected to agree.
-    """
-    if before is None or after is None or gain is None or abs(after - before - gain) > SAME:
-        return DIGITS[0]
-    for digits in DIGITS:
-        seen = round(after, digits) - round(before, digits)
-        if abs(seen - round(gain, DIGITS[0])) < HALF - SAME:
-            return digits
-    return DIGITS[-1]
-
-
-def interval(ends: object) -> str:
+def interval(ends: object, digits: int = 2) -> str:
     """A 95 % interval, for example ``0.20 to 0.61``; a dash where there is none."""
     if not isinstance(ends, list | tuple) or len(ends) != 2:
         return MISSING
-    return f"{number(ends[0])} to{NARROW}{number(ends[1])}"
+    return f"{number(ends[0], digits)} to{NARROW}{number(ends[1], digits)}"
 
 
 def signed_interval(ends: object) -> str:
@@ -99,7 +73,7 @@ def p_value(value: float | None) -> str:
         return MISSING
     if value < 0.001:
         return f"<{NARROW}0.001"
-    return number(value, 3 if value < 0.1 else 2)
+    return number(value, 3)
 
 
 def plural(count: int, word: str, words: str | None = None) -> str:

@@ -12,6 +12,7 @@ from app.store import Store
 from app.study.records import Fit
 from app.study.types import Job, Participant, Study
 from app.views.researcher.formatting import parsed
+from clpips.evaluation.metric_names import POOLED_METRIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def metric_names(fits: dict[int | None, Fit], people: Sequence[Participant]) -> 
     """The metrics by the names that lists show, participants first."""
     named = {person.label: fits[person.id] for person in people if person.id in fits}
     if None in fits:
-        named["Pooled"] = fits[None]
+        named[POOLED_METRIC] = fits[None]
     return named
 
 

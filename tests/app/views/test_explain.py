@@ -217,8 +217,10 @@ def test_the_headline_names_what_differs_most_from_stock() -> None:
         "Ada’s metric gives early layers 1–2 (edges, colour, texture) 61 % of the distance "
         "(95 % interval 51 to 71 %); stock LPIPS gives them 23 %."
     )
-    assert "gives it 40" in sentences.headline("Pooled", groups[1:])
-    assert sentences.headline("Pooled", groups[1:]).startswith("The pooled metric gives middle")
+    assert "gives it 40" in sentences.headline("Pooled metric", groups[1:])
+    assert sentences.headline("Pooled metric", groups[1:]).startswith(
+        "The pooled metric gives middle"
+    )
 
 
 def test_what_cannot_be_told_from_stock_is_not_told() -> None:

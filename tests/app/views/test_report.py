@@ -20,6 +20,7 @@ from app.study.types import Study
 from app.views.researcher import formatting
 from app.views.researcher.html import MORE
 from app.views.researcher.report import sentences
+from clpips.evaluation.metric_names import metric_name
 from clpips.progress import Watch
 from clpips.stats.permutation import corrected
 
@@ -207,7 +208,7 @@ def test_baselines_are_folded_away_and_the_others_are_not(store: Store) -> None:
     screen = opened(study)
     box = next(each for each in screen.expander if each.label == "Baselines (3)")
     inside = "\n".join(each.proto.body for each in box.get("html"))
-    assert all(sentences.NAMES[name] in inside for name in ("unregularised", "layer", "tilt"))
+    assert all(metric_name(name) in inside for name in ("unregularised", "layer", "tilt"))
     assert "Personal" not in inside and "Pooled" not in inside
 
 

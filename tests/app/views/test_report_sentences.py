@@ -13,6 +13,7 @@ import pytest
 from app.study.records import Fit
 from app.views.researcher import formatting
 from app.views.researcher.report import learning_curve, metric_table, sentences
+from clpips.export.decimals import DIGITS, agreeing
 
 
 def told(verdict: str, **held_out: Any) -> Fit:
@@ -87,7 +88,7 @@ def test_a_pooled_fit_has_no_row_that_is_called_personal() -> None:
     row = {"name": "personal", "space": "wide"}
     assert metric_table.called(row, pooled) == "Pooled metric"
     assert metric_table.called(row, own) == "Personal"
-    assert sentences.row_name({"name": "stock", "space": "wide"}) == "Not fitted"
+    assert metric_table.called({"name": "stock", "space": "wide"}, own) == "Not fitted"
 
 
 def test_what_is_pooled_has_a_name_of_its_own_in_every_place() -> None:
@@ -112,10 +113,11 @@ def test_a_difference_agrees_with_the_two_numbers_beside_it() -> None:
         ]
     ]
     # 0.97 − 0.89 beside +0.09 would not do: 0.974 − 0.888 does.
-    assert metric_table.digits_of(rows) == [3, 2, 3, 2, 2]
+    assert metric_table.digits_of(rows) == 3
+    assert metric_table.digits_of(rows[3:]) == 2
     rng = np.random.default_rng(1)
     for stock, gain in rng.uniform(-0.5, 0.5, (500, 2)).tolist():
-        digits = formatting.agreeing(stock, stock + gain, gain)
+        digits = agreeing(stock, stock + gain, gain)
         before, after, difference = (
             float(text.replace("−", "-"))
             for text in (
@@ -125,11 +127,11 @@ def test_a_difference_agrees_with_the_two_numbers_beside_it() -> None:
             )
         )
         agrees = abs(after - before - difference) < 0.005
-        assert agrees or digits == formatting.DIGITS[-1]  # at the very edge between two roundings
+        assert agrees or digits == DIGITS[-1]  # at the very edge between two roundings
 
 
 def test_means_over_other_rankings_are_not_made_to_agree() -> None:
-    assert formatting.agreeing(0.2, 0.3, 0.123) == formatting.agreeing(None, 0.3, 0.1) == 2
+    assert agreeing(0.2, 0.3, 0.123) == agreeing(None, 0.3, 0.1) == 2
 
 
 def test_rankings_left_out_are_counted_with_their_reason() -> None:
@@ -172,7 +174,7 @@ def test_other_people_are_the_persons_own_where_that_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "shown"), [(None, "–"), (0.0004, "<\u00a00.001"), (0.0312, "0.031"), (0.25, "0.25")]
+    ("p", "shown"), [(None, "–"), (0.0004, "<\u00a00.001"), (0.0312, "0.031"), (0.25, "0.250")]
 )
-def test_a_probability_has_as_many_digits_as_matter(p: float | None, shown: str) -> None:
+def test_every_probability_has_three_decimals(p: float | None, shown: str) -> None:
     assert formatting.p_value(p) == shown

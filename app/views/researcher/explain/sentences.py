@@ -7,6 +7,7 @@ from typing import Any
 
 from app.charts.heat_colours import TOP
 from app.views.researcher.formatting import NARROW, percent, plural, unbroken
+from clpips.evaluation.metric_names import POOLED_METRIC
 
 TOO_EARLY = (
     "Too early to explain: {rankings} of {targets}. An explanation leaves each target out in "
@@ -39,7 +40,7 @@ DEPTH_HELP = (
 
 def metric_label(name: str) -> str:
     """``Ada’s metric``, or ``The pooled metric``."""
-    return "The pooled metric" if name == "Pooled" else f"{name}’s metric"
+    return "The pooled metric" if name == POOLED_METRIC else f"{name}’s metric"
 
 
 def headline(name: str, groups: Sequence[Mapping[str, Any]]) -> str:

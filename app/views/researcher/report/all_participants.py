@@ -17,7 +17,6 @@ from app.study.types import Participant, Study
 from app.views.researcher.formatting import (
     MISSING,
     VERDICTS,
-    agreeing,
     number,
     p_value,
     plural,
@@ -30,18 +29,23 @@ from app.views.researcher.report import comparison_job, whole_study
 from app.views.researcher.report.metric_table import compact
 from app.views.researcher.report.sentences import in_use, is_early, verdict
 from app.views.researcher.urls import rankings_address, report_address
+from clpips.evaluation.metric_names import PERSONAL, metric_name
+from clpips.export.decimals import column_digits
 
-COLUMNS = (
-    Column("Participant", head=True),
-    Column("Rankings", numeric=True),
-    Column("Stock Spearman", numeric=True),
-    Column("Personal", numeric=True),
-    Column("Difference", numeric=True),
-    Column("p", numeric=True),
-    Column("p, corrected", numeric=True),
-    Column("In use"),
-    Column("Verdict"),
-)
+
+def columns(study: Study) -> tuple[Column, ...]:
+    """The table's columns; the middle ones hold mean Spearman correlations."""
+    return (
+        Column("Participant", head=True),
+        Column("Rankings", numeric=True),
+        Column(metric_name("stock", study.settings.backbone), numeric=True),
+        Column(PERSONAL, numeric=True),
+        Column("Difference", numeric=True),
+        Column("p", numeric=True),
+        Column("p, corrected", numeric=True),
+        Column("In use"),
+        Column("Verdict"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,9 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
     newer = sum(line.newer for line in lines)
     if newer and not coming:
         st.info(f"{plural(newer, 'new ranking')} since these fits. Fit again to use them.")
-    show(compact(COLUMNS, [*(_row(study, line) for line in lines), *_mean_row(lines)]))
+    digits = digits_of(lines)
+    rows = [*(_row(study, line, digits) for line in lines), *_mean_row(lines, digits)]
+    show(compact(columns(study), rows))
     absent = len(people) - len(lines)
     if absent:
         show(muted(f"{plural(absent, 'participant')} not fitted yet."))
@@ -98,7 +104,7 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
         comparison_job.follow(store, study, judged, len(comparison_job.parts_of(store, judged)))
     of_study = comparison_job.study_of(store, study)
     is_former = comparison_job.is_former(store, study, of_study)
-    _study(of_study, len(judged), len(lines) - len(judged), is_former=is_former)
+    _study(of_study, len(judged), len(lines) - len(judged), digits, is_former=is_former)
 
 
 def summary(lines: Sequence[Line]) -> str:
@@ -140,13 +146,15 @@ def pair(line: Line) -> base.Pair:
     )
 
 
-def _study(found: Mapping[str, Any], n_judged: int, early: int, *, is_former: bool) -> None:
+def _study(
+    found: Mapping[str, Any], n_judged: int, early: int, digits: int, *, is_former: bool
+) -> None:
     """The study's part of a comparison; ``early`` participants cannot be judged yet."""
     if n_judged and (found.get("people") or {}).get("table"):
         show(heading("Across participants"))
         if is_former:
             show(muted(whole_study.FORMER))
-        whole_study.people_table(found)
+        whole_study.people_table(found, digits)
         show(
             muted(
                 "Every participant has the same weight. Small numbers are 95 % intervals over each "
@@ -160,14 +168,35 @@ def _study(found: Mapping[str, Any], n_judged: int, early: int, *, is_former: bo
         whole_study.draw(found, is_former=is_former)
 
 
-def _row(study: Study, line: Line) -> tuple[str, ...]:
+def digits_of(lines: Sequence[Line]) -> int:
+    """As many digits as show every difference, the mean one's among them."""
+    rows = [
+        (one["stock"]["spearman"], one["personal"]["spearman"], one["gain"])
+        for line in lines
+        if (one := line.held_out) is not None
+    ]
+    mean = mean_of([line.held_out for line in lines if line.held_out is not None])
+    return column_digits(rows if mean is None else [*rows, mean])
+
+
+def mean_of(held_out: Sequence[Mapping[str, Any]]) -> tuple[float, float, float] | None:
+    """Mean stock and personal Spearman of those who have both, and the gain."""
+    counted = [one for one in held_out if one["gain"] is not None]
+    if len(counted) < 2:
+        return None
+    stock, personal = (
+        fmean(one[side]["spearman"] for one in counted) for side in ("stock", "personal")
+    )
+    return stock, personal, personal - stock
+
+
+def _row(study: Study, line: Line, digits: int) -> tuple[str, ...]:
     words, tone = VERDICTS[verdict(line.fit)]
     held_out, label = line.held_out, line.participant.label
     ends = signed_interval(held_out["gain_ci"] if held_out else None)
     stock = held_out["stock"]["spearman"] if held_out else None
     personal = held_out["personal"]["spearman"] if held_out else None
     gain = held_out["gain"] if held_out else None
-    digits = agreeing(stock, personal, gain)
     return (
         link(label, report_address(study.id, label)),
         link(str(line.fit.report["n_rankings"]), rankings_address(study.id, person=label)),
@@ -181,16 +210,14 @@ def _row(study: Study, line: Line) -> tuple[str, ...]:
     )
 
 
-def _mean_row(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+def _mean_row(lines: Sequence[Line], digits: int) -> list[tuple[str, ...]]:
     """The mean over those who have both numbers; nothing for fewer than two of them."""
     found = [line.held_out for line in lines if line.held_out is not None]
-    counted = [one for one in found if one["gain"] is not None]
-    if len(counted) < 2:
+    mean = mean_of(found)
+    if mean is None:
         return []
-    stock, personal = (
-        fmean(one[side]["spearman"] for one in counted) for side in ("stock", "personal")
-    )
+    counted = [one for one in found if one["gain"] is not None]
     n = sum(one["personal"]["n_rankings"] for one in counted)
-    digits = agreeing(stock, personal, personal - stock)
-    sides = number(stock, digits), number(personal, digits), signed(personal - stock)
+    stock, personal, gain = mean
+    sides = number(stock, digits), number(personal, digits), signed(gain)
     return [(f"Mean of {len(counted)}", str(n), *sides, "", "", "", "")]

@@ -14,7 +14,6 @@ from app.study.multiple_testing import Family
 from app.study.records import Fit
 from app.views.researcher.formatting import (
     MISSING,
-    agreeing,
     interval,
     number,
     p_value,
@@ -24,7 +23,9 @@ from app.views.researcher.formatting import (
     signed_interval,
 )
 from app.views.researcher.html import Column, Html, heading, muted, show, stacked, table
-from app.views.researcher.report.sentences import POOLED, own_name, row_name, space_name
+from app.views.researcher.report.sentences import own_name
+from clpips.evaluation.metric_names import POOLED_METRIC, metric_name, space_name
+from clpips.export.decimals import column_digits
 from clpips.stats.agreement import icc_note
 
 Row = Mapping[str, Any]
@@ -84,7 +85,8 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
         family: the rows of the study's newest fits, corrected together.
     """
     rows = family.tables[fit.id]
-    shown = [cells(row, fit, digits) for row, digits in zip(rows, digits_of(rows), strict=True)]
+    digits = digits_of(rows)
+    shown = [cells(row, fit, digits) for row in rows]
     is_main = [row["name"] in MAIN for row in rows]
     main = list(compress(rows, is_main))
     rest = [line for line, is_one in zip(shown, is_main, strict=True) if not is_one]
@@ -109,23 +111,12 @@ def draw(fit: Fit, found: Row, family: Family) -> None:
         explained(fit, family)
 
 
-def digits_of(rows: Sequence[Row]) -> list[int]:
-    """For each row, digits with which its gain is seen in its Spearman and the unfitted one.
-
-    An unfitted row has as many as the row that needs most.
-    """
+def digits_of(rows: Sequence[Row]) -> int:
+    """Digits with which each gain is seen in its Spearman and the unfitted one."""
     unfitted = {row["space"]: row["agreement"]["spearman"] for row in rows if _is_stock(row)}
-    needed = [
-        agreeing(unfitted.get(row["space"]), row["agreement"]["spearman"], row.get("gain"))
-        for row in rows
-    ]
-    most = {row["space"]: 0 for row in rows}
-    for row, digits in zip(rows, needed, strict=True):
-        most[row["space"]] = max(most[row["space"]], digits)
-    return [
-        most[row["space"]] if _is_stock(row) else digits
-        for row, digits in zip(rows, needed, strict=True)
-    ]
+    return column_digits(
+        (unfitted.get(row["space"]), row["agreement"]["spearman"], row.get("gain")) for row in rows
+    )
 
 
 def cells(row: Row, fit: Fit | None = None, digits: int = 2) -> tuple[str, ...]:
@@ -162,13 +153,13 @@ def compact(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Html:
 
 def named(row: Row, fit: Fit | None = None) -> Html:
     """The metric over its features."""
-    return stacked(called(row, fit), space_name(row))
+    return stacked(called(row, fit), space_name(str(row["space"])))
 
 
 def called(row: Row, fit: Fit | None = None) -> str:
     """The metric's name; a pooled fit's own row is not called personal."""
     is_pooled = fit is not None and fit.participant_id is None and row["name"] == "personal"
-    return POOLED if is_pooled else row_name(row)
+    return POOLED_METRIC if is_pooled else metric_name(str(row["name"]), str(row["space"]))
 
 
 def dot(row: Row, fit: Fit) -> curves.MetricRow:
@@ -176,7 +167,7 @@ def dot(row: Row, fit: Fit) -> curves.MetricRow:
     agreement = row["agreement"]
     ends = agreement.get("spearman_ci")
     return curves.MetricRow(
-        f"{called(row, fit)}, {space_name(row)}",
+        f"{called(row, fit)}, {space_name(str(row['space']))}",
         str(row["name"]),
         agreement["spearman"],
         None if ends is None else (ends[0], ends[1]),
@@ -240,7 +231,8 @@ def _is_stock(row: Row) -> bool:
 
 
 def _statistic(agreement: Row, key: str, digits: int = 2) -> Html:
-    return stacked(number(agreement[key], digits), _ends(interval(agreement.get(f"{key}_ci"))))
+    ends = interval(agreement.get(f"{key}_ci"), digits)
+    return stacked(number(agreement[key], digits), _ends(ends))
 
 
 def _gain(row: Row) -> Html:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -30,6 +31,7 @@ from app.views.researcher.report.sentences import (
     verdict,
 )
 from app.views.researcher.urls import rankings_address
+from clpips.export.decimals import column_digits
 
 HISTORY = (
     Column("Fitted", head=True),
@@ -93,7 +95,7 @@ def draw(
             )
     if len(fits) > 1:
         with st.expander(f"Earlier fits ({len(fits) - 1})"):
-            show(table(HISTORY, [_history_row(each) for each in fits]))
+            show(table(HISTORY, history(fits)))
 
 
 def sentence(fit: Fit, *, is_former: bool = False) -> Html:
@@ -126,15 +128,29 @@ def facts(fit: Fit, label: str | None = None) -> Html:
     )
 
 
-def _history_row(fit: Fit) -> tuple[str, ...]:
-    held_out = None if is_early(fit) else fit.report.get("held_out")
-    stock = held_out["stock"]["spearman"] if held_out else None
-    personal = held_out["personal"]["spearman"] if held_out else None
+def history(fits: Sequence[Fit]) -> list[tuple[str, ...]]:
+    """One row a fit, all with as many digits as show their gains."""
+    digits = column_digits((*_sides(fit), _held_out(fit).get("gain")) for fit in fits)
+    return [_history_row(fit, digits) for fit in fits]
+
+
+def _held_out(fit: Fit) -> Mapping[str, Any]:
+    return {} if is_early(fit) else fit.report.get("held_out") or {}
+
+
+def _sides(fit: Fit) -> tuple[float | None, float | None]:
+    found = _held_out(fit)
+    stock, personal = (found.get(side, {}).get("spearman") for side in ("stock", "personal"))
+    return stock, personal
+
+
+def _history_row(fit: Fit, digits: int) -> tuple[str, ...]:
+    stock, personal = _sides(fit)
     words, tone = VERDICTS[verdict(fit)]
     return (
         moment(fit.created_at),
         str(fit.report["n_rankings"]),
-        number(stock),
-        number(personal),
+        number(stock, digits),
+        number(personal, digits),
         badge(words, tone),
     )

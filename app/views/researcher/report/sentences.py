@@ -20,23 +20,6 @@ from app.views.researcher.html import Html, badge, join
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS
 
 NOT_PROVEN = ("Not proven", "note")
-SPACES: Mapping[str, str] = {
-    "alex": "AlexNet",
-    "vgg": "VGG",
-    "squeeze": "SqueezeNet",
-    "shift-alex": "shift-tolerant AlexNet",
-    "wide": "wide features",
-}
-POOLED_WEIGHTS, POOLED = "Pooled weights", "Pooled metric"
-"""Where personal fits start from, and the separate fit to all rankings: not the same."""
-NAMES: Mapping[str, str] = {
-    "stock": "Stock LPIPS",
-    "pooled": POOLED_WEIGHTS,
-    "personal": "Personal",
-    "unregularised": "Unregularised",
-    "layer": "One factor per layer",
-    "tilt": "One parameter",
-}
 CEILINGS: Mapping[str, str] = {
     "repeatability": "this participant’s repeatability",
     "noiseless ceiling": "what a perfect metric could reach on these rankings",
@@ -168,19 +151,6 @@ def offered(fit: Fit) -> str:
         f"Stock LPIPS stays in use, because no gain of this {own} has been shown yet. "
         "It can still be exported."
     )
-
-
-def row_name(row: Mapping[str, Any]) -> str:
-    """A row of the side-by-side table, without its features."""
-    name = str(row["name"])
-    if name == "stock" and row["space"] not in ("alex", "vgg", "squeeze"):
-        return "Not fitted"
-    return NAMES.get(name, name.capitalize())
-
-
-def space_name(row: Mapping[str, Any]) -> str:
-    """The features under a row of the side-by-side table."""
-    return SPACES.get(str(row["space"]), str(row["space"]))
 
 
 def reached(share: Mapping[str, Any]) -> str:

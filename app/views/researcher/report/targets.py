@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,7 +11,7 @@ from app.charts import base
 from app.http.payloads import image_address
 from app.store import Store
 from app.study.records import Fit
-from app.views.researcher.formatting import agreeing, number, signed, target_names
+from app.views.researcher.formatting import number, signed, target_names
 from app.views.researcher.html import (
     Column,
     Html,
@@ -22,8 +22,9 @@ from app.views.researcher.html import (
     show,
     table,
 )
-from app.views.researcher.report.sentences import POOLED
 from app.views.researcher.urls import rankings_address
+from clpips.evaluation.metric_names import PERSONAL, POOLED_METRIC, STOCK
+from clpips.export.decimals import column_digits
 
 Found = Mapping[str, Any]
 GONE = "A target that no longer exists"
@@ -74,16 +75,17 @@ def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
     ]
     numbers = tuple(
         Column(title, numeric=True)
-        for title in ("Stock LPIPS", "Personal" if label else POOLED, "Difference")
+        for title in (STOCK, PERSONAL if label else POOLED_METRIC, "Difference")
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
         st.altair_chart(
-            base.dumbbell(pairs, fitted="Personal" if label else POOLED),
+            base.dumbbell(pairs, fitted=PERSONAL if label else POOLED_METRIC),
             alt="Stock and personal Spearman by target",
         )
     with right:
-        show(table((*COUNTS, *numbers), [_row(one, linked) for one in found]))
+        digits = _digits((one["stock"], one["personal"]) for one in found)
+        show(table((*COUNTS, *numbers), [_row(one, linked, digits) for one in found]))
     rows = each_ranking(held_out, linked)
     if rows and label:  # of several people, a row could not say whose it is
         with st.expander(f"Individual rankings ({len(rows)})"):
@@ -97,17 +99,18 @@ def each_ranking(held_out: Found, linked: Any) -> list[tuple[str, ...]]:
     sides = (stock.get("per_ranking") or (), personal.get("per_ranking") or ())
     if not targets or any(len(side) != len(targets) for side in sides):
         return []
+    digits = _digits(zip(*sides, strict=True))
     return [
-        (linked(sha), str(targets[: place + 1].count(sha)), *_sides(theirs, mine))
+        (linked(sha), str(targets[: place + 1].count(sha)), *_sides(theirs, mine, digits))
         for place, (sha, theirs, mine) in enumerate(zip(targets, *sides, strict=True))
     ]
 
 
-def _row(one: Found, linked: Any) -> tuple[str, ...]:
+def _row(one: Found, linked: Any, digits: int) -> tuple[str, ...]:
     return (
         _pictured(one["target"], linked),
         str(one["n_rankings"]),
-        *_sides(one["stock"], one["personal"]),
+        *_sides(one["stock"], one["personal"], digits),
     )
 
 
@@ -120,8 +123,15 @@ def _pictured(sha: str, linked: Any) -> Html:
     )
 
 
-def _sides(stock: float | None, personal: float | None) -> tuple[str, str, str]:
-    """Stock, personal and their difference, with as many digits as show it."""
-    gain = None if stock is None or personal is None else personal - stock
-    digits = agreeing(stock, personal, gain)
-    return number(stock, digits), number(personal, digits), signed(gain)
+def _digits(sides: Iterable[tuple[float | None, float | None]]) -> int:
+    """As many digits as show every row's difference."""
+    return column_digits((stock, personal, _gain(stock, personal)) for stock, personal in sides)
+
+
+def _gain(stock: float | None, personal: float | None) -> float | None:
+    return None if stock is None or personal is None else personal - stock
+
+
+def _sides(stock: float | None, personal: float | None, digits: int) -> tuple[str, str, str]:
+    """Stock, personal and their difference."""
+    return number(stock, digits), number(personal, digits), signed(_gain(stock, personal))

@@ -113,13 +113,19 @@ def position_rows(position: Found) -> list[tuple[str, ...]]:
     ]
 
 
-def people_table(study: Found) -> None:
-    """Every metric over participants, who have the same weight; baselines in an expander."""
+def people_table(study: Found, digits: int) -> None:
+    """Every metric over participants, who have the same weight; baselines in an expander.
+
+    Args:
+        study: the study's part of a comparison.
+        digits: of Spearman, as in the table of participants.
+    """
     rows = (study.get("people") or {}).get("table") or ()
     columns = (*ACROSS_PARTICIPANTS, Column("Participants", numeric=True))
     for is_main, title in ((True, ""), (False, "Baselines across participants")):
         own = [row for row in rows if (row["name"] in MAIN) is is_main]
-        drawn = compact(columns, [(*cells(row)[:-1], str(row["n_people"])) for row in own])
+        shown = [(*cells(row, digits=digits)[:-1], str(row["n_people"])) for row in own]
+        drawn = compact(columns, shown)
         if own and is_main:
             show(drawn)
         elif own:
