@@ -30,7 +30,6 @@ from clpips.features.lpips import Vectors
 from clpips.features.names import Backbone
 from clpips.metric.card import Card
 from clpips.metric.clpips import CLPIPS
-from clpips.metric.comparisons import kept_weights
 from clpips.metric.fit import FittedWeights
 from clpips.metric.hyperparameters import HyperParameters, select_hyperparameters
 from clpips.metric.observations import Observation
@@ -170,18 +169,16 @@ def best_tilts(
         left_out: sets of targets; one tilt is found for each.
         watch: progress and cancel.
     """
-    rankings = [each.ranking for each in problem.observations]
-    kept = np.array([[one.target not in each for each in left_out] for one in rankings])
-    shares = problem.comparisons.shares(kept_weights(rankings, kept))
+    shares = problem.shares_without(left_out)
     starts = np.flatnonzero(np.diff(problem.space.block_of, prepend=-1))
     per_layer = np.add.reduceat(problem.table * problem.stock, starts, axis=1)
     gaps = problem.comparisons.gaps(per_layer[problem.rows] * problem.unit)
     coarse = np.arange(-STEEPEST, STEEPEST + COARSE / 2, COARSE)
     tilts = []
-    for number, own in enumerate(kept.T):
+    for number, all_shares in enumerate(shares.T):
         watch.report(number / len(left_out), "Fitting the tilt of the layers")
-        there = own[problem.owner]
-        own_gaps, own_shares = gaps[there], shares[there, number]
+        there = all_shares > 0
+        own_gaps, own_shares = gaps[there], all_shares[there]
         near = _least(coarse, own_gaps, own_shares, problem.space)
         fine = np.clip(near + np.arange(-COARSE, COARSE + FINE / 2, FINE), -STEEPEST, STEEPEST)
         tilts.append(_least(fine, own_gaps, own_shares, problem.space))

@@ -65,10 +65,25 @@ class Comparisons:
         """Distances (images, …) → farther − nearer (comparisons, …)."""
         return np.asarray(self.matrix @ distances)
 
-    def shares(self, weights: Array) -> Array:
-        """Weights (rankings, problems) → shares of the loss (comparisons, problems)."""
-        sizes = np.bincount(self.owner, minlength=len(weights))
-        return np.asarray(weights[self.owner] / sizes[self.owner, None])
+    def with_images(self, images: Array) -> Array:
+        """(images, problems) → (comparisons, problems): which have one of these images."""
+        return np.asarray(abs(self.matrix) @ images.astype(np.float64) > 0)
+
+    def shares(self, weights: Array, dropped: Array | None = None) -> Array:
+        """Weights of rankings → shares of the loss, (comparisons, problems).
+
+        Args:
+            weights: (rankings, problems).
+            dropped: (comparisons, problems) what has no share; the other comparisons of the
+                ranking share its weight among them.
+        """
+        if dropped is None:
+            sizes = np.bincount(self.owner, minlength=len(weights))
+            return np.asarray(weights[self.owner] / sizes[self.owner, None])
+        kept = ~dropped
+        sizes = np.zeros_like(weights)
+        np.add.at(sizes, self.owner, kept)
+        return np.asarray(kept * weights[self.owner] / np.maximum(sizes, 1)[self.owner])
 
 
 def ranking_weights(rankings: Sequence[Ranking]) -> list[float]:

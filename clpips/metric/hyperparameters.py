@@ -148,6 +148,7 @@ def _tried(
     count = max(groups.values()) + 1
     members = [frozenset(t for t, g in groups.items() if g == each) for each in range(count)]
     left_out = [*members, *(members[one] | members[other] for one, other in pairs)]
+    kept = _scored_images(problem, groups, left_out)
     means = None if prior is None else prior.weights(left_out, watch)
     scores, starts, default = list[Array](), list[Array](), None
     for number, settings in enumerate(grid):
@@ -162,7 +163,7 @@ def _tried(
         )
         default = found.alpha if default is None else default
         starts.append(found.alpha[:, :count].copy())
-        scores.append(_scores(problem, problem.channel_weights(found)))
+        scores.append(_scores(problem, problem.channel_weights(found), kept))
     return scores, tuple(starts)
 
 
@@ -201,24 +202,55 @@ def _best(by_group: Sequence[Array]) -> int:
     return int(lead.argmax())
 
 
-def _scores(problem: RankingProblem, weights: Array) -> Array:
-    """(observations, problems) Spearman of each ranking; NaN where it has none."""
+def _scored_images(
+    problem: RankingProblem, groups: Mapping[str, int], left_out: Sequence[frozenset[str]]
+) -> list[Array]:
+    """For each ranking, (images, problems): which images its score may count.
+
+    A score serves to select the settings for targets of *another* left-out group, so those targets
+    must not appear in it as candidates either.
+    """
+    found = []
+    for each in problem.observations:
+        own = groups[each.ranking.target]
+        others = [[target for target in some if groups[target] != own] for some in left_out]
+        dropped = [[image in some for some in others] for image in each.ranking.images]
+        found.append(~np.array(dropped))
+    return found
+
+
+def _scores(problem: RankingProblem, weights: Array, kept: Sequence[Array]) -> Array:
+    """(observations, problems) Spearman of each ranking's kept images; NaN where it has none."""
     distances = problem.distances(weights)  # centred per ranking, which keeps the order
     found = np.full((len(problem.observations), weights.shape[1]), np.nan)
     start = 0
-    for number, each in enumerate(problem.observations):
-        ranks = stats.rankdata(each.ranking.ranks)
+    for number, (each, own) in enumerate(zip(problem.observations, kept, strict=True)):
+        ranks = np.asarray(each.ranking.ranks, dtype=np.float64)
         ours = distances[start : start + len(ranks)]
         start += len(ranks)
-        if len(ranks) < MIN_IMAGES or np.ptp(ranks) == 0:
+        if own.all():
+            found[number] = _spearman_by_column(ranks, ours)
             continue
-        theirs = ours.argsort(axis=0).argsort(axis=0).astype(float)
-        tied = (np.diff(np.sort(ours, axis=0), axis=0) == 0).any(axis=0)
-        if tied.any():  # identical pictures: they share a rank, whatever their order in the file
-            theirs[:, tied] = stats.rankdata(ours[:, tied], axis=0)
-        ranks = ranks - ranks.mean()
-        theirs -= theirs.mean(axis=0)
-        lengths = np.sqrt((ranks**2).sum() * (theirs**2).sum(axis=0))
-        known = lengths > 0
-        found[number, known] = (ranks @ theirs)[known] / lengths[known]
+        masks, which = np.unique(own, axis=1, return_inverse=True)
+        for column, mask in enumerate(masks.T):
+            there = which.ravel() == column
+            found[number, there] = _spearman_by_column(ranks[mask], ours[mask][:, there])
+    return found
+
+
+def _spearman_by_column(human: Array, distances: Array) -> Array:
+    """Human ranks (images,) against distances (images, columns): Spearman of each; NaN if none."""
+    found = np.full(distances.shape[1], np.nan)
+    if len(human) < MIN_IMAGES or np.ptp(human) == 0:
+        return found
+    ranks = stats.rankdata(human)
+    theirs = distances.argsort(axis=0).argsort(axis=0).astype(float)
+    tied = (np.diff(np.sort(distances, axis=0), axis=0) == 0).any(axis=0)
+    if tied.any():  # identical pictures: they share a rank, whatever their order in the file
+        theirs[:, tied] = stats.rankdata(distances[:, tied], axis=0)
+    ranks = ranks - ranks.mean()
+    theirs -= theirs.mean(axis=0)
+    lengths = np.sqrt((ranks**2).sum() * (theirs**2).sum(axis=0))
+    known = lengths > 0
+    found[known] = (ranks @ theirs)[known] / lengths[known]
     return found

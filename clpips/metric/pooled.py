@@ -3,7 +3,7 @@
 The pooled metric is fitted to all participants' rankings, each person weighing the same, with a
 strong pull towards stock. A person's own fit is then pulled towards it instead of towards stock.
 Held-out scores stay unbiased: for a left-out target the pooled weights are fitted without *any*
-participant's rankings of it.
+participant's rankings of it, and without comparisons that have it as a candidate.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class RankingProblem:
         max_steps: int = MAX_STEPS,
         check: Callable[[float], None] = lambda fraction: None,
     ) -> Solution:
-        """Fit once per set of targets, with the rankings of these targets left out.
+        """Fit once per set of targets, with everything that was ranked about them left out.
 
         Each fold has the weights of its own rankings and the unit of its own comparisons:
         nothing of what is left out is used.
@@ -145,10 +145,8 @@ class RankingProblem:
             InputError: settings that leave margin or shrinkage open.
         """
         margin, shrinkage = settings.margin_and_shrinkage()
-        kept = self._kept(left_out)
-        rankings = [each.ranking for each in self.observations]
-        shares = self.comparisons.shares(kept_weights(rankings, kept))
-        units = self._units(kept[self.owner])
+        shares = self.shares_without(left_out)
+        units = self._units(shares > 0)
         return self._margin_problem(settings, prior_means).solve(
             shares / units,
             margin * units,
@@ -170,10 +168,21 @@ class RankingProblem:
             weights = stock * np.repeat(weights, self.space.channels, axis=0)
         return np.where(weights.any(axis=0), weights, stock)
 
-    def _kept(self, left_out: Sequence[frozenset[str]]) -> Array:
-        """(observations, problems) which observations each problem is fitted to."""
-        targets = [each.ranking.target for each in self.observations]
-        return np.array([[target not in each for each in left_out] for target in targets])
+    def shares_without(self, left_out: Sequence[frozenset[str]]) -> Array:
+        """(comparisons, problems) shares of the loss, 0 for what says anything of a set of targets.
+
+        That is every ranking *of* one of them, and in other rankings every comparison that has
+        one of them as a *candidate*.
+
+        Args:
+            left_out: sets of targets.
+        """
+        rankings = [each.ranking for each in self.observations]
+        kept = np.array([[each.target not in some for some in left_out] for each in rankings])
+        images = [image for each in rankings for image in each.images]
+        ranked = np.array([[image in some for some in left_out] for image in images])
+        dropped = self.comparisons.with_images(ranked) if ranked.any() else None
+        return self.comparisons.shares(kept_weights(rankings, kept), dropped)
 
     def _units(self, kept: Array) -> Array:
         """(comparisons, problems) kept ones → (problems,) each problem's own mean stock gap."""

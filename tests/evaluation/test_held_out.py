@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pictures import layer_person, simulated
 
 from clpips import CLPIPS
 from clpips.errors import InputError, UndefinedStatistic
+from clpips.evaluation.baselines import best_tilts
 from clpips.evaluation.held_out import evaluate, fit_and_hold_out, held_out
 from clpips.evaluation.verdict import LEVEL, PROVING_TARGETS, sentence_of, verdict_of
 from clpips.metric.observations import Observation
+from clpips.metric.pooled import PooledPrior
+from clpips.progress import Watch
 from clpips.stats.intervals import gain_interval
 from clpips.stats.permutation import gain_p, least_p
 from clpips.types import Ranking
@@ -175,3 +180,61 @@ def test_each_participant_is_scored_by_their_own_metric() -> None:
     swapped = evaluate({"ada": metrics["bo"], "bo": metrics["ada"]}, both)
     for name in people:
         assert own.participants[name].spearman > swapped.participants[name].spearman + 0.1
+
+
+def rankings_of_each_other(rng: np.random.Generator, targets: int = 8) -> list[Observation]:
+    """Each target is a candidate of all the others, as in a collection of photographs."""
+    channels, found = len(CLPIPS("alex").weights), []
+    for target in range(targets):
+        images = tuple(f"image {n}" for n in range(targets) if n != target)
+        ranks = tuple(int(each) + 1 for each in rng.permutation(len(images)))
+        vectors = rng.random((len(images), channels)) / 100
+        found.append(Observation(Ranking("ada", f"image {target}", images, ranks), vectors))
+    return found
+
+
+def with_first_image_moved(observations: list[Observation], image: str) -> list[Observation]:
+    """The same, with another rank for one candidate wherever it was ranked."""
+    moved = []
+    for one in observations:
+        images, ranks = one.ranking.images, list(one.ranking.ranks)
+        if image in images:  # from its place to the last one, the others keeping their order
+            place = images.index(image)
+            ranks = [rank - (rank > ranks[place]) for rank in ranks]
+            ranks[place] = len(ranks)
+        ranking = Ranking("ada", one.ranking.target, images, tuple(ranks))
+        moved.append(Observation(ranking, one.table, one.rows))
+    return moved
+
+
+@pytest.mark.parametrize("settings", [{}, {"granularity": "layer"}])
+def test_a_target_left_out_is_left_out_as_a_candidate_too(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place among the candidates of other targets says where it lies as well.
+
+    Solved to the end, so that what other folds need does not show in the last digits.
+    """
+    monkeypatch.setattr("clpips.metric.fit.HELD_OUT_TOLERANCE", 1e-6)
+    observed = rankings_of_each_other(np.random.default_rng(4))
+    changed = with_first_image_moved(observed, "image 0")
+    before, after = (
+        held_out(CLPIPS("alex", **settings), some).folds for some in (observed, changed)
+    )
+    assert before is not None and after is not None
+    np.testing.assert_allclose(before[:, 0], after[:, 0], rtol=1e-3, atol=1e-5)
+    assert np.abs(before[:, 1] - after[:, 1]).max() > 1e-2  # the others may learn from it
+
+
+def test_baselines_and_pooled_weights_leave_candidates_out_too() -> None:
+    observed = rankings_of_each_other(np.random.default_rng(4))
+    changed = with_first_image_moved(observed, "image 0")
+    left_out = [frozenset({"image 0"}), frozenset({"image 1"})]
+    tilts, pooled = [], []
+    for some in (observed, changed):
+        prior = PooledPrior(some, "alex")
+        tilts.append(best_tilts(prior.problem, left_out, Watch())[0])
+        pooled.append(prior.weights(left_out, Watch()))
+    assert tilts[0] == tilts[1]
+    np.testing.assert_allclose(pooled[0][:, 0], pooled[1][:, 0], rtol=1e-4, atol=1e-6)
+    assert np.abs(pooled[0][:, 1] - pooled[1][:, 1]).max() > 1e-2
