@@ -30,12 +30,11 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     Of each fit ``{"table", "curve", "forecast", "needed", "repeatability", "ceiling", "share",
     "left_out"}`` is stored before the next one begins. Each statistic is as its own library
     function returns it; a statistic that is undefined for these rankings is ``None``, and
-    ``left_out`` has a sentence that says why.
+    ``left_out`` has a sentence that says why. Of the study ``{"people", "calibration",
+    "position", "left_out", "fits"}`` is stored, over every newest fit, whose ids are its ``fits``.
 
     Returns:
-        ``{"fits": [ids], "study": {"people", "calibration", "position", "left_out", "fits"}}``:
-        the requested fits, and the study's part over every newest fit, whose ids are in its
-        ``fits``.
+        ``{"fits": [ids]}``: the fits that are compared now.
 
     Raises:
         StudyError: no such study.
@@ -52,7 +51,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
     no_wide, start = _wide_vectors(store, study, fits, unusable, watch.part(0.0, WIDE_SHARE))
     _each(store, study, fits, no_wide, unusable, watch.part(start, 0.95 - start))
     watch.report(0.95, "Comparing participants…")
-    return {"fits": sorted(wanted), "study": to_json(_over_study(store, study, newest))}
+    store.comparisons.add_of_study(study.id, to_json(_over_study(store, study, newest)))
+    return {"fits": sorted(wanted)}
 
 
 def requeue_if_stale(store: Store, study_id: int) -> None:

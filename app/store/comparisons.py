@@ -1,4 +1,4 @@
-"""What the comparison job found for each fit."""
+"""What the comparison job found for each fit, and for the study as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.store.database import DatabaseAccess, now, row_by_id, rows
+from app.store.database import DatabaseAccess, first, now, row_by_id, rows
+from app.store.studies import read_study
 
 
 class Comparisons:
@@ -44,3 +45,28 @@ class Comparisons:
         with self._access.read() as db:
             found = rows(db, sql, [json.dumps(list(fit_ids))])
         return {row["fit_id"]: json.loads(row["part"]) for row in found}
+
+    def add_of_study(self, study_id: int, part: Mapping[str, Any]) -> None:
+        """Keep what a comparison says of the whole study; what was said before is replaced.
+
+        Raises:
+            StudyError: there is no such study.
+            ValueError: a part that JSON cannot hold.
+        """
+        row = {
+            "study_id": study_id,
+            "part": json.dumps(dict(part), allow_nan=False),
+            "created_at": now(),
+        }
+        with self._access.write() as db:
+            read_study(db, study_id)
+            db.execute(
+                "INSERT OR REPLACE INTO study_comparison VALUES (:study_id, :part, :created_at)",
+                row,
+            )
+
+    def of_study(self, study_id: int) -> dict[str, Any]:
+        """What the newest comparison says of the whole study; empty before the first."""
+        with self._access.read() as db:
+            row = first(db, "SELECT part FROM study_comparison WHERE study_id = ?", [study_id])
+        return {} if row is None else dict(json.loads(row["part"]))

@@ -25,7 +25,10 @@ NUMBERS = {
     "guide": {"id": "guide", "round_id": "round"},
     "attempt": {"id": "attempt", "participant_id": "participant"},
     "fit": {"id": "fit", "study_id": "study", "participant_id": "participant"},
+    "comparison": {"fit_id": "fit"},
+    "study_comparison": {"study_id": "study"},
 }
+OWNERS = {owner for columns in NUMBERS.values() for owner in columns.values()}
 
 
 def copy_rows(
@@ -40,11 +43,11 @@ def copy_rows(
 
     Every id is increased by the highest one in use, so order and references are preserved.
     """
-    moves = {table: number(db, f"SELECT max(id) FROM {table}") for table in NUMBERS}
+    moves = {table: number(db, f"SELECT max(id) FROM {table}") for table in OWNERS}
     here = {row["id"] for row in rows(bundle, "SELECT id FROM round")}
     study_id = 0
     for table, columns in NUMBERS.items():
-        for row in rows(bundle, f"SELECT * FROM {table} ORDER BY id"):
+        for row in rows(bundle, f"SELECT * FROM {table} ORDER BY {next(iter(columns))}"):
             for column, owner in columns.items():
                 row[column] = None if row[column] is None else row[column] + moves[owner]
             if table == "study":
@@ -60,6 +63,8 @@ def copy_rows(
                 _move_attempt(row, moves, here)
             elif table == "fit":
                 row.update(job_id=None, metric_path=_path(row["metric_path"], metric_paths))
+            elif table == "study_comparison":
+                row["part"] = _moved_fits(row["part"], moves["fit"])
             insert(db, table, row)
     _copy_vectors(bundle, db)
     return study_id
@@ -74,6 +79,14 @@ def _settle_round(row: Row) -> None:
 
 def _moved(stored: str, move: int) -> str:
     return json.dumps([each + move for each in json.loads(stored)])
+
+
+def _moved_fits(part: str, move: int) -> str:
+    """A study's part of a comparison names the fits that it is over."""
+    found = json.loads(part)
+    if "fits" in found:
+        found["fits"] = [each + move for each in found["fits"]]
+    return json.dumps(found)
 
 
 def _move_attempt(row: Row, moves: Mapping[str, int], here: set[int]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from app.store.comparison_checks import check_comparisons
 from app.store.database import first, rows, timestamp
 from clpips.errors import StudyError
 from clpips.features.names import BACKBONES
@@ -24,7 +25,7 @@ STATISTICS = ("spearman", "kendall", "pairwise_accuracy", "icc")
 
 
 def check_readable(bundle: Database) -> None:
-    """Check every timestamp, every name and every fit's report of a bundle.
+    """Check every timestamp, name, fit's report and comparison of a bundle.
 
     Raises:
         StudyError: the first one that a page could not show.
@@ -36,6 +37,7 @@ def check_readable(bundle: Database) -> None:
     for row in rows(bundle, "SELECT id, backbone, report FROM fit"):
         if row["backbone"] not in BACKBONES or not is_report(json.loads(row["report"])):
             raise StudyError(f"a bundle's fits must have whole reports, number {row['id']} has not")
+    check_comparisons(bundle)
 
 
 def _check_moments(bundle: Database) -> None:

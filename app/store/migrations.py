@@ -61,6 +61,13 @@ def m005_arms_guidance_and_duels(db: Database) -> None:
     _allow(db, "round", "'repeat', 'calibration'))", "'repeat', 'calibration', 'duel'))")
 
 
+@migrations()
+def m007_the_studys_part_of_a_comparison(db: Database) -> None:
+    """What a comparison says of a whole study, kept beside the parts of its fits."""
+    db.execute(_STUDY_COMPARISON)
+    db.execute(_STUDY_COMPARED_BEFORE)
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,
@@ -221,6 +228,20 @@ _COMPARED_BEFORE = """INSERT OR REPLACE INTO comparison
     SELECT fit.id, told.value, coalesce(job.finished_at, job.created_at)
     FROM job, json_each(job.result, '$.fits') AS told JOIN fit ON fit.id = told.key
     WHERE job.kind = 'compare' AND job.state = 'done' AND told.type = 'object'
+    ORDER BY job.id"""
+
+_STUDY_COMPARISON = """CREATE TABLE study_comparison (
+    study_id INTEGER PRIMARY KEY REFERENCES study ON DELETE CASCADE,
+    part TEXT NOT NULL, created_at TEXT NOT NULL
+) STRICT"""
+
+# It was in the job's result only.
+_STUDY_COMPARED_BEFORE = """INSERT OR REPLACE INTO study_comparison
+    SELECT job.study_id, json_extract(job.result, '$.study'),
+        coalesce(job.finished_at, job.created_at)
+    FROM job JOIN study ON study.id = job.study_id
+    WHERE job.kind = 'compare' AND job.state = 'done'
+        AND json_type(job.result, '$.study') = 'object'
     ORDER BY job.id"""
 
 

@@ -33,7 +33,6 @@ PRIVATE = (
     "job",
     "worker",
     "export",
-    "comparison",  # can be computed again from the fits
 )
 
 USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate
@@ -63,7 +62,8 @@ class Transfer:
     def export_study(self, study_id: int, path: Path | str) -> Path:
         """Write one study's rows to an SQLite file of their own, without secrets.
 
-        Its images, rankings with their history, attempts, difference vectors and fits are in it;
+        Its images, rankings with their history, attempts, difference vectors, fits and their
+        comparisons are in it;
         links, passwords, sessions, jobs and every other study are not, not even in free pages.
 
         Raises:

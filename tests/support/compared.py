@@ -204,4 +204,6 @@ def compared(store: Store, study: Study, found: dict[str, Any], fits: Sequence[F
     assert running is not None
     for fit_id, part in found["fits"].items():
         store.comparisons.add(int(fit_id), part)
-    store.jobs.finish(running.id, "test", {**found, "fits": sorted(map(int, found["fits"]))})
+    if "study" in found:
+        store.comparisons.add_of_study(study.id, found["study"])
+    store.jobs.finish(running.id, "test", {"fits": sorted(map(int, found["fits"]))})

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from staged import add_vectors, empty_study, end, job, person, rank_once, ranked_study
 
+from app.files.bundle import open_bundle, write_bundle
 from app.files.images import add_picture
 from app.jobs import compare, fit, simulate, vectors
 from app.jobs import simulate as simulation
@@ -52,12 +53,15 @@ def claimed(store: Store) -> Job:
 
 
 def compared(store: Store, watch: Watch = Watch()) -> dict[str, Any]:  # noqa: B008 # frozen
-    """The job's result, with each fit's part in the place of its number."""
+    """What the job kept: each fit's part by its number, and the study's."""
     running = claimed(store)
     result = compare.run(store, running, watch)
     store.jobs.finish(running.id, "test", result)
     parts = store.comparisons.of_fits(result["fits"])
-    return {**result, "fits": {str(fit_id): part for fit_id, part in parts.items()}}
+    return {
+        "fits": {str(fit_id): part for fit_id, part in parts.items()},
+        "study": store.comparisons.of_study(running.payload["study_id"]),
+    }
 
 
 def stopped_at(words: str) -> Watch:
@@ -258,6 +262,19 @@ def test_people_agree_on_the_calibration_set_alone(
     told = result["study"]["calibration"]
     assert (told["n_boards"], told["n_people"]) == (2, 2)
     assert told["kendalls_w"] == calibration(rankings).kendalls_w
+
+
+def test_a_comparison_travels_in_a_bundle(
+    whole: tuple[Store, Study], result: dict[str, Any], tmp_path: Path
+) -> None:
+    store, study = whole
+    write_bundle(store, study.id, tmp_path / "study.zip", Watch())
+    there = Store(tmp_path / "there")
+    copy = open_bundle(there, tmp_path / "study.zip", Watch())
+    parts = there.comparisons.of_fits(one.id for one in there.fits.of_study(copy.id))
+    assert as_json(list(parts.values())) == list(result["fits"].values())
+    of_study = as_json(there.comparisons.of_study(copy.id))
+    assert of_study == result["study"]
 
 
 def test_position_bias_is_measured_where_the_board_showed_the_images(

@@ -102,7 +102,7 @@ def draw(store: Store, study: Study, coming: Collection[int] = ()) -> None:
         st.altair_chart(base.dumbbell(pairs), alt="Stock and personal Spearman by participant")
         st.caption("Mean Spearman on unseen targets; thin lines are 95 % intervals.")
         comparison_job.follow(store, study, judged, len(comparison_job.parts_of(store, judged)))
-    of_study = comparison_job.study_of(store, study)
+    of_study = store.comparisons.of_study(study.id)
     is_former = comparison_job.is_former(store, study, of_study)
     _study(of_study, len(judged), len(lines) - len(judged), digits, is_former=is_former)
 

@@ -15,20 +15,11 @@ from app.views.researcher.html import muted, show
 from app.views.researcher.metric_picker import newest
 
 Found = Mapping[str, Any]
-RECENT = 50
-"""Comparisons that are looked through for the newest one that has ended."""
 
 
 def parts_of(store: Store, fits: Sequence[Fit]) -> dict[int, Found]:
     """What is known so far of each fit that was compared, by the fit's id."""
     return dict(store.comparisons.of_fits(fit.id for fit in fits))
-
-
-def study_of(store: Store, study: Study) -> Found:
-    """What the newest comparison says of the whole study; empty before the first."""
-    found = store.jobs.latest(study.id, kinds=["compare"], limit=RECENT)
-    done = next((job for job in found if job.state == "done"), None)
-    return {} if done is None else done.result.get("study") or {}
 
 
 def is_former(store: Store, study: Study, study_part: Found) -> bool:

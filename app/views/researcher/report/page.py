@@ -75,7 +75,7 @@ def draw(
     newer = 0 if is_former else newer_rankings(store, fit)
     if newer:
         st.info(f"{plural(newer, 'new ranking')} since this fit. Fit again to use them.")
-    study_part = comparison_job.study_of(store, study)
+    study_part = store.comparisons.of_study(study.id)
     if is_early(fit):
         targets.draw(store, fit, label, is_early=True)
     else:
