@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from app.settings import Settings
-from clpips.errors import StudyError
+from clpips.errors import ClpipsError, StudyError
 from clpips.io.resources import package_folder
 
 ROOT = package_folder("app").parent
@@ -31,6 +32,7 @@ PORT_SECONDS = 3.0  # a server that just stopped may hold its port for a moment
 FIRST_PAUSE = 1.0
 LAST_PAUSE = 30.0
 WELL_AFTER = 60.0  # after running this long, a process is restarted with the shortest pause again
+UNAVAILABLE = 503
 ANYWHERE = ("0.0.0.0", "::")
 
 
@@ -94,7 +96,7 @@ def main() -> int:
         settings = Settings.from_environment()
         check_port(settings)
         check_password(settings)
-    except (StudyError, OSError) as error:
+    except (ClpipsError, OSError) as error:
         complain(str(error))
         return 2
     web, worker = children(settings)
@@ -201,6 +203,10 @@ def wait_until_healthy(settings: Settings, web: Child, stopped: Callable[[], boo
         try:
             with urllib.request.urlopen(f"{address_of(settings)}/health", timeout=2) as answer:
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            if error.code == UNAVAILABLE:  # it answers, and says itself what is wrong
+                return True
+            time.sleep(0.2)
         except OSError:
             time.sleep(0.2)
     return False

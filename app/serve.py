@@ -31,7 +31,10 @@ def prepare() -> None:
     """Bring the data folder up to date and put the demo studies in it."""
     store = open_store()
     check_password_is_set(store)
-    prepare_demo(store)
+    try:
+        prepare_demo(store)
+    except StoreUnavailable as reason:  # what is there can be read all the same
+        log.warning("the demo studies could not be prepared: %s", reason)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ renews the leases. Several workers may share one data folder; each job is held b
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import logging
 import logging.handlers
@@ -79,23 +80,35 @@ class Worker:
             Whether every thread has ended; one inside a library call may not notice at once.
         """
         log.info("%s starts in %s", self.name, self.store.settings.data_dir)
-        lost = self.store.jobs.reclaim_from(is_gone)
-        if lost:
-            log.warning("%d jobs reclaimed from dead workers", lost)
+        self._insist(self._begin)
         threads = [
             threading.Thread(target=self._loop, args=(kinds,), name=kinds[0], daemon=True)
             for kinds in LOOPS
         ]
-        self.store.workers.mark_alive(self.name)  # before any job shows as running
         for thread in threads:
             thread.start()
         self._keep_leases()
         for thread in threads:
             thread.join(STOP_SECONDS / len(threads))
-        log.info("%s stops, %d jobs requeued", self.name, self.store.jobs.release(self.name))
+        self._release()
         if self._preparing is not None:
             threads.append(self._preparing)
         return not any(thread.is_alive() for thread in threads)
+
+    def _begin(self) -> None:
+        """Take up the jobs of dead workers; show that this one is alive before any job runs."""
+        lost = self.store.jobs.reclaim_from(is_gone)
+        if lost:
+            log.warning("%d jobs reclaimed from dead workers", lost)
+        self.store.workers.mark_alive(self.name)
+
+    def _release(self) -> None:
+        try:
+            count = self.store.jobs.release(self.name)
+        except StoreUnavailable as reason:  # the leases will expire, or the next worker notices
+            log.warning("%s stops, and could not requeue its jobs: %s", self.name, reason)
+        else:
+            log.info("%s stops, %d jobs requeued", self.name, count)
 
     def stop(self) -> None:
         """Ask every thread to end."""
@@ -144,16 +157,16 @@ class Worker:
                 )
 
     def _insist(self, write: Callable[[], object]) -> None:
-        """Write the outcome of a job, however long the database is locked or the disk full.
+        """Write what must not be lost, however long the database is locked or the disk full.
 
-        The job stays this worker's meanwhile: its lease is renewed as soon as that is possible.
+        A job stays this worker's meanwhile: its lease is renewed as soon as that is possible.
         """
         while True:
             try:
                 write()
                 return
             except StoreUnavailable as reason:
-                log.warning("the outcome of a job could not be written yet: %s", reason)
+                log.warning("the worker cannot write yet: %s", reason)
                 if self.stopping.wait(TROUBLE_SECONDS):
                     return
 
@@ -161,7 +174,11 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 busy = self.do_next(kinds)
-            except Exception:  # a full disk or a locked file may be temporary
+            except StoreUnavailable as reason:
+                log.warning("the %s loop cannot go on yet: %s", kinds[0], reason)
+                self.stopping.wait(TROUBLE_SECONDS)
+                continue
+            except Exception:  # whatever it is may be temporary
                 log.exception("the %s loop failed; trying again", kinds[0])
                 self.stopping.wait(TROUBLE_SECONDS)
                 continue
@@ -198,6 +215,8 @@ class Worker:
                     running = list(self._running)
                 for watch in running:
                     watch.renew()
+            except StoreUnavailable as reason:
+                log.warning("the leases could not be renewed: %s", reason)
             except Exception:  # leases must be renewed in any case
                 log.exception("the leases could not be renewed")
             self.stopping.wait(LEASES_SECONDS)
@@ -247,6 +266,8 @@ def broken(kind: JobKind, error: Exception) -> str:
         "selftest": "The self-test could not be run",
         "simulate": "The participants could not be simulated",
     }[kind]
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{what}: the server's disk is full."
     return f"{what} because of an unexpected error ({type(error).__name__})."
 
 

@@ -33,10 +33,15 @@ def refusal(sentence: str, status: int = 422) -> JSONResponse:
     return answer({"error": sentence, "rejected": True}, status)
 
 
+def spoken(reason: StoreUnavailable) -> str:
+    """The reason as a sentence for people."""
+    text = str(reason)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def unavailable(request: Request, reason: StoreUnavailable) -> Response:
     """503: nothing was changed, and the same request may succeed in ``Retry-After`` seconds."""
-    text = str(reason)
-    sentence = f"{text[:1].upper()}{text[1:]}."
+    sentence = spoken(reason)
     again = {"Retry-After": str(RETRY_SECONDS)}
     if request.url.path.startswith("/auth/"):  # a form, whose answer a person reads
         return PlainTextResponse(sentence, 503, headers={**NO_STORE, **again})

@@ -68,8 +68,11 @@ class JobWatch:
             return
         buffer = io.BytesIO()
         picture().save(buffer, "JPEG", quality=80)
-        self.store.previews.save(self.job.id, buffer.getvalue())
         self._shown = time.monotonic()
+        try:
+            self.store.previews.save(self.job.id, buffer.getvalue())
+        except OSError as error:  # on a full disk, say: the images themselves matter more
+            log.warning("a preview of job %d could not be written: %s", self.job.id, error)
 
     def _beat(self) -> None:
         with self._lock:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,33 @@ from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
 from app.settings import Settings
 from app.store.migrations import LOCK_SECONDS, migrate
-from app.store.unavailable import DatabaseBusy, why_unavailable
+from app.store.unavailable import (
+    DatabaseBusy,
+    DiskFull,
+    StoreUnavailable,
+    is_full,
+    why_unavailable,
+)
 from clpips.errors import StudyError
 
 SAFE_SQLITE = (3, 51, 3)
+TRIAL = 50_000  # bytes of a write that is tried after one has failed
 
 Row = dict[str, Any]
 DatabaseError: type[Exception] = sqlite3.DatabaseError
 
-# One lock per file for the whole process: threads queue here instead of spinning in SQLite.
-_write_locks: dict[Path, threading.Lock] = {}
+
+@dataclass
+class _File:
+    """What the whole process shares about one database."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Threads that want to write queue here instead of spinning in SQLite."""
+    trouble: StoreUnavailable | None = None
+    """Why the last write failed, until one succeeds."""
+
+
+_files: dict[Path, _File] = {}
 
 
 class DatabaseAccess:
@@ -48,7 +67,7 @@ class DatabaseAccess:
         self.patience = patience
         self.settings = where if isinstance(where, Settings) else Settings(data_dir=Path(where))
         self.path = self.settings.database.absolute()
-        self._write_lock = _write_locks.setdefault(self.path, threading.Lock())
+        self._file = _files.setdefault(self.path, _File())
         _warn_of_old_sqlite()
         try:
             self._open()
@@ -58,6 +77,8 @@ class DatabaseAccess:
                 f"got '{self.path.parent}' ({error.strerror or error})"
             ) from error
         except DatabaseError as error:
+            if isinstance(why_unavailable(error, self.path.parent), DiskFull):
+                raise DiskFull from error
             raise StudyError(
                 "the database must be an SQLite file that can be written, "
                 f"got '{self.path}' ({error})"
@@ -68,8 +89,18 @@ class DatabaseAccess:
         db = connect(self.path)
         try:
             migrate(db, backups=self.settings.backups)
+            self._keep_open(connect(self.path, any_thread=True))
         finally:
             db.conn.close()
+
+    def _keep_open(self, db: Database) -> None:
+        """Keep one idle connection for as long as this object lives.
+
+        SQLite deletes the write-ahead log and its index with the last connection. To make them
+        anew takes room on the disk, so on a full disk not even reads would succeed.
+        """
+        weakref.finalize(self, db.conn.close)
+        db.conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
     @contextmanager
     def read(self) -> Iterator[Database]:
@@ -104,19 +135,42 @@ class DatabaseAccess:
                 db.conn.execute("BEGIN IMMEDIATE")
                 yield db
                 db.conn.execute("COMMIT")
+                self._file.trouble = None
             finally:
                 db.conn.close()  # an open transaction is rolled back
+
+    def trouble(self) -> StoreUnavailable | None:
+        """Why nothing can be stored at the moment; ``None`` if all is well.
+
+        After a write that failed, another one is tried: it needs new pages, as a ranking may.
+        A database that is merely locked counts as well: it will be free again.
+        """
+        if is_full(self.path.parent):
+            return DiskFull()
+        if self._file.trouble is None:
+            return None
+        try:
+            with self.write() as db:
+                db.execute(
+                    "INSERT OR REPLACE INTO setting VALUES ('trial', hex(zeroblob(?)))", [TRIAL]
+                )
+                db.execute("DELETE FROM setting WHERE key = 'trial'")
+        except DatabaseBusy:
+            return None
+        except StoreUnavailable as reason:
+            return reason
+        return None
 
     @contextmanager
     def _turn(self) -> Iterator[float]:
         """Hold this process's write lock; what is left of the patience for SQLite's own lock."""
         begun = time.monotonic()
-        if not self._write_lock.acquire(timeout=self.patience):
+        if not self._file.lock.acquire(timeout=self.patience):
             raise DatabaseBusy
         try:
             yield max(0.1, self.patience - (time.monotonic() - begun))
         finally:
-            self._write_lock.release()
+            self._file.lock.release()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -127,6 +181,8 @@ class DatabaseAccess:
             reason = why_unavailable(error, self.path.parent)
             if reason is None:
                 raise
+            if not isinstance(reason, DatabaseBusy):
+                self._file.trouble = reason
             raise reason from error
 
     def stored_path(self, path: Path | str) -> str:
@@ -141,9 +197,11 @@ class DatabaseAccess:
         return self.settings.data_dir.absolute() / stored
 
 
-def connect(path: Path, *, timeout: float = LOCK_SECONDS) -> Database:
+def connect(path: Path, *, timeout: float = LOCK_SECONDS, any_thread: bool = False) -> Database:
     """A new connection with the project's settings; the caller closes ``.conn``."""
-    connection = sqlite3.connect(str(path), timeout=timeout, isolation_level=None)
+    connection = sqlite3.connect(
+        str(path), timeout=timeout, isolation_level=None, check_same_thread=not any_thread
+    )
     try:
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}")

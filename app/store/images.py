@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.store.database import DatabaseAccess, first, now, rows
 from app.store.studies import read_study
+from app.store.unavailable import disk_errors
 from clpips.errors import StudyError
 from clpips.io.atomic_files import write_files
 
@@ -34,6 +35,7 @@ class Images:
 
         Raises:
             StudyError: no bytes, or another media type.
+            DiskFull: there is no room for it.
         """
         if not data:
             raise StudyError("an image must have bytes, got none")
@@ -42,7 +44,8 @@ class Images:
         sha = hashlib.sha256(data).hexdigest()
         path = self._image_file(sha, media_type)
         if not path.exists():
-            write_files({path: data})
+            with disk_errors(path.parent):
+                write_files({path: data})
         with self._access.write() as db:
             db.execute(
                 "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

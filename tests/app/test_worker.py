@@ -15,7 +15,9 @@ from typing import Any, get_args
 import pytest
 from clock import set_clock
 from held import held
-from staged import add_vectors, empty_study, person, ranked_study
+from PIL import Image
+from small_disks import fill, small_disk
+from staged import add_vectors, empty_study, person, picture, ranked_study
 
 from app import worker as worker_module
 from app.jobs import lease
@@ -285,6 +287,62 @@ def test_a_locked_database_fails_no_job(store: Store, monkeypatch: pytest.Monkey
     done = store.jobs.get(job.id)
     assert (done.state, done.result) == ("done", {"ok": True})
     assert set(tried) == {1}
+
+
+def test_a_worker_goes_on_after_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "TROUBLE_SECONDS", 0.05)
+    tried = threading.Event()
+
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        tried.set()
+        watch.preview(lambda: Image.new("RGB", (64, 64)))
+        for seed in range(4):
+            picture(store, seed)
+        return {"ok": True}
+
+    does(monkeypatch, work)
+    with small_disk(tmp_path / "disk") as disk:
+        store = Store(disk / "data")
+        job = store.jobs.enqueue("generate", {})
+        made = [store.jobs.enqueue("fit", {}) for _ in range(3)]
+        ballast = fill(disk)
+        with working(store):
+            time.sleep(1.0)
+            assert store.jobs.get(job.id).state in ("queued", "running")
+            ballast.unlink()
+            wait_for(lambda: all(ended(store, each) for each in (job, *made)))
+            assert tried.is_set()
+        assert {each.state for each in store.jobs.latest()} == {"done"}
+
+
+def test_a_disk_that_fills_up_during_a_job_fails_no_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "TROUBLE_SECONDS", 0.05)
+    begun, filled = threading.Event(), threading.Event()
+
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        begun.set()
+        assert filled.wait(PATIENCE)
+        watch.preview(lambda: Image.new("RGB", (64, 64)))
+        picture(store, 1)
+        return {"attempts": job.attempts}
+
+    does(monkeypatch, work)
+    with small_disk(tmp_path / "disk") as disk:
+        store = Store(disk / "data")
+        job = store.jobs.enqueue("generate", {})
+        with working(store):
+            assert begun.wait(PATIENCE)
+            ballast = fill(disk)
+            filled.set()
+            time.sleep(1.0)
+            ballast.unlink()
+            wait_for(lambda: ended(store, job))
+        done = store.jobs.get(job.id)
+        assert (done.state, done.result) == ("done", {"attempts": 1})
 
 
 @contextmanager
