@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.files.bundle_weights import check_weights
 from app.files.manifest import (
     DATABASE,
     IMAGE,
@@ -99,6 +100,8 @@ def open_bundle(
         rehearsal = Store(Settings(data_dir=folder / "rehearsal"))
         known = _take_in(rehearsal, manifest, folder, watch.part(0.4, 0.3), title=title)
         _check_pools(known, manifest)
+        for name in filter(None, manifest.metrics.values()):
+            check_weights(folder / name, known.settings.backbone)
         named = sources_outside(known.settings, manifest)
         if named and not allow_outside:
             raise StudyError(

@@ -14,11 +14,12 @@ from sqlite_utils import Database
 
 from app.store.comparison_checks import check_comparisons
 from app.store.database import first, rows, timestamp
+from app.study.settings import StudySettings
 from clpips.errors import StudyError
-from clpips.features.names import BACKBONES
 
 # The columns that are shown as names, by table.
 NAMES = {"study": "title", "target": "name", "participant": "label"}
+DEFAULTS = StudySettings()
 VERDICTS = ("better", "not better yet", "worse", "reversed", "too early")
 WHOLE = ("n_rankings", "n_comparisons", "n_targets")
 STATISTICS = ("spearman", "kendall", "pairwise_accuracy", "icc")
@@ -34,9 +35,17 @@ def check_readable(bundle: Database) -> None:
     for table, column in NAMES.items():
         if first(bundle, f"SELECT 1 FROM {table} WHERE trim({column}, ' \t\r\n') = ''"):
             raise StudyError(f"a bundle's {table} must have a {column}, got an empty one")
-    for row in rows(bundle, "SELECT id, backbone, report FROM fit"):
-        if row["backbone"] not in BACKBONES or not is_report(json.loads(row["report"])):
+    fits = """SELECT fit.id, backbone, report, study.settings ->> '$.backbone' AS space
+              FROM fit JOIN study ON study.id = study_id"""
+    for row in rows(bundle, fits):
+        report = json.loads(row["report"])
+        if not is_report(report):
             raise StudyError(f"a bundle's fits must have whole reports, number {row['id']} has not")
+        # Another space might be a folder of this machine, which nobody was asked about.
+        if {row["backbone"], report["backbone"]} != {row["space"] or DEFAULTS.backbone}:
+            raise StudyError(
+                f"a bundle's fits must be of the study's feature space, number {row['id']} is not"
+            )
     check_comparisons(bundle)
 
 
@@ -73,7 +82,7 @@ def is_report(report: object) -> bool:
     return (
         _are_counts(report, WHOLE)
         and _is_number(report.get("seconds"))
-        and report.get("backbone") in BACKBONES
+        and isinstance(report.get("backbone"), str)
         and isinstance(layers, Mapping)
         and _is_layers(layers, true)
         and (held_out is None or (isinstance(held_out, Mapping) and _is_held_out(held_out)))

@@ -16,6 +16,7 @@ import timm
 import torch
 import transformers
 from pictures import noise, scene
+from small_encoders import MEAN, STD, VISION, a_timm_folder, saved, vit
 from torch.nn import functional
 
 from clpips import CLPIPS
@@ -27,14 +28,6 @@ from clpips.io.images import load_image
 from clpips.metric.observations import Observation
 from clpips.types import Ranking
 
-VISION: dict[str, Any] = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 48,
-    "image_size": 48,
-    "patch_size": 16,
-}
 TEXT: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 1,
@@ -44,7 +37,6 @@ TEXT: dict[str, Any] = {
     "bos_token_id": 1,
     "eos_token_id": 3,
 }
-MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
 @pytest.fixture(autouse=True)
@@ -55,19 +47,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refused)
     for cached in (registry._opened, registry._named):
         cached.cache_clear()
-
-
-def saved(folder: Path, model: Any, *, processor: bool = True) -> Path:
-    """A transformers model in a folder."""
-    model.save_pretrained(folder)
-    if processor:
-        transformers.ViTImageProcessor(image_mean=MEAN, image_std=STD).save_pretrained(folder)
-    return folder
-
-
-def vit(**settings: Any) -> Any:
-    torch.manual_seed(0)
-    return transformers.ViTModel(transformers.ViTConfig(**VISION), **settings)
 
 
 def dinov2() -> Any:
@@ -86,14 +65,6 @@ def resnet() -> Any:
     torch.manual_seed(0)
     sizes = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
     return transformers.ResNetModel(transformers.ResNetConfig(layer_type="basic", **sizes))
-
-
-def a_timm_folder(folder: Path, name: str = "resnet10t", **settings: Any) -> Path:
-    torch.manual_seed(0)
-    model = timm.create_model(name, pretrained=False, num_classes=5, **settings)
-    model.pretrained_cfg.update(mean=MEAN, std=STD, input_size=(3, 48, 48))
-    timm.models.save_for_hf(model, folder, model_args=settings, safe_serialization=True)
-    return folder
 
 
 def cosine_distances(reference: Callable[[torch.Tensor], torch.Tensor], side: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from app.study.settings import StudySettings
 from app.study.submission import Submission
 from app.study.types import Job, JobKind, Participant, Study
 from clpips.features.architecture import SPECS
+from clpips.features.registry import space_of
 from clpips.generation import Generated, Request
 from clpips.progress import Watch
 from clpips.types import Provenance
@@ -57,7 +58,12 @@ def person(store: Store, study: Study, label: str | None = None) -> Participant:
 
 
 def rank_once(
-    store: Store, somebody: Participant, *, ranks: tuple[int, ...] | None = None, side: int = 64
+    store: Store,
+    somebody: Participant,
+    *,
+    ranks: tuple[int, ...] | None = None,
+    side: int = 64,
+    count: int = 4,
 ) -> None:
     """One round on the current target: candidates appear, and are ranked by their place."""
     trial = store.progress.of_participant(somebody.id).trial
@@ -65,7 +71,7 @@ def rank_once(
     board = store.rounds.request(
         somebody.id, trial.id, "=a hat", request_id=str(uuid4()), queued=False
     )
-    seeds = range(1000 * board.id, 1000 * board.id + 4)
+    seeds = range(1000 * board.id, 1000 * board.id + count)
     made = [
         (picture(store, seed, side), Provenance("scene", "1", "=a hat", seed, side, side))
         for seed in seeds
@@ -80,9 +86,11 @@ def rank_once(
     store.trials.finish(somebody.id, trial.id)
 
 
-def ranked_study(store: Store, *, people: int = 2, targets: int = 3, side: int = 64) -> Study:
+def ranked_study(
+    store: Store, *, people: int = 2, targets: int = 3, side: int = 64, **settings: Any
+) -> Study:
     """Everybody ranks one round of every target."""
-    study = empty_study(store, targets=targets, side=side)
+    study = empty_study(store, targets=targets, side=side, **settings)
     for number in range(people):
         somebody = person(store, study, f"Ada {number + 1}")
         for _ in range(targets):
@@ -93,11 +101,10 @@ def ranked_study(store: Store, *, people: int = 2, targets: int = 3, side: int =
 def add_vectors(store: Store, study: Study) -> None:
     """Difference vectors out of thin air, as if the network had been run."""
     rng = np.random.default_rng(3)
-    pairs = store.vectors.missing(study.id, "alex")
-    checksum = SPECS["alex"].sha256 or ""
+    space = space_of(study.settings.backbone)
     store.vectors.add(
-        (target, image, "alex", checksum, rng.random(CHANNELS) / 100, False)
-        for target, image in pairs
+        (target, image, space.name, space.checksum, rng.random(len(space.stock)) / 100, False)
+        for target, image in store.vectors.missing(study.id, space.name)
     )
 
 

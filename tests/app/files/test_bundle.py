@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from pictures import scene
 from PIL import Image
 from staged import add_vectors, empty_study, end, job, person, ranked_study
@@ -296,6 +297,26 @@ def test_what_is_no_zip_file_is_refused(store: Store, whole: Path, tmp_path: Pat
         open_bundle(store, path, Watch())
     with pytest.raises(StudyError, match="must be a file"):
         open_bundle(store, tmp_path / "nowhere.zip", Watch())
+
+
+@pytest.mark.parametrize("space", ["vgg", "timm:/etc", None])
+def test_weights_of_another_feature_space_are_refused(
+    space: str | None, whole: Path, tmp_path: Path
+) -> None:
+    """They name what is opened to measure with them: a stranger's could name any folder."""
+
+    def change(files: Files) -> None:
+        name = next(each for each in files if each.startswith("weights/"))
+        card = json.dumps({"backbone": space}) if space else "[]"
+        tensors = {"layer0": np.ones(2)}
+        files[name] = safetensors.numpy.save(tensors, metadata={"card": card})
+
+    changed = repacked(whole, tmp_path / "changed.zip", change, relist=True)
+    other = Store(tmp_path / "other")
+    before = snapshot(other)
+    with pytest.raises(StudyError, match="study's feature space"):
+        open_bundle(other, changed, Watch(), allow_outside=True)
+    assert snapshot(other) == before
 
 
 # --- studies that draw from a pool ---------------------------------------------------------------

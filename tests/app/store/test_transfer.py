@@ -187,7 +187,12 @@ def test_a_backup_opens_and_holds_everything(floor: Floor, tmp_path: Path) -> No
         ("UPDATE fit SET report = json_remove(report, '$.held_out.stock.icc')", "whole reports"),
         ("UPDATE fit SET report = json_set(report, '$.held_out.verdict', 'x')", "whole reports"),
         ("UPDATE fit SET report = json_set(report, '$.layers.personal', 7)", "whole reports"),
-        ("UPDATE fit SET backbone = 'oak'", "whole reports"),
+        ("UPDATE fit SET backbone = 'oak'", "the study's feature space"),
+        (
+            "UPDATE fit SET backbone = 'timm:/x',"
+            " report = json_set(report, '$.backbone', 'timm:/x')",
+            "the study's feature space",
+        ),
         ("UPDATE study SET settings = '{\"candidates\": 99}'", "between 2 and 9"),
     ],
 )
