@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ DEFAULT_PORT = 8501
 DEFAULT_ADDRESS = "127.0.0.1"
 RESEARCHER_COOKIE = "clpips_researcher"
 """The cookie of a researcher who is signed in."""
+BACKUP_NAME = re.compile(r"clpips-backup-\d{8}-\d{6}\.tar")
+"""The names of backups that the program chooses, by the moment in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Settings:
 
     @property
     def backups(self) -> Path:
-        """Folder of the copies made before a migration."""
+        """Folder of the backups made with the button, and of the copies made before a migration."""
         return self.data_dir / "backups"
 
     @property

@@ -1,4 +1,4 @@
-"""``/download/{export_id}/{name}``: an exported file, streamed from disk."""
+"""``/download/…``: an exported file or a backup, streamed from disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from app.http.lanes import READS
 from app.http.responses import NO_STORE, error, is_id
-from app.settings import RESEARCHER_COOKIE
+from app.settings import BACKUP_NAME, RESEARCHER_COOKIE
 from app.store import open_store
 from clpips.errors import StudyError
 
@@ -16,11 +16,9 @@ SIGN_IN = "Please sign in on the researcher's page first, then download the file
 
 async def download(request: Request) -> Response:
     """The file, with its SHA-256 as entity tag; 401 without a researcher's session."""
+    if (refused := await _refusal(request)) is not None:
+        return refused
     store = open_store()
-    token = request.cookies.get(RESEARCHER_COOKIE, "")
-    if not await READS.run(store.researchers.has_session, token):
-        # The browser would save a sign-in page under the file's name.
-        return PlainTextResponse(SIGN_IN, 401, headers=NO_STORE)
     export_id, name = request.path_params["export_id"], request.path_params["name"]
     if not is_id(export_id):
         return error("There is no such download.", 404)
@@ -34,3 +32,23 @@ async def download(request: Request) -> Response:
     return FileResponse(
         export.path, filename=export.name, media_type=export.media_type, headers=headers
     )
+
+
+async def backup(request: Request) -> Response:
+    """A backup that was made with the button; 401 without a researcher's session."""
+    if (refused := await _refusal(request)) is not None:
+        return refused
+    name = request.path_params["name"]
+    path = open_store().settings.backups / name
+    if not BACKUP_NAME.fullmatch(name) or not path.is_file():
+        return error("There is no such download.", 404)
+    return FileResponse(path, filename=name, media_type="application/x-tar", headers=NO_STORE)
+
+
+async def _refusal(request: Request) -> Response | None:
+    """What to answer to somebody who is not signed in; ``None`` for a researcher."""
+    token = request.cookies.get(RESEARCHER_COOKIE, "")
+    if await READS.run(open_store().researchers.has_session, token):
+        return None
+    # The browser would save a sign-in page under the file's name.
+    return PlainTextResponse(SIGN_IN, 401, headers=NO_STORE)

@@ -36,9 +36,9 @@ from app.store.transfer import Transfer
 from app.store.trials import Trials
 from app.store.unavailable import DatabaseBusy, DiskFull, StoreUnavailable
 from app.store.vectors import Vectors
-from app.store.workers import Workers
+from app.store.workers import Workers, is_in_use
 
-__all__ = ["DatabaseBusy", "DiskFull", "Store", "StoreUnavailable", "open_store"]
+__all__ = ["DatabaseBusy", "DiskFull", "Store", "StoreUnavailable", "is_in_use", "open_store"]
 
 WEB_SECONDS = 5.0  # with the wait for a thread, less than the 10 s after which a browser gives up
 

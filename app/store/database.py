@@ -109,7 +109,7 @@ class DatabaseAccess:
         Raises:
             StoreUnavailable: the file cannot be read at the moment.
         """
-        with self._explained():
+        with self.explained():
             db = connect(self.path, timeout=self.patience)
             try:
                 db.conn.execute("PRAGMA query_only = ON")
@@ -129,7 +129,7 @@ class DatabaseAccess:
             StoreUnavailable: the database stayed locked, the disk is full, or the file cannot be
                 written; nothing was changed.
         """
-        with self._explained(), self._turn() as seconds_left:
+        with self.explained(), self._turn() as seconds_left:
             db = connect(self.path, timeout=seconds_left)
             try:
                 db.conn.execute("BEGIN IMMEDIATE")
@@ -173,7 +173,7 @@ class DatabaseAccess:
             self._file.lock.release()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """Say in our own words why SQLite could not read or write."""
         try:
             yield

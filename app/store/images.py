@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from app.store.database import DatabaseAccess, first, now, rows
 from app.store.studies import read_study
@@ -12,6 +14,16 @@ from clpips.errors import StudyError
 from clpips.io.atomic_files import write_files
 
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
+
+PAGE_ROWS = 10_000
+
+
+class StoredImage(NamedTuple):
+    """An image of the store: its content hash, its size in bytes and its file."""
+
+    sha: str
+    bytes: int
+    path: Path
 
 
 class Images:
@@ -94,6 +106,26 @@ class Images:
         with self._access.read() as db:
             read_study(db, study_id)
             return tuple(row["image"] for row in rows(db, sql, [study_id]))
+
+    def all(self) -> Iterator[StoredImage]:
+        """Every image of the store in the order of their hashes, read in pages."""
+        sql = "SELECT sha, bytes, media_type FROM image WHERE sha > ? ORDER BY sha LIMIT ?"
+        last = ""
+        while True:
+            with self._access.read() as db:
+                page = rows(db, sql, [last, PAGE_ROWS])
+            for row in page:
+                path = self._image_file(row["sha"], row["media_type"])
+                yield StoredImage(row["sha"], row["bytes"], path)
+            if len(page) < PAGE_ROWS:
+                return
+            last = page[-1]["sha"]
+
+    def total(self) -> tuple[int, int]:
+        """The number of images and the sum of their sizes in bytes."""
+        with self._access.read() as db:
+            found = first(db, "SELECT count(*) AS n, coalesce(sum(bytes), 0) AS size FROM image")
+        return (0, 0) if found is None else (found["n"], found["size"])
 
     def _image_file(self, sha: str, media_type: str) -> Path:
         return self._access.settings.images / sha[:2] / f"{sha}{SUFFIXES[media_type]}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseAccess, DatabaseError, connect, first, rows
+from app.store.database import DatabaseAccess, DatabaseError, connect, first, number, rows
 from app.store.id_remap import copy_rows
 from app.store.import_checks import check_readable
 from app.store.migrations import migrate
@@ -38,6 +38,13 @@ PRIVATE = (
 USED_IMAGES = """SELECT image FROM target UNION SELECT image FROM candidate
                  UNION SELECT image FROM calibration"""
 
+COUNTED = {
+    "studies": "SELECT count(*) FROM study",
+    "participants": "SELECT count(*) FROM participant",
+    "rankings": "SELECT count(DISTINCT round_id) FROM submission",  # the current ones
+    "fits": "SELECT count(*) FROM fit",
+}
+
 # What reading a manipulated row can raise.
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 
@@ -58,6 +65,32 @@ class Transfer:
         with atomic_file(final) as partial:
             self._copy(partial)
         return final
+
+    def check(self) -> None:
+        """Read the whole database and check every page, index and reference.
+
+        Raises:
+            StudyError: it is damaged.
+        """
+        with self._access.read() as db:
+            verdict = first(db, "PRAGMA integrity_check(1)")
+            dangling = first(db, "PRAGMA foreign_key_check")
+        if verdict != {"integrity_check": "ok"} or dangling is not None:
+            raise StudyError("the database must be whole, got a damaged one")
+
+    def forget_this_machine(self) -> None:
+        """Delete what holds for the machine of a backup only: sessions, workers, files made for
+        download. Everything else stays, the password and participants' links included.
+        """
+        with self._access.write() as db:
+            for table in ("session", "login_failure", "worker", "export"):
+                db.execute(f"DELETE FROM {table}")
+            db.execute("DELETE FROM job WHERE kind IN ('export', 'backup')")
+
+    def counts(self) -> dict[str, int]:
+        """How many studies, participants, rankings and fits the database holds."""
+        with self._access.read() as db:
+            return {noun: number(db, sql) for noun, sql in COUNTED.items()}
 
     def export_study(self, study_id: int, path: Path | str) -> Path:
         """Write one study's rows to an SQLite file of their own, without secrets.
@@ -123,11 +156,12 @@ class Transfer:
             raise StudyError(f"a bundle must be whole, got a damaged one: {error}") from error
 
     def _copy(self, part: Path) -> None:
-        db = connect(self._access.path)
-        try:
-            db.execute("VACUUM INTO ?", [str(part)])
-        finally:
-            db.conn.close()
+        with self._access.explained():
+            db = connect(self._access.path)
+            try:
+                db.execute("VACUUM INTO ?", [str(part)])
+            finally:
+                db.conn.close()
 
     @contextmanager
     def _opened_copy(self, path: Path) -> Iterator[Database]:

@@ -134,6 +134,7 @@ JobKind = Literal[
     "explain",
     "selftest",
     "simulate",
+    "backup",
 ]
 
 

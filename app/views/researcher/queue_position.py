@@ -11,7 +11,7 @@ from app.views.researcher.formatting import NARROW
 QUEUES: tuple[tuple[JobKind, ...], ...] = (
     ("generate", "regenerate"),
     ("guide", "vectors", "fit", "export", "explain", "selftest"),
-    ("simulate", "compare"),
+    ("simulate", "compare", "backup"),
 )
 """Kinds that wait for each other, the most urgent first; the same as the worker's loops."""
 NAMES: Mapping[JobKind, str] = {
@@ -25,6 +25,7 @@ NAMES: Mapping[JobKind, str] = {
     "selftest": "self-test",
     "simulate": "simulated study",
     "compare": "comparison",
+    "backup": "backup",
 }
 RECENT = 50
 NOT_RUNNING = "Waiting for a worker. None is running: start one with `make run` or `clpips-app`."

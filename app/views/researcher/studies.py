@@ -10,6 +10,7 @@ from app import session
 from app.store import Store, open_store
 from app.study.records import StudyTally
 from app.study.types import Study
+from app.views.researcher import backups
 from app.views.researcher.formatting import ago, plural
 from app.views.researcher.html import Html, badge, join, link, meter, muted, show, styles
 from app.views.researcher.job_status import worker_line
@@ -42,6 +43,8 @@ def page() -> None:
         form.draw(store)
     with st.expander("Open a study bundle", icon=":material/folder_zip:"):
         open_bundle.draw(store)
+    with st.expander("Backup", icon=":material/save:"):
+        backups.draw(store)
     archived(store)
     st.space("small")
     show(

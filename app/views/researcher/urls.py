@@ -31,3 +31,8 @@ def report_address(study_id: int, name: str) -> str:
 def download_address(export_id: int, name: str) -> str:
     """Where a file made for download is served."""
     return f"/download/{export_id}/{quote(name, safe='')}"
+
+
+def backup_address(name: str) -> str:
+    """Where a backup is served."""
+    return f"/download/backup/{quote(name, safe='')}"
