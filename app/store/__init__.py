@@ -22,6 +22,7 @@ from app.store.final_boards import FinalBoards
 from app.store.fits import Fits
 from app.store.guidance import RoundGuidance
 from app.store.images import Images
+from app.store.inspection import inspect
 from app.store.jobs import Jobs
 from app.store.migrations import LOCK_SECONDS
 from app.store.participants import Participants
@@ -38,7 +39,15 @@ from app.store.unavailable import DatabaseBusy, DiskFull, StoreUnavailable
 from app.store.vectors import Vectors
 from app.store.workers import Workers, is_in_use
 
-__all__ = ["DatabaseBusy", "DiskFull", "Store", "StoreUnavailable", "is_in_use", "open_store"]
+__all__ = [
+    "DatabaseBusy",
+    "DiskFull",
+    "Store",
+    "StoreUnavailable",
+    "inspect",
+    "is_in_use",
+    "open_store",
+]
 
 WEB_SECONDS = 5.0  # with the wait for a thread, less than the 10 s after which a browser gives up
 
