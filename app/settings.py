@@ -31,6 +31,7 @@ class Settings:
         researcher_password: sets the researcher's password at the first start, so that a server
             without a screen can be set up; ``None`` asks for it in the browser.
         demo_studies: make the demo study and the simulated study at the first start.
+        allow_missing_images: start although images of the database have no file.
 
     Raises:
         StudyError: a port outside its range, an empty address or password.
@@ -42,6 +43,7 @@ class Settings:
     address: str = DEFAULT_ADDRESS
     researcher_password: str | None = None
     demo_studies: bool = True
+    allow_missing_images: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65_535:
@@ -66,6 +68,9 @@ class Settings:
             address=environ.get("CLPIPS_ADDRESS") or DEFAULT_ADDRESS,
             researcher_password=environ.get("CLPIPS_RESEARCHER_PASSWORD") or None,
             demo_studies=_yes_or_no("CLPIPS_DEMO", environ.get("CLPIPS_DEMO") or "1"),
+            allow_missing_images=_yes_or_no(
+                "CLPIPS_ALLOW_MISSING_IMAGES", environ.get("CLPIPS_ALLOW_MISSING_IMAGES") or "0"
+            ),
         )
 
     def __repr__(self) -> str:
@@ -75,7 +80,8 @@ class Settings:
             f"Settings(data_dir={str(self.data_dir)!r}, port={self.port}, "
             f"weights_dir={None if self.weights_dir is None else str(self.weights_dir)!r}, "
             f"address={self.address!r}, researcher_password={secret}, "
-            f"demo_studies={self.demo_studies})"
+            f"demo_studies={self.demo_studies}, "
+            f"allow_missing_images={self.allow_missing_images})"
         )
 
     @property

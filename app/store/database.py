@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
 from app.settings import Settings
+from app.store.integrity import check_folder
 from app.store.migrations import LOCK_SECONDS, migrate
 from app.store.unavailable import (
     DatabaseBusy,
@@ -59,8 +60,9 @@ class DatabaseAccess:
         patience: for how many seconds a read or a write waits while the database is locked.
 
     Raises:
-        StudyError: the file belongs to another program or to a newer version of this one, is no
-            SQLite file, or the folder cannot be written.
+        StudyError: the file belongs to another program or to a newer version of this one, is
+            damaged or no SQLite file, is empty or lacks images although there are some beside
+            it, or the folder cannot be written.
     """
 
     def __init__(self, where: Path | str | Settings, *, patience: float = LOCK_SECONDS) -> None:
@@ -86,6 +88,8 @@ class DatabaseAccess:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        allow = self.settings.allow_missing_images
+        check_folder(self.path, self.settings.images.absolute(), allow_missing=allow)
         db = connect(self.path)
         try:
             migrate(db, backups=self.settings.backups)

@@ -280,6 +280,8 @@ def migrate(db: Database, *, backups: Path | None = None) -> None:
     """
     refuse_foreign(db)
     _use_wal(db)
+    if application_id(db) != APPLICATION_ID and migrations.applied(db):
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     if not migrations.pending(db):
         return
     if backups is not None and migrations.applied(db):
@@ -310,9 +312,15 @@ def refuse_foreign(db: Database) -> None:
             "the database must not be newer than this program, "
             f"got one that already knows {newer[-1]!r}: please update the program"
         )
-    mark = next(iter(db.query("PRAGMA application_id")))["application_id"]
-    if mark != APPLICATION_ID and db.table_names():
+    mark = application_id(db)
+    is_ours = mark == APPLICATION_ID or (mark == 0 and migrations.applied(db))
+    if not is_ours and db.table_names():
         raise StudyError("the database must be one of this program's, got another program's file")
+
+
+def application_id(db: Database) -> int:
+    """The number in the file's header that tells which program's it is; 0 for none."""
+    return int(next(iter(db.query("PRAGMA application_id")))["application_id"])
 
 
 def _use_wal(db: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from floor import Floor
 from running import RunningApp, free_port
+from sql import run_sql
 
 from app.store import Store
 
@@ -87,6 +90,33 @@ def test_a_folder_that_cannot_be_made_is_one_sentence_and_status_2(tmp_path: Pat
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks into Linux's /proc")
+@pytest.mark.parametrize("kind", ["empty", "damaged", "without its images"])
+def test_a_data_folder_that_is_unsound_is_one_sentence_and_status_2(
+    tmp_path: Path, kind: str
+) -> None:
+    floor = Floor(Store(tmp_path / "used"))
+    floor.study(targets=20)
+    data = tmp_path / "data"
+    shutil.copytree(floor.store.settings.images, data / "images")
+    run_sql(floor.store.path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    content = bytearray(floor.store.path.read_bytes())
+    if kind == "empty":
+        content.clear()
+    elif kind == "damaged":
+        middle = len(content) // 2
+        content[middle : middle + 8192] = bytes(range(256)) * 32
+    else:
+        shutil.rmtree(data / "images")
+    (data / "clpips.sqlite").write_bytes(content)
+    before = sorted(data.rglob("*"))
+    done = run(data, PORT=str(free_port()))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "backup" in line
+    assert sorted(data.rglob("*")) == before
+    assert (data / "clpips.sqlite").read_bytes() == content
+
+
 def test_a_killed_worker_comes_back_and_both_stop_together(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -157,9 +157,21 @@ def test_an_sqlite_with_the_two_writer_bug_is_warned_of(
 FIRST_VERSION = Path(__file__).parents[2] / "reference" / "study-m001.zip"
 
 
-def test_a_database_of_the_first_version_goes_on_where_it_stood(tmp_path: Path) -> None:
+def unpack_the_first_version(folder: Path) -> None:
+    """A data folder as the first version kept it."""
+    folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(FIRST_VERSION) as bundle:
-        (tmp_path / "clpips.sqlite").write_bytes(bundle.read("study.sqlite"))
+        (folder / "clpips.sqlite").write_bytes(bundle.read("study.sqlite"))
+        for name in bundle.namelist():
+            if name.startswith("images/"):
+                place = folder / "images" / Path(name).name[:2] / Path(name).name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(bundle.read(name))
+
+
+def test_a_database_of_the_first_version_goes_on_where_it_stood(tmp_path: Path) -> None:
+    unpack_the_first_version(tmp_path)
+    with zipfile.ZipFile(FIRST_VERSION) as bundle:
         written = list(csv.DictReader(io.StringIO(bundle.read("rankings.csv").decode())))
     store = Store(tmp_path)
     assert [path.name[8:] for path in (tmp_path / "backups").iterdir()] == [
@@ -193,9 +205,7 @@ def test_a_bundle_of_the_first_version_opens(tmp_path: Path) -> None:
 
 def test_the_first_versions_tables_become_just_those_of_a_new_database(tmp_path: Path) -> None:
     schema_of = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1, 2"
-    with zipfile.ZipFile(FIRST_VERSION) as bundle:
-        (tmp_path / "old").mkdir()
-        (tmp_path / "old" / "clpips.sqlite").write_bytes(bundle.read("study.sqlite"))
+    unpack_the_first_version(tmp_path / "old")
     old, new = Store(tmp_path / "old"), Store(tmp_path / "new")
     assert run_sql(old.path, schema_of) == run_sql(new.path, schema_of)
     assert run_sql(old.path, "PRAGMA foreign_key_check") == []

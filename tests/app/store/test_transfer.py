@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,6 +157,7 @@ def test_a_bundle_holds_no_secret_and_no_other_study(floor: Floor, tmp_path: Pat
 def test_a_backup_opens_and_holds_everything(floor: Floor, tmp_path: Path) -> None:
     study = lived_in_study(floor)
     floor.store.transfer.backup(tmp_path / "restored" / "clpips.sqlite")
+    shutil.copytree(floor.store.settings.images, tmp_path / "restored" / "images")
     restored = Store(tmp_path / "restored")
     assert without_numbers(restored, study) == without_numbers(floor.store, study)
 
