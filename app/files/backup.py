@@ -55,7 +55,7 @@ def back_up_folder(
             there already and ``overwrite`` is not set.
         StoreUnavailable: the database cannot be read at the moment.
     """
-    settings = Settings(data_dir=data_dir)
+    settings = Settings(data_dir=data_dir, allow_missing_images=True)  # the rest is worth saving
     if not settings.database.is_file():
         raise StudyError(f"a data folder must hold {DATABASE}, got '{data_dir}' without it")
     path = out / backup_name() if out.is_dir() else out
@@ -81,7 +81,8 @@ def write_backup(
         unfinished.touch(mode=0o600)  # it holds the hashes of password and links
         watch.report(0.0, "Copying the database…")
         _check_space(store, unfinished.parent)
-        snapshot = Store(store.transfer.backup(Path(folder) / DATABASE).parent)
+        store.transfer.backup(Path(folder) / DATABASE)
+        snapshot = Store(Settings(data_dir=Path(folder), allow_missing_images=True))
         snapshot.transfer.check()
         with tarfile.open(unfinished, "w", format=tarfile.PAX_FORMAT) as archive:
             manifest = _Writer(archive, store.settings.data_dir).write(

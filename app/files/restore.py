@@ -143,7 +143,7 @@ def _unpack(path: Path, folder: Path, watch: Watch) -> BackupManifest:
 
 def _check_store(folder: Path, manifest: BackupManifest) -> None:
     """Open the database, which migrates an older one, and check it against the images."""
-    store = Store(folder)
+    store = Store(Settings(data_dir=folder, allow_missing_images=True))  # counted below
     store.transfer.check()
     lost = set(manifest.lost)
     missing = [

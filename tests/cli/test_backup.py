@@ -19,10 +19,11 @@ from staged import ranked_study
 from streamlit.testing.v1 import AppTest
 
 from app.jobs import backup as backup_job
-from app.settings import RESEARCHER_COOKIE
+from app.settings import RESEARCHER_COOKIE, Settings
 from app.store import Store
 from app.study.types import Study
 from clpips.__main__ import main
+from clpips.errors import StudyError
 from clpips.progress import Watch
 
 Ran = tuple[int, str, str]
@@ -189,7 +190,10 @@ def test_a_lost_image_is_named_and_the_rest_is_saved(
     assert lost.sha[:32] in error and changed.sha[:32] in error
     status, said, _ = run(capsys, "restore", out, "--data", tmp_path / "new")
     assert status == 0 and "2 files" in said
-    assert Store(tmp_path / "new").rankings.of_study(study.id) == store.rankings.of_study(study.id)
+    with pytest.raises(StudyError, match="got 2 without"):
+        Store(tmp_path / "new")
+    restored = Store(Settings(data_dir=tmp_path / "new", allow_missing_images=True))
+    assert restored.rankings.of_study(study.id) == store.rankings.of_study(study.id)
 
 
 def changed_archive(out: Path, name: str, content: bytes | None, *, kind: bytes = b"0") -> None:
