@@ -150,26 +150,27 @@ class Worker:
             words = broken(job.kind, error)
             self._insist(partial(self.store.jobs.fail, job.id, self.name, words))
         else:
-            self._insist(partial(self.store.jobs.finish, job.id, self.name, result))
+            if not self._insist(partial(self.store.jobs.finish, job.id, self.name, result)):
+                return
             log.info("job %d (%s) is done", job.id, job.kind)
             if job.kind in REQUEUED_KINDS:
                 importlib.import_module(f"app.jobs.{job.kind}").requeue_if_stale(
                     self.store, job.payload["study_id"]
                 )
 
-    def _insist(self, write: Callable[[], object]) -> None:
+    def _insist(self, write: Callable[[], bool | None]) -> bool:
         """Write what must not be lost, however long the database is locked or the disk full.
 
         A job stays this worker's meanwhile: its lease is renewed as soon as that is possible.
+        Returns whether it was written; not where the job was taken away, or the worker stops.
         """
         while True:
             try:
-                write()
-                return
+                return write() is not False
             except StoreUnavailable as reason:
                 log.warning("the worker cannot write yet: %s", reason)
                 if self.stopping.wait(TROUBLE_SECONDS):
-                    return
+                    return False
 
     def _loop(self, kinds: Sequence[JobKind]) -> None:
         while not self.stopping.is_set():

@@ -17,6 +17,7 @@ from app.store.blind_pairs import BlindPairs
 from app.store.calibration import CalibrationBoards
 from app.store.comparisons import Comparisons
 from app.store.database import DatabaseAccess
+from app.store.deletion import Deletion
 from app.store.exports import Exports
 from app.store.final_boards import FinalBoards
 from app.store.fits import Fits
@@ -33,6 +34,7 @@ from app.store.rankings import Rankings
 from app.store.researchers import Researchers
 from app.store.rounds import Rounds
 from app.store.studies import Studies
+from app.store.targets import Targets
 from app.store.transfer import Transfer
 from app.store.trials import Trials
 from app.store.unavailable import DatabaseBusy, DiskFull, StoreUnavailable
@@ -72,6 +74,8 @@ class Store:
         self.path = access.path
 
         self.studies = Studies(access)
+        self.targets = Targets(access)
+        self.deletion = Deletion(access)
         self.images = Images(access)
         self.participants = Participants(access)
         self.progress = Progress(access)

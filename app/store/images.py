@@ -54,15 +54,20 @@ class Images:
         if media_type not in SUFFIXES:
             raise StudyError(f"media_type must be one of {tuple(SUFFIXES)}, got {media_type!r}")
         sha = hashlib.sha256(data).hexdigest()
-        path = self._image_file(sha, media_type)
+        path = image_file(self._access, sha, media_type)
         if not path.exists():
             with disk_errors(path.parent):
                 write_files({path: data})
         with self._access.write() as db:
             db.execute(
-                "INSERT INTO image VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                """INSERT INTO image (sha, width, height, media_type, bytes, created_at)
+                   VALUES (?, ?, ?, ?, ?, ?)
+                   ON CONFLICT DO UPDATE SET added_again_at = excluded.created_at""",
                 [sha, width, height, media_type, len(data), now()],
             )
+            if not path.exists():  # a study was deleted meanwhile, and this image with it
+                with disk_errors(path.parent):
+                    write_files({path: data})
         return sha
 
     def path(self, sha: str) -> Path:
@@ -75,12 +80,12 @@ class Images:
             row = first(db, "SELECT media_type FROM image WHERE sha = ?", [sha])
         if row is None:
             raise StudyError(f"an image must be in the store, got {sha!r}")
-        return self._image_file(sha, row["media_type"])
+        return image_file(self._access, sha, row["media_type"])
 
     def file(self, sha: str) -> Path | None:
         """The file of an image, found without the database, which may be locked; ``None``
         where there is none."""
-        files = (self._image_file(sha, media_type) for media_type in SUFFIXES)
+        files = (image_file(self._access, sha, media_type) for media_type in SUFFIXES)
         return next((file for file in files if file.is_file()), None)
 
     def exists(self, sha: str) -> bool:
@@ -115,7 +120,7 @@ class Images:
             with self._access.read() as db:
                 page = rows(db, sql, [last, PAGE_ROWS])
             for row in page:
-                path = self._image_file(row["sha"], row["media_type"])
+                path = image_file(self._access, row["sha"], row["media_type"])
                 yield StoredImage(row["sha"], row["bytes"], path)
             if len(page) < PAGE_ROWS:
                 return
@@ -127,5 +132,7 @@ class Images:
             found = first(db, "SELECT count(*) AS n, coalesce(sum(bytes), 0) AS size FROM image")
         return (0, 0) if found is None else (found["n"], found["size"])
 
-    def _image_file(self, sha: str, media_type: str) -> Path:
-        return self._access.settings.images / sha[:2] / f"{sha}{SUFFIXES[media_type]}"
+
+def image_file(access: DatabaseAccess, sha: str, media_type: str) -> Path:
+    """Where an image's file lies."""
+    return access.settings.images / sha[:2] / f"{sha}{SUFFIXES[media_type]}"

@@ -62,6 +62,23 @@ def m005_arms_guidance_and_duels(db: Database) -> None:
 
 
 @migrations()
+def m006_images_that_can_be_removed(db: Database) -> None:
+    """When an image was last added once more; indexes to find what an image is used by."""
+    db.execute("ALTER TABLE image ADD COLUMN added_again_at TEXT")
+    db.execute(
+        """CREATE INDEX image_added_again ON image (added_again_at)
+           WHERE added_again_at IS NOT NULL"""
+    )
+    for table, column in (
+        ("target", "image"),
+        ("candidate", "image"),
+        ("calibration", "image"),
+        ("round", "start"),
+    ):
+        db.execute(f"CREATE INDEX {table}_{column} ON {table} ({column})")
+
+
+@migrations()
 def m007_the_studys_part_of_a_comparison(db: Database) -> None:
     """What a comparison says of a whole study, kept beside the parts of its fits."""
     db.execute(_STUDY_COMPARISON)

@@ -55,20 +55,7 @@ class Studies:
             at = now()
             study_id = insert_study(db, title, settings, simulated=simulated, at=at)
             for position, (name, image) in enumerate(targets):
-                if not name.strip():
-                    raise StudyError(f"a target must have a name, got none for number {position}")
-                if first(db, "SELECT 1 FROM image WHERE sha = ?", [image]) is None:
-                    raise StudyError(f"a target's image must be in the store, got {image!r}")
-                insert(
-                    db,
-                    "target",
-                    {
-                        "study_id": study_id,
-                        "position": position,
-                        "name": name.strip(),
-                        "image": image,
-                    },
-                )
+                insert_target(db, study_id, position, name, image)
             made = read_study(db, study_id)
             ask_for_calibration(db, made)
             return made
@@ -204,6 +191,20 @@ def insert_study(
             "created_at": at,
         },
     )
+
+
+def insert_target(db: Database, study_id: int, position: int, name: str, image: str) -> None:
+    """Insert one of a study's own targets.
+
+    Raises:
+        StudyError: no name, or an image that is not in the store.
+    """
+    if not name.strip():
+        raise StudyError(f"a target must have a name, got none for number {position}")
+    if first(db, "SELECT 1 FROM image WHERE sha = ?", [image]) is None:
+        raise StudyError(f"a target's image must be in the store, got {image!r}")
+    row = {"study_id": study_id, "position": position, "name": name.strip(), "image": image}
+    insert(db, "target", row)
 
 
 def read_study(db: Database, study_id: int) -> Study:

@@ -102,6 +102,21 @@ class StudyTally:
     last_activity: str
 
 
+@dataclass(frozen=True, slots=True)
+class StudyContents:
+    """What a study holds, as it is said before the study is deleted.
+
+    ``images`` are those of boards and targets; ``open_jobs`` still wait or run.
+    """
+
+    participants: int
+    rankings: int
+    images: int
+    fits: int
+    exports: int
+    open_jobs: int
+
+
 class Wait(NamedTuple):
     """How long somebody waited for one board, in seconds: in the queue, then for the images."""
 
@@ -301,6 +316,7 @@ __all__ = [
     "Phase",
     "RankedRound",
     "Standing",
+    "StudyContents",
     "StudyTally",
     "Wait",
     "submission_payload",

@@ -16,6 +16,7 @@ from app.views.researcher.progress import tab as progress_tab
 from app.views.researcher.rankings import tab as rankings_tab
 from app.views.researcher.report import tab as fit_tab
 from app.views.researcher.settings import tab as settings_tab
+from app.views.researcher.settings.delete import deleted_notice
 from app.views.researcher.studies import state_badges
 from clpips.errors import StudyError
 
@@ -38,6 +39,8 @@ def page() -> None:
     show(muted(link("← All studies", "/researcher")))
     study = chosen_study(store, st.query_params.get("study", ""))
     if study is None:
+        if deleted_notice():
+            return
         st.error("There is no such study. Choose one from the list of all studies.")
         return
     show(

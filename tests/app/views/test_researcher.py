@@ -582,3 +582,59 @@ def test_a_difference_has_its_sign() -> None:
 )
 def test_durations_read_as_people_say_them(milliseconds: int, shown: str) -> None:
     assert formatting.took(milliseconds) == shown
+
+
+# --- targets that change, studies that are deleted --------------------------------------------
+
+
+def png_of(colour: str, side: int = 80) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def press(screen: AppTest, label: str) -> AppTest:
+    (button,) = [each for each in screen.button if each.label == label]
+    return button.click().run()
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_targets_can_be_added_and_taken_out_until_somebody_has_joined(store: Store) -> None:
+    study = empty_study(store, targets=2)
+    screen = opened(study, "Settings")
+    (uploader,) = screen.get("file_uploader")
+    uploader.upload("notes.txt", b"words", "text/plain")
+    uploader.upload("hat.png", png_of("red"), "image/png")
+    press(screen, "Add targets")
+    assert "Notes.txt: an image must be PNG" in screen.error[0].value
+    assert len(store.studies.targets(study.id)) == 2
+    screen.get("file_uploader")[0].set_value([("hat.png", png_of("red"), "image/png")])
+    press(screen, "Add targets")
+    assert [each.name for each in store.studies.targets(study.id)][-1] == "hat"
+    assert "1 target added." in text_of(screen)
+    (choice,) = [each for each in screen.multiselect if each.label == "Targets to take out"]
+    choice.select(store.studies.targets(study.id)[0].id)
+    press(screen, "Take them out")
+    assert [each.name for each in store.studies.targets(study.id)] == ["target 1", "hat"]
+    person(store, study)
+    screen = opened(study, "Settings")
+    assert "Targets cannot change once somebody has joined" in text_of(screen)
+    assert "Add targets" not in [each.label for each in screen.button]
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_study_is_deleted_when_its_title_was_typed(store: Store) -> None:
+    study, other = ranked_study(store), empty_study(store)
+    screen = opened(study, "Settings")
+    text = text_of(screen)
+    assert "Deletes 2 participants, 6 rankings, 27 images, 0 fits and 0 exported files" in text
+    assert "Export and download one first" in text
+    assert "Study bundle (.zip)" in [each.label for each in screen.button]
+    screen.text_input[0].input("Hüte")
+    press(screen, "Delete for good")
+    assert "The title must be typed as it is" in screen.error[0].value
+    screen.text_input[0].input(study.title)
+    press(screen, "Delete for good")
+    assert "was deleted with everything in it" in screen.success[0].value
+    assert [each.id for each in store.studies.all(include_archived=True)] == [other.id]
+    assert "There is no such study" in text_of(opened(study))

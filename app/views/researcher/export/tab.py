@@ -124,6 +124,13 @@ def draw(store: Store, study: Study) -> None:
     _earlier(store.exports.of_study(study.id))
 
 
+def offer_bundle(store: Store, study: Study) -> None:
+    """The button that exports a study bundle, with its progress and its download."""
+    recent = store.jobs.latest(study.id, kinds=["export"], limit=50)
+    for offer in STUDY:
+        _offer(store, study, offer, recent)
+
+
 def _group(
     store: Store,
     study: Study,

@@ -9,21 +9,21 @@ from typing import Any
 import streamlit as st
 
 from app import session
+from app.files.new_targets import conversion_notes, read_uploads, store_targets
 from app.files.pools import add_pool, check_pools
-from app.files.target_upload import FORMATS, TargetPicture, target_picture
 from app.store import Store
 from app.study.arms import MakerArm
 from app.study.settings import StudySettings
 from app.study.types import Study
 from app.views.researcher.formatting import plural
 from app.views.researcher.html import link, show
-from app.views.researcher.new_study import advanced_fields, arm_fields, maker_fields
+from app.views.researcher.new_study import advanced_fields, arm_fields, maker_fields, target_fields
 from app.views.researcher.new_study.arm_fields import ArmAnswers, SeveralAnswers
 from app.views.researcher.new_study.maker_fields import MakerAnswers
 from app.views.researcher.urls import study_address
-from clpips.errors import ClpipsError, GenerationError, ImageError, InputError, StudyError
+from clpips.errors import GenerationError, InputError, StudyError
 from clpips.features.names import SPACES
-from clpips.generation.scenes.targets import SIDE, SampleTarget, sample_targets
+from clpips.generation.scenes.targets import SampleTarget
 
 MADE = "study_form.made"
 NETWORKS = {
@@ -94,46 +94,13 @@ def make_study(store: Store, answers: Answers) -> tuple[Study, tuple[str, ...]]:
     if not answers.title.strip():
         raise StudyError("a study must have a title, got an empty one")
     settings = StudySettings(**answers.settings, **_making(store, answers))
-    pictures = _uploaded(answers)
-    targets: list[tuple[str, str]] = []
-    for sample in answers.samples:
-        data = sample.path.read_bytes()
-        targets.append((sample.name, store.images.add(data, width=SIDE, height=SIDE)))
-    for picture in pictures.values():
-        sha = store.images.add(picture.data, width=picture.width, height=picture.height)
-        targets.append((picture.name, sha))
+    pictures = read_uploads(answers.uploads, answers.samples)
+    targets = store_targets(store, answers.samples, pictures)
     if not targets:
         raise StudyError("a study must have at least one target: choose samples or upload images")
     unused = check_pools(store, settings, [name for name, _ in targets])
-    notes = tuple(f"{file}: {note}." for file, each in pictures.items() for note in each.notes)
-    return store.studies.create(answers.title, settings, targets), (*notes, *unused)
-
-
-def _uploaded(answers: Answers) -> dict[str, TargetPicture]:
-    """The uploaded targets by file name.
-
-    Raises:
-        StudyError: files that cannot be a target, or targets of one name; names every one.
-    """
-    pictures: dict[str, TargetPicture] = {}
-    refused: list[str] = []
-    origins = {sample.name: "a sample target" for sample in answers.samples}
-    for filename, data in answers.uploads:
-        try:
-            picture = target_picture(filename, data)
-        except ImageError as error:
-            refused.append(str(error))
-            continue
-        if (other := origins.get(picture.name)) is not None:
-            refused.append(
-                f"{filename}: a target must have a name of its own, "
-                f"{picture.name!r} is that of {other}"
-            )
-        origins[picture.name] = filename
-        pictures[filename] = picture
-    if refused:
-        raise StudyError("; ".join(refused))
-    return pictures
+    study = store.studies.create(answers.title, settings, targets)
+    return study, (*conversion_notes(pictures), *unused)
 
 
 def _making(store: Store, answers: Answers) -> dict[str, Any]:
@@ -178,34 +145,12 @@ def _form(kind: str, several: SeveralAnswers | None) -> Answers | None:
         # Right below the choice of its kind; several are drawn above, each with its own kind.
         maker = maker_fields.SCENES if several else maker_fields.draw(kind)
         title = st.text_input("Title", max_chars=200)
-        samples = _sample_choice()
-        uploads = st.file_uploader(
-            "Or upload target images",
-            type=[name.lower() for name in (*FORMATS, "jpg")],
-            accept_multiple_files=True,
-            help="PNG, JPEG or WebP. Images are scaled down to at most 1024 pixels per side.",
-        )
+        samples, uploads = target_fields.draw()
         settings = _settings_fields()
         sent = st.form_submit_button("Create study", type="primary")
     if not sent:
         return None
-    given = [(each.name, each.getvalue()) for each in uploads]
-    return Answers(title, samples, given, settings, maker, several)
-
-
-def _sample_choice() -> Sequence[SampleTarget]:
-    try:
-        known = {sample.name: sample for sample in sample_targets()}
-    except ClpipsError as error:
-        st.caption(str(error))
-        return ()
-    chosen = st.multiselect(
-        "Sample targets",
-        list(known),
-        format_func=lambda name: name.replace("-", " ").capitalize(),
-        placeholder="Choose from the built-in images",
-    )
-    return [known[name] for name in chosen]
+    return Answers(title, samples, uploads, settings, maker, several)
 
 
 def _settings_fields() -> dict[str, Any]:

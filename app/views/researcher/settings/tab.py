@@ -1,4 +1,4 @@
-"""The Settings tab: what was decided when the study was created, and archiving it."""
+"""The Settings tab: what was decided when the study was created, archiving it, deleting it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import streamlit as st
 from app.store import Store
 from app.study.arms import MakerArm
 from app.study.records import CalibrationBoard
-from app.study.types import Study, Target
+from app.study.types import Study
 from app.views.researcher.formatting import moment, plural
 from app.views.researcher.html import Column, Html, heading, image, join, muted, show, table
 from app.views.researcher.new_study.form import NETWORKS
-from app.views.researcher.settings import summary
+from app.views.researcher.settings import delete, summary, targets
 
 ARMS = (Column("Name", head=True), Column("Image source"), Column("Settings"))
 
 
 def draw(store: Store, study: Study) -> None:
-    """A summary to read; a study's settings do not change once people can join."""
+    """A summary to read; nothing but the targets can change, until somebody has joined."""
     settings = study.settings
     facts = (
         ("Created", moment(study.created_at)),
@@ -40,8 +40,7 @@ def draw(store: Store, study: Study) -> None:
     show(table((Column("Setting", head=True), Column("Value")), facts))
     if settings.arms:
         show(heading(f"Study arms ({len(settings.arms)})"), arms_table(settings.arms))
-    targets = store.studies.targets(study.id)
-    show(heading(f"Targets ({len(targets)})"), target_gallery(targets))
+    targets.draw(store, study)
     boards = store.calibration.of_study(study.id)
     if boards:
         show(heading(f"Shared boards ({len(boards)})"), *(_shared_board(each) for each in boards))
@@ -52,21 +51,13 @@ def draw(store: Store, study: Study) -> None:
         st.text(settings.instructions)
     st.divider()
     _archive(store, study)
+    delete.draw(store, study)
 
 
 def arms_table(arms: Sequence[MakerArm]) -> Html:
     """Every arm: its name in reports, its maker, and the maker's settings."""
     rows = [(arm.name, summary.made_by(arm.maker), summary.options(arm.options)) for arm in arms]
     return table(ARMS, rows)
-
-
-def target_gallery(targets: tuple[Target, ...]) -> Html:
-    """Every target with its name; the prompts that made the targets are not in the store."""
-    items = (
-        Html(f"<li>{image(each.image, each.name, side=104)}{join(each.name)}</li>")
-        for each in targets
-    )
-    return join(Html('<ul class="cl-targets">'), *items, Html("</ul>"))
 
 
 def _shared_board(board: CalibrationBoard) -> Html:
