@@ -1,4 +1,4 @@
-"""Holm's correction over the tests that a study shows now, of the newest fits only.
+"""Correction of p over the tests that a study shows now, of the newest fits only.
 
 Two families, each corrected by itself:
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.study.records import Fit
-from clpips.evaluation.decision import decide_together
+from clpips.evaluation.decision import METHOD, decide_together
 from clpips.stats.permutation import corrected
 
 Row = Mapping[str, Any]
@@ -97,7 +97,7 @@ def family(fits: Sequence[Fit], comparisons: Mapping[int, Row]) -> Family:
     tests = sum(row.get("p") is not None for row in further)
     is_complete = all(comparisons.get(fit.id, {}).get("table") for fit in fits)
     shown = iter(
-        corrected([row.get("p") for row in further])
+        corrected([row.get("p") for row in further], METHOD)
         if is_complete and tests > 1
         else [None] * len(further)
     )

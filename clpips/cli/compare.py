@@ -25,6 +25,7 @@ from clpips.metric.pooled import PooledPrior
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement
 from clpips.stats.agreement import over_people as mean_agreement
+from clpips.stats.held_out_gain import TEST
 from clpips.stats.intervals import Interval, gain_interval
 from clpips.stats.permutation import Method, corrected, gain_p, least_p
 from clpips.types import Ranking
@@ -65,7 +66,8 @@ class Row:
         n: targets that count; over people, the people.
         gain: mean Spearman − stock's of the same space; ``None`` for stock itself.
         gain_ci: its 95 % interval over targets, or over people.
-        p: that the gain is no more than chance (one-sided sign flips of targets, or of people).
+        p: that the gain is no more than chance (:data:`clpips.stats.held_out_gain.TEST`, or sign
+            flips of people).
         p_corrected: the same, corrected for all people × metrics, or for all metrics.
     """
 
@@ -254,7 +256,7 @@ def _p(value: float | None) -> str:
 def _explained(correction: Mapping[str, Any]) -> str:
     return (
         "Held-out Spearman: every target is scored by weights that never saw it. n: rankings. "
-        "Gain: over stock in the same space; p: one-sided sign flips of targets (over people: "
-        f"of people). p corr.: Holm's correction for {correction['tests']} tests (over people: "
+        f"Gain: over stock in the same space; p: {TEST} (over people: one-sided sign flips of "
+        f"people). p corr.: Holm's correction for {correction['tests']} tests (over people: "
         f"{correction['tests_over_people']})."
     )

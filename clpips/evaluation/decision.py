@@ -1,9 +1,11 @@
 """Which of several people's metrics are called better: one decision over all of them.
 
 One person's verdict alone is false for some 3 % of people who rank at random, so among thirty of
-them somebody is nearly always told of a gain. :func:`decide_together` therefore corrects each p for
-the people whose fits are shown together, by Holm's method: the chance that *anybody* who gains
-nothing is told that their metric is better stays at most 5 % over the whole study.
+them somebody is told of a gain in two studies of three. :func:`decide_together` therefore corrects
+each p for the people who are shown together, by Benjamini and Hochberg's method. Where nobody
+gains anything, *anybody* is told of a gain in at most 5 % of studies; where some do, at most 5 % of
+those who are told so gain nothing, on average. Holm's method would bound the chance of any false
+claim, and finds 55 instead of 82 of 100 people with a strong taste.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from clpips.evaluation.verdict import (
     sentence_of,
 )
 from clpips.stats.intervals import Interval
-from clpips.stats.permutation import corrected
+from clpips.stats.permutation import Method, corrected
 
 Whose = TypeVar("Whose", bound=Hashable)
 Report = Mapping[str, Any]
+METHOD: Method = "benjamini-hochberg"
+METHOD_NAME = "Benjamini–Hochberg"
 
 
 def decide_together(reports: Mapping[Whose, Report]) -> dict[Whose, dict[str, Any]]:
@@ -33,11 +37,11 @@ def decide_together(reports: Mapping[Whose, Report]) -> dict[Whose, dict[str, An
         reports: of each person, as :meth:`clpips.evaluation.held_out.HeldOut.to_dict` gives them.
 
     Returns:
-        the same reports with ``p_corrected`` (Holm), ``tests`` (how many people were tested
+        the same reports with ``p_corrected``, ``tests`` (how many people were tested
         together), and ``verdict``, ``in_use`` and ``sentence`` as these decide.
     """
     tested = [who for who, report in reports.items() if is_tested(report)]
-    p_values = corrected([reports[who]["p"] for who in tested])
+    p_values = corrected([reports[who]["p"] for who in tested], METHOD)
     decided = {who: dict(report) for who, report in reports.items()}
     for who, p in zip(tested, p_values, strict=True):
         decided[who] = _decided(reports[who], p, len(tested))

@@ -33,8 +33,8 @@ from clpips.metric.pooled import PooledPrior
 from clpips.metric.ranking_problem import RankingProblem
 from clpips.progress import Watch
 from clpips.stats.agreement import Agreement, over_people, over_rankings
+from clpips.stats.held_out_gain import held_out_gain_p
 from clpips.stats.intervals import HELD_OUT_REACH, gain_interval
-from clpips.stats.permutation import gain_p
 from clpips.types import Ranking
 
 __all__ = [
@@ -90,7 +90,8 @@ class HeldOut:
         verdict: the verdict on the gain (:mod:`clpips.evaluation.verdict`).
         pooled: agreement of the pooled weights on the same rankings, where others took part; for
             a left-out target they are fitted without any participant's rankings of it.
-        p: that the mean gain is no more than chance (one-sided sign flips of targets).
+        p: that the mean gain is no more than chance
+            (:func:`clpips.stats.held_out_gain.held_out_gain_p`).
         folds: (channels, targets) the weights that scored each target, in their order.
     """
 
@@ -280,7 +281,7 @@ def held_out_agreement(
     groups = [[n for n, fold in enumerate(fold_of) if fold == each] for each in range(len(targets))]
     gains = _gains(personal, stock, groups)
     gain, interval = gain_interval(gains, reach=HELD_OUT_REACH)
-    p = gain_p(gains, seed=seed).p if gains else None
+    p = held_out_gain_p(gains, seed=seed) if gains else None
     stock_ci, counted = agreement_interval(stock.spearman, stock.spearman_ci), sum(map(len, gains))
     return HeldOut(
         stock=stock,

@@ -19,20 +19,8 @@ LEVEL = 0.05
 """A gain is proven where its p, corrected for all people tested together, is at most this."""
 
 
-def proving_targets(tests: int = 1) -> int | None:
-    """The fewest targets with which one of several gains can be proven; ``None`` if none can be.
-
-    >>> proving_targets(), proving_targets(8)
-    (5, 8)
-
-    Args:
-        tests: how many people are tested together.
-    """
-    return next((n for n in range(1, 100) if least_p(n) * tests <= LEVEL), None)
-
-
-PROVING_TARGETS = proving_targets() or 0
-"""The fewest targets with which the gain of one person alone can be proven."""
+PROVING_TARGETS = next(n for n in range(1, 100) if least_p(n) <= LEVEL)
+"""The fewest targets with which a gain can be proven."""
 
 
 def verdict_of(
@@ -128,14 +116,12 @@ def sentence_of(
 
 def _why_not_proven(n_targets: int, p: float | None, tests: int) -> str:
     """Why a gain whose interval lies above zero is not proven."""
-    needed = proving_targets(tests)
-    if needed is not None and n_targets < needed:
-        together = f" with {tests} people tested together" if tests > 1 else ""
+    if n_targets < PROVING_TARGETS:
         few = f"{counted(n_targets, 'target')} are too few to prove it"
-        return f"{few}, which needs {needed} or more{together}."
+        return f"{few}, which needs {PROVING_TARGETS} or more."
     if p is None:
         return "More rankings may tell."
-    correction = f", corrected for {tests} people tested together (Holm)," if tests > 1 else ","
+    correction = f", corrected for {tests} people tested together," if tests > 1 else ","
     return f"Its p is {p:.3f}{correction} above {LEVEL:g}."
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from clpips.errors import InputError
+from clpips.evaluation.decision import METHOD, METHOD_NAME
 from clpips.evaluation.metric_names import metric_name
 from clpips.export.methods_text import (
     Interval,
@@ -27,12 +28,10 @@ from clpips.export.methods_text import (
 from clpips.features.architecture import spec_of
 from clpips.features.names import BACKBONES
 from clpips.stats.agreement import ICC_FORM, bootstrap_interval
+from clpips.stats.held_out_gain import TEST
 from clpips.stats.permutation import corrected
 
 METRICS = ("stock", "pooled", "personal")
-
-P_TEST = "one-sided sign flips of targets"
-"""How :class:`clpips.evaluation.held_out.HeldOut` tests its gain."""
 
 
 def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def numbers_of_report(report: Mapping[str, Any]) -> StudyNumbers:
         gain=_mean(gains),
         gain_ci=None if alone is None else _interval(alone.get("gain_ci")),
         p=None if alone is None else people[0].p,
-        p_test=P_TEST if any(one.p is not None for one in people) else None,
+        p_test=TEST if any(one.p is not None for one in people) else None,
         p_correction=correction,
         noise_ceiling=_mean(ceilings),
     )
@@ -148,7 +147,7 @@ def _people(
     several = sum(value is not None for value in raw) > 1
     given = any(value is not None for value in p_corrected) and several
     if not given and several:
-        p_corrected, given = list(corrected(raw, "holm")), True
+        p_corrected, given = list(corrected(raw, METHOD)), True
     p_values = dict(zip(held_out, p_corrected if given else raw, strict=True))
     rows = []
     for name, entry in entries.items():
@@ -166,7 +165,7 @@ def _people(
                 p_values.get(name),
             )
         )
-    return tuple(rows), "Holm" if given else None
+    return tuple(rows), METHOD_NAME if given else None
 
 
 def _targets(found: Sequence[Mapping[str, Any]]) -> int | None:

@@ -44,6 +44,14 @@ class Clustered:
         which = np.array([number[label] for label in labels], dtype=np.intp)
         return cls(np.bincount(which, weights=values), np.bincount(which).astype(np.float64))
 
+    @classmethod
+    def of_groups(cls, groups: Sequence[Array]) -> Clustered:
+        """The values of each cluster; none empty."""
+        return cls(
+            np.array([one.sum() for one in groups], dtype=np.float64),
+            np.array([len(one) for one in groups], dtype=np.float64),
+        )
+
     @property
     def mean(self) -> float:
         """The mean over values."""

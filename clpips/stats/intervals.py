@@ -142,10 +142,7 @@ def gain_interval(
     check_level(level)
     if not sum(map(len, gains)):
         return None, None
-    units = Clustered(
-        np.array([one.sum() for one in gains], dtype=np.float64),
-        np.array([len(one) for one in gains], dtype=np.float64),
-    )
+    units = Clustered.of_groups(gains)
     mean = units.mean
     if len(gains) < 2:
         return mean, None

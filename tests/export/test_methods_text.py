@@ -12,6 +12,7 @@ import pytest
 from pictures import simulated
 
 from clpips.errors import InputError
+from clpips.evaluation.decision import METHOD_NAME
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.export.latex import escaped, latex_table
 from clpips.export.methods_text import MetricRow, PersonRow, StudyNumbers, methods_paragraph
@@ -221,7 +222,7 @@ def test_p_values_of_several_participants_are_corrected_unless_they_are_already(
     for name, p in (("ada", 0.01), ("bob", 0.04)):
         two["participants"][name]["held_out"]["p"] = p
     found = numbers_of_report(two)
-    assert ([row.p for row in found.people], found.p_correction) == ([0.02, 0.04], "Holm")
+    assert ([row.p for row in found.people], found.p_correction) == ([0.02, 0.04], METHOD_NAME)
     for name, p in (("ada", 0.03), ("bob", 0.05)):
         two["participants"][name]["held_out"]["p_corrected"] = p
     assert [row.p for row in numbers_of_report(two).people] == [0.03, 0.05]
@@ -229,7 +230,8 @@ def test_p_values_of_several_participants_are_corrected_unless_they_are_already(
     del two["participants"]["ada"]["held_out"]["p_corrected"]
     one = numbers_of_report(two)
     assert (one.p, one.p_correction) == (0.01, None)
-    assert "(p = 0.010, one-sided sign flips of targets)" in methods_paragraph(one)
+    test = "one-sided over targets, the larger p of sign flips and of t with 1.15 times its error"
+    assert f"(p = 0.010, {test})" in methods_paragraph(one)
 
 
 def test_what_one_participant_lacks_is_told_of_none(report: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from app.store import Store
 from app.study.records import Fit
 from app.study.types import Study
+from clpips.evaluation.decision import METHOD
 from clpips.stats.permutation import corrected
 
 CURVE = [(0, 0.21), (4, 0.27), (8, 0.36), (12, 0.43)]
@@ -186,8 +187,9 @@ def p_corrected(fits: Sequence[Fit]) -> list[float | None]:
     """Corrected p of all rows but stock's: the fits' own metrics apart from the further ones."""
     rows = [row for fit in fits for row in table(fit) if row["name"] != "stock"]
     is_own = [(row["name"], row["space"]) == ("personal", fits[0].backbone) for row in rows]
-    own = iter(corrected([row["p"] for row, own in zip(rows, is_own, strict=True) if own]))
-    further = iter(corrected([row["p"] for row, own in zip(rows, is_own, strict=True) if not own]))
+    pairs = list(zip(rows, is_own, strict=True))
+    own = iter(corrected([row["p"] for row, its in pairs if its], METHOD))
+    further = iter(corrected([row["p"] for row, its in pairs if not its], METHOD))
     return [next(own if each else further) for each in is_own]
 
 

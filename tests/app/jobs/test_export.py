@@ -223,7 +223,7 @@ def test_p_in_the_texts_is_corrected_as_on_the_screens(store: Store, larger: Stu
     shown = family(judged, {})
     told = {p_text(shown.personal(fit)["p_corrected"], bare=True) for fit in judged}
     table = exported(store, larger, "latex").path.read_text(encoding="utf-8")
-    assert "2 participants tested together, Holm-corrected" in table
+    assert "2 participants tested together, Benjamini–Hochberg-corrected" in table
     assert told and all(f"${p}$" in table for p in told)
 
 

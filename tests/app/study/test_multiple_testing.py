@@ -1,4 +1,4 @@
-"""The family of tests that Holm's correction is over: what the newest fits show."""
+"""The family of tests that p is corrected over: what the newest fits show."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def held_out(p: float | None, verdict: str = "better", targets: int = 12) -> dic
     }  # fmt: skip
 
 
-def fit(number: int, p: float | None) -> Fit:
+def fit(number: int, p: float | None, verdict: str = "better") -> Fit:
     path = Path("a.safetensors")
-    return Fit(number, 1, number, "participant", "alex", path, held_out(p), None, "")
+    return Fit(number, 1, number, "participant", "alex", path, held_out(p, verdict), None, "")
 
 
 def compared(*p_values: float | None) -> dict[str, Any]:
@@ -41,20 +41,20 @@ def compared(*p_values: float | None) -> dict[str, Any]:
 
 
 def test_what_is_in_use_holds_for_all_people_together() -> None:
-    """Alone each of these is proven; Holm over the three leaves one."""
-    fits = [fit(3, 0.04), fit(2, 0.03), fit(1, 0.001)]
+    """Alone two of these are proven; corrected over the three people one is left."""
+    fits = [fit(3, 0.2, "not better yet"), fit(2, 0.04), fit(1, 0.001)]
     found = {each.id: each.report["held_out"] for each in decided(fits)}
-    assert [found[n]["p_corrected"] for n in (1, 2, 3)] == pytest.approx([0.003, 0.06, 0.06])
+    assert [found[n]["p_corrected"] for n in (1, 2, 3)] == pytest.approx([0.003, 0.06, 0.2])
     assert [found[n]["verdict"] for n in (1, 2, 3)] == ["better", *["not better yet"] * 2]
     assert [found[n]["in_use"] for n in (1, 2, 3)] == ["personal", "stock", "stock"]
-    why = "Its p is 0.060, corrected for 3 people tested together (Holm), above 0.05."
+    why = "Its p is 0.060, corrected for 3 people tested together, above 0.05."
     assert found[2]["sentence"].endswith(why)
     assert decided([fit(1, 0.03)])[0].report["held_out"]["verdict"] == "better"
 
 
 def test_earlier_and_pooled_fits_are_decided_alone() -> None:
     newest, pooled = fit(4, 0.04), replace(fit(3, 0.04), participant_id=None)
-    other, former = fit(2, 0.03), replace(fit(1, 0.04), participant_id=4)
+    other, former = fit(2, 0.2, "not better yet"), replace(fit(1, 0.04), participant_id=4)
     fits = [newest, pooled, other, former]
     verdicts = [each.report["held_out"]["verdict"] for each in decided(fits)]
     assert verdicts == ["not better yet", "better", "not better yet", "better"]
@@ -78,7 +78,7 @@ def test_no_corrected_p_changes_while_a_comparison_goes_on() -> None:
     assert own == pytest.approx([0.02] * 3)
     assert (before.further, during.further, after.further) == (None, None, 2)
     assert during.tables[2][1]["p_corrected"] is None
-    assert after.tables[2][1]["p_corrected"] == pytest.approx(0.08)
+    assert after.tables[2][1]["p_corrected"] == pytest.approx(0.04)
 
 
 def test_one_test_alone_is_not_corrected() -> None:
