@@ -162,13 +162,13 @@ def layer_weights(
     return chart
 
 
-def rankings_over_time(moments: Sequence[str]) -> alt.Chart:
+def rankings_over_time(counts: Sequence[tuple[str, int]]) -> alt.Chart:
     """How many rankings there were at each moment, as a rising step line.
 
     Args:
-        moments: when each ranking was submitted, ISO 8601, in any order.
+        counts: moments, ISO 8601, in chronological order, and how many there were by then.
     """
-    rows = [{"at": at, "count": count} for count, at in enumerate(sorted(moments), 1)]
+    rows = [{"at": at, "count": count} for at, count in counts]
     chart: alt.Chart = (
         alt.Chart(inline(rows))
         .mark_line(interpolate="step-after", color=COLOURS[PERSONAL], strokeWidth=2)
@@ -185,11 +185,11 @@ def rankings_over_time(moments: Sequence[str]) -> alt.Chart:
     return chart
 
 
-def is_worth_a_line(moments: Sequence[str]) -> bool:
+def is_worth_a_line(counts: Sequence[tuple[str, int]]) -> bool:
     """Whether rankings came in over long enough, a minute, for a line over time to say anything."""
-    if len(moments) < 2:
+    if len(counts) < 2:
         return False
-    first, last = (datetime.fromisoformat(each) for each in (min(moments), max(moments)))
+    first, last = (datetime.fromisoformat(at) for at, _ in (counts[0], counts[-1]))
     return (last - first).total_seconds() >= SHORTEST_LINE
 
 

@@ -85,6 +85,14 @@ def m007_the_studys_part_of_a_comparison(db: Database) -> None:
     db.execute(_STUDY_COMPARED_BEFORE)
 
 
+@migrations()
+def m008_indexes_for_large_studies(db: Database) -> None:
+    """Counting a study's rankings, and finding the newest job of a kind, without their rows."""
+    db.execute("CREATE INDEX round_trial_state ON round (trial_id, state, kind)")
+    db.execute("CREATE INDEX submission_round_at ON submission (round_id, submitted_at)")
+    db.execute("CREATE INDEX job_study_kind ON job (study_id, kind, id)")
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,

@@ -13,9 +13,12 @@ def read_participant(db: Database, participant_id: int) -> Participant:
     return participant_from_row(row_by_id(db, "participant", participant_id))
 
 
-def read_participants(db: Database, study_id: int) -> tuple[Participant, ...]:
-    """Everybody in a study, in the order they joined."""
-    found = rows(db, "SELECT * FROM participant WHERE study_id = ? ORDER BY id", [study_id])
+def read_participants(
+    db: Database, study_id: int, *, offset: int = 0, limit: int | None = None
+) -> tuple[Participant, ...]:
+    """Everybody in a study in the order they joined, or one page of them."""
+    sql = "SELECT * FROM participant WHERE study_id = ? ORDER BY id LIMIT ? OFFSET ?"
+    found = rows(db, sql, [study_id, -1 if limit is None else limit, offset])
     return tuple(participant_from_row(row) for row in found)
 
 

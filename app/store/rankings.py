@@ -22,6 +22,11 @@ from clpips.types import Ranking
 MAX_PAYLOAD = 20_000  # characters kept of one attempt; a real one has a few hundred
 
 
+# CROSS JOIN keeps the order of the loops, each by an index.
+_ROUNDS = """FROM participant CROSS JOIN trial ON trial.participant_id = participant.id
+    CROSS JOIN round ON round.trial_id = trial.id"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Decision:
     outcome: Outcome
@@ -109,18 +114,46 @@ class Rankings:
             if len(each) > 1
         ]
 
-    def submission_times(
-        self, study_id: int, *, participant_id: int | None = None
-    ) -> tuple[str, ...]:
-        """When each current ranking was submitted, earliest first; blind pairs are left out."""
-        sql = """SELECT max(submission.submitted_at) AS at FROM submission
-                 JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
-                 JOIN participant ON participant.id = participant_id
-                 WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
-                     AND round.kind != 'duel'
-                 GROUP BY round.id ORDER BY at"""
+    def count(
+        self, study_id: int, *, participant_id: int | None = None, after: str | None = None
+    ) -> int:
+        """How many rankings there are; blind pairs are left out.
+
+        Args:
+            study_id: the study.
+            participant_id: only this participant's.
+            after: only those that were submitted or edited after this moment.
+        """
+        edited = """AND EXISTS (SELECT 1 FROM submission WHERE round_id = round.id
+                                AND submitted_at > ?3)"""
+        sql = f"""SELECT count(*) {_ROUNDS} WHERE study_id = ?1
+                  AND (?2 IS NULL OR participant.id = ?2) AND round.state = 'ranked'
+                  AND round.kind != 'duel' {edited if after is not None else ""}"""
+        wanted = [study_id, participant_id, *([] if after is None else [after])]
         with self._access.read() as db:
-            return tuple(row["at"] for row in rows(db, sql, [study_id, participant_id]))
+            return number(db, sql, wanted)
+
+    def over_time(self, study_id: int, *, steps: int = 200) -> tuple[tuple[str, int], ...]:
+        """How many current rankings there were at some moments; blind pairs are left out.
+
+        Args:
+            study_id: the study.
+            steps: about how many moments, however many rankings there are; the first ranking's
+                and the last one's are always among them.
+        """
+        sql = f"""
+            WITH current AS (
+                SELECT max(submitted_at) AS at {_ROUNDS}
+                    CROSS JOIN submission ON submission.round_id = round.id
+                WHERE study_id = ?1 AND round.kind != 'duel' GROUP BY round.id
+            ), numbered AS (
+                SELECT at, row_number() OVER (ORDER BY at) AS place, count(*) OVER () AS total
+                FROM current
+            )
+            SELECT at, place FROM numbered
+            WHERE place % max(1, total / ?2) = 0 OR place IN (1, total) ORDER BY place"""
+        with self._access.read() as db:
+            return tuple((row["at"], row["place"]) for row in rows(db, sql, [study_id, steps]))
 
     def _comparable_rounds(self, study_id: int, participant_id: int | None) -> list[RankedRound]:
         """Every ranked round but blind pairs, by participant, then in order."""

@@ -109,8 +109,8 @@ class Studies:
             read_study(db, study_id)
             return read_targets(db, study_id)
 
-    def waiting_times(self, study_id: int) -> tuple[Wait, ...]:
-        """How long participants waited for each board, in chronological order.
+    def waiting_times(self, study_id: int, *, last: int = 1000) -> tuple[Wait, ...]:
+        """How long participants waited for each of the last boards, in chronological order.
 
         Time spent thinking and ranking is not included.
         """
@@ -118,11 +118,10 @@ class Studies:
                         (julianday(job.finished_at) - julianday(job.started_at)) * 86400 AS making
                  FROM job JOIN round ON round.job_id = job.id
                  WHERE job.study_id = ? AND job.kind = 'generate' AND job.state = 'done'
-                 ORDER BY job.id"""
+                 ORDER BY job.id DESC LIMIT ?"""
         with self._access.read() as db:
-            return tuple(
-                Wait(max(row["queued"], 0.0), row["making"]) for row in rows(db, sql, [study_id])
-            )
+            found = rows(db, sql, [study_id, last])
+        return tuple(Wait(max(row["queued"], 0.0), row["making"]) for row in reversed(found))
 
     def costs(self, study_id: int) -> tuple[Cost, ...]:
         """What the images of a study cost so far, by currency; last those of unknown cost.

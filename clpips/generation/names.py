@@ -27,6 +27,11 @@ def can_start_from_image(name: str) -> bool:
     return kind_of(name) in STARTS_FROM_IMAGE
 
 
+def can_cost(name: str) -> bool:
+    """Whether a maker's images can cost something, judged by its name."""
+    return kind_of(name) == "http"
+
+
 def check_maker_name(name: str) -> None:
     """Check the form of a maker's name; whether it can be opened is not checked.
 

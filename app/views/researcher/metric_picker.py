@@ -11,7 +11,6 @@ import streamlit as st
 from app.store import Store
 from app.study.records import Fit
 from app.study.types import Job, Participant, Study
-from app.views.researcher.formatting import parsed
 from clpips.evaluation.metric_names import POOLED_METRIC
 
 
@@ -107,6 +106,6 @@ def metric_names(fits: dict[int | None, Fit], people: Sequence[Participant]) -> 
 
 def newer_rankings(store: Store, fit: Fit) -> int:
     """How many rankings were submitted or edited after a fit had read them."""
-    until = parsed(fit.used_until or fit.created_at)
-    moments = store.rankings.submission_times(fit.study_id, participant_id=fit.participant_id)
-    return sum(parsed(moment) > until for moment in moments)
+    return store.rankings.count(
+        fit.study_id, participant_id=fit.participant_id, after=fit.used_until or fit.created_at
+    )

@@ -72,7 +72,9 @@ def test_shares_of_nothing_are_zero() -> None:
 
 
 def test_rankings_over_time_count_up_in_the_order_of_time() -> None:
-    rows = rows_of(base.rankings_over_time(["2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"]))
+    rows = rows_of(
+        base.rankings_over_time([("2026-01-01T00:00:00Z", 1), ("2026-01-02T00:00:00Z", 2)])
+    )
     assert [(row["at"][:10], row["count"]) for row in rows] == [
         ("2026-01-01", 1),
         ("2026-01-02", 2),
@@ -81,8 +83,8 @@ def test_rankings_over_time_count_up_in_the_order_of_time() -> None:
 
 def test_a_line_over_less_than_a_minute_is_not_worth_drawing() -> None:
     assert not base.is_worth_a_line([])
-    assert not base.is_worth_a_line(["2026-01-01T00:00:00Z", "2026-01-01T00:00:59Z"])
-    assert base.is_worth_a_line(["2026-01-01T00:01:00Z", "2026-01-01T00:00:00Z"])
+    assert not base.is_worth_a_line([("2026-01-01T00:00:00Z", 1), ("2026-01-01T00:00:59Z", 2)])
+    assert base.is_worth_a_line([("2026-01-01T00:00:00Z", 1), ("2026-01-01T00:01:00Z", 2)])
 
 
 def test_the_colours_stand_out_on_white_and_on_near_black() -> None:

@@ -9,9 +9,9 @@ import streamlit as st
 
 from app.charts import base
 from app.store import Store, open_store
-from app.study.records import Cost, ParticipantProgress, Wait
+from app.study.records import Cost, ParticipantProgress, StudyTally, Wait
 from app.study.types import Participant, Study
-from app.views.researcher import job_status
+from app.views.researcher import job_status, pages
 from app.views.researcher.formatting import MISSING, PHASES, ago, plural
 from app.views.researcher.html import (
     Column,
@@ -29,7 +29,10 @@ from app.views.researcher.new_study.advanced_fields import GUIDANCE_LABELS
 from app.views.researcher.progress import invitations
 from app.views.researcher.report import arms
 from app.views.researcher.studies import join_link
+from clpips.generation.names import can_cost
 
+PER_PAGE = 50
+WAITS = 1000  # boards whose waiting time is looked at
 COLUMNS = (
     Column("Participant", head=True),
     Column("Status"),
@@ -46,6 +49,7 @@ def draw(store: Store, study: Study) -> None:
     if job is not None and job_status.is_open(job):
         job_status.follow(job, doing="Simulating participants")
     live(study.id)
+    history(study.id)
     arms.draw(store, study)
     st.space("small")
     if study.simulated:
@@ -57,44 +61,48 @@ def draw(store: Store, study: Study) -> None:
 
 @redrawn("2s")
 def live(study_id: int) -> None:
-    """Totals and one row per participant, drawn again every two seconds."""
+    """Totals and one row per participant, a page of them, drawn again every two seconds."""
     store = open_store()
-    people = store.progress.of_study(study_id)
-    if not people:
-        if not store.studies.get(study_id).simulated:
+    study = store.studies.get(study_id)
+    tally = store.progress.tallies(study_id)[study_id]
+    if not tally.participants:
+        if not study.simulated:
             st.info("Nobody has joined yet. Share the join link below, or create personal links.")
         return
-    show(
-        totals(people),
-        waiting(store.studies.waiting_times(study_id)),
-        spent(store.studies.costs(study_id)),
-    )
+    show(totals(tally), waiting(store.studies.waiting_times(study_id, last=WAITS)))
+    page = pages.choose(tally.participants, PER_PAGE, "participant", key="progress-page")
+    people = store.progress.of_study(study_id, offset=page.offset, limit=PER_PAGE)
     columns: tuple[Column, ...] = COLUMNS
     has_last_part = any(person.boards for person in people)
     if has_last_part:
         columns = (*COLUMNS[:3], Column("Last part"), *COLUMNS[3:])
     rows = [_row(person, has_last_part=has_last_part) for person in people]
-    if len(store.studies.get(study_id).settings.guidance) > 1:
+    if len(study.settings.guidance) > 1:
         columns = (*columns, Column("Shown between rounds"))
         shown = [_guidance(person.participant) for person in people]
         rows = [(*row, words) for row, words in zip(rows, shown, strict=True)]
     show(table(columns, rows))
-    moments = store.rankings.submission_times(study_id)
-    if base.is_worth_a_line(moments):
+
+
+@redrawn("20s")
+def history(study_id: int) -> None:
+    """What all images cost, and rankings over time: slower to count, and slower to change."""
+    store = open_store()
+    settings = store.studies.get(study_id).settings
+    costs = store.studies.costs(study_id) if any(map(can_cost, settings.makers)) else ()
+    if any(each.amount is not None for each in costs):
+        show(spent(costs))
+    counts = store.rankings.over_time(study_id)
+    if base.is_worth_a_line(counts):
         st.space("small")
-        st.altair_chart(
-            base.rankings_over_time(moments), alt="Rankings over time, as a rising line"
-        )
+        st.altair_chart(base.rankings_over_time(counts), alt="Rankings over time, as a rising line")
 
 
-def totals(people: list[ParticipantProgress]) -> Html:
+def totals(tally: StudyTally) -> Html:
     """The study in one line."""
-    done = sum(person.participant.completed_at is not None for person in people)
-    rankings = sum(person.rankings for person in people)
-    trials = sum(person.trials for person in people)
     return muted(
-        f"{plural(len(people), 'participant')}, {done} finished · {plural(rankings, 'ranking')} · "
-        f"{sum(person.done_trials for person in people)} of {trials} trials"
+        f"{plural(tally.participants, 'participant')}, {tally.completed:,} finished · "
+        f"{plural(tally.rankings, 'ranking')} · {tally.done_trials:,} of {tally.trials:,} trials"
     )
 
 
@@ -102,10 +110,11 @@ def waiting(waits: Sequence[Wait]) -> Html:
     """How long participants waited for images; nothing before anybody did."""
     if not waits:
         return Html("")
+    of = f" (the last {WAITS:,} boards)" if len(waits) == WAITS else ""
     whole = [each.queued + each.making for each in waits]
     queued = [each.queued for each in waits]
     return muted(
-        f"Waiting time for images: median {median(whole):.1f} s, longest {max(whole):.1f} s; "
+        f"Waiting time for images{of}: median {median(whole):.1f} s, longest {max(whole):.1f} s; "
         f"in the queue: median {median(queued):.1f} s, longest {max(queued):.1f} s"
     )
 

@@ -22,7 +22,7 @@ def draw(store: Store, study: Study) -> None:
     if chosen is None:
         st.info("Nobody has joined yet, so there is nothing to fit. Share the join link first.")
         return
-    n = len(store.rankings.submission_times(study.id, participant_id=chosen.participant_id))
+    n = store.rankings.count(study.id, participant_id=chosen.participant_id)
     job = job_status.newest_job(store, study.id, "fit", matches=chosen.is_fitted_by)
     if chosen.scope == "participant" and not job_status.is_open(
         job
