@@ -20,6 +20,7 @@ from app.http import ROUTES
 from app.http.loopback_only import LoopbackHosts
 from app.http.passwords import check_password_is_set
 from app.http.security_headers import SecurityHeaders
+from app.http.streamlit_endpoints import StreamlitEndpoints
 from app.session import sentence
 from app.store import StoreUnavailable, open_store
 from clpips.io.resources import package_folder
@@ -63,6 +64,10 @@ app = st.App(
     package_folder("app") / "main.py",
     routes=ROUTES,
     lifespan=lifespan,
-    middleware=[Middleware(SecurityHeaders), Middleware(LoopbackHosts)],
+    middleware=[
+        Middleware(SecurityHeaders),
+        Middleware(LoopbackHosts),
+        Middleware(StreamlitEndpoints),
+    ],
     on_script_error=on_script_error,
 )
