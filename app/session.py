@@ -145,9 +145,11 @@ def pop_flash() -> str | None:
 
 
 def sentence(error: ClpipsError) -> str:
-    """An error as a sentence on a screen."""
+    """An error as a sentence on a screen; a file's name at its beginning stays as it is."""
     text = str(error)
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    names_a_file = "." in text.partition(" ")[0].rstrip(".")
+    begin = text[:1] if names_a_file else text[:1].upper()
+    return begin + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 # --- researchers ------------------------------------------------------------------------------

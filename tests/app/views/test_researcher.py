@@ -606,7 +606,7 @@ def test_targets_can_be_added_and_taken_out_until_somebody_has_joined(store: Sto
     uploader.upload("notes.txt", b"words", "text/plain")
     uploader.upload("hat.png", png_of("red"), "image/png")
     press(screen, "Add targets")
-    assert "Notes.txt: an image must be PNG" in screen.error[0].value
+    assert "notes.txt: an image must be PNG" in screen.error[0].value
     assert len(store.studies.targets(study.id)) == 2
     screen.get("file_uploader")[0].set_value([("hat.png", png_of("red"), "image/png")])
     press(screen, "Add targets")
@@ -638,3 +638,60 @@ def test_a_study_is_deleted_when_its_title_was_typed(store: Store) -> None:
     assert "was deleted with everything in it" in screen.success[0].value
     assert [each.id for each in store.studies.all(include_archived=True)] == [other.id]
     assert "There is no such study" in text_of(opened(study))
+
+
+# --- files that a field cannot use --------------------------------------------------------------
+
+
+def titled(screen: AppTest) -> None:
+    (field,) = [each for each in screen.text_input if each.label == "Title"]
+    field.input("Hats")
+
+
+def labelled_upload(screen: AppTest, words: str) -> Any:
+    (field,) = [each for each in screen.get("file_uploader") if words in each.label]
+    return field
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_a_file_of_another_kind_reaches_the_form_and_is_named(store: Store) -> None:
+    screen = AppTest.from_function(studies_page, default_timeout=120).run()
+    (kind,) = [each for each in screen.selectbox if each.label == "Image source"]
+    kind.select("pool").run()
+    assert [each.allowed_type for each in screen.get("file_uploader")] == [[], [], []]
+    labelled_upload(screen, "bundle").set_value(("old.rar", b"Rar!", "application/x-rar"))
+    press(screen, "Open bundle")
+    assert "old.rar: a bundle must be a whole zip file" in screen.error[0].value
+    labelled_upload(screen, "Images").set_value(("old.7z", b"7z", "application/x-7z"))
+    titled(screen)
+    press(screen, "Create study")
+    (error,) = screen.error
+    assert error.value == "old.7z: a pool must be a .zip of images, got another kind of file."
+    assert store.studies.all() == ()
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_fields_say_which_files_they_take_and_that_larger_ones_stay_in_the_browser(
+    store: Store,
+) -> None:
+    text = text_of(AppTest.from_function(studies_page, default_timeout=120).run())
+    assert "PNG, JPEG or WebP, at most 20 MB each" in text
+    assert "A file over 200 MB is not sent" in text
+    assert "A file over 2,000 MB is not sent" in text
+
+
+@pytest.mark.usefixtures("signed_in")
+def test_two_targets_of_one_name_are_named(store: Store) -> None:
+    screen = AppTest.from_function(studies_page, default_timeout=120).run()
+    images = [
+        ("007.png", png_of("red"), "image/png"),
+        ("007.jpg", png_of("blue"), "image/jpeg"),
+        ("notes.txt", b"words", "text/plain"),
+    ]
+    labelled_upload(screen, "target images").set_value(images)
+    titled(screen)
+    press(screen, "Create study")
+    (error,) = screen.error
+    assert "007.jpg: a target must have a name of its own, '007' is that of 007.png" in error.value
+    assert "notes.txt: an image must be PNG" in error.value
+    assert store.studies.all() == ()

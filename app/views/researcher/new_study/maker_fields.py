@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import streamlit as st
 
+from app.views.researcher.new_study.upload_limit import too_large
 from clpips.generation.diffusion.settings import MAX_STEPS, SCHEDULERS
 from clpips.io.resources import tiny_model_folder
 
@@ -163,7 +165,9 @@ def _http(prefix: str) -> MakerAnswers:
 
 
 def _pool(prefix: str) -> MakerAnswers:
-    upload = st.file_uploader("Images (.zip)", type=["zip"], key=_key(prefix, "zip"))
+    # No list of types: the browser would leave another file out, where the form names it.
+    upload = st.file_uploader("Images (.zip)", key=_key(prefix, "zip"))
+    st.caption(f"One .zip file. {too_large()}")
     writes = st.toggle(
         "Participants describe the target and get the best-matching images",
         False,
@@ -171,6 +175,8 @@ def _pool(prefix: str) -> MakerAnswers:
     )
     data = None if upload is None else upload.getvalue()
     missing = "a pool must be uploaded as a .zip of images" if upload is None else ""
+    if upload is not None and not zipfile.is_zipfile(upload):
+        missing = f"{upload.name}: a pool must be a .zip of images, got another kind of file"
     return MakerAnswers("pool", {}, pool=data, missing=missing, writes_prompts=bool(writes))
 
 

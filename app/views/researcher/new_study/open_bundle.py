@@ -7,15 +7,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import session
 from app.files.bundle import open_bundle
 from app.store import Store
 from app.views.researcher.html import link, show
+from app.views.researcher.new_study.upload_limit import too_large
 from app.views.researcher.urls import study_address
 from clpips.errors import ClpipsError
 from clpips.progress import Watch
 
 OPENED = "bundles-opened"
+MAX_MB = 2_000
 
 
 def draw(store: Store) -> None:
@@ -23,9 +24,11 @@ def draw(store: Store) -> None:
     st.caption("A bundle is the .zip file from a study’s Export tab, on this machine or another.")
     number = st.session_state.setdefault(OPENED, 0)
     with st.form("open-bundle", border=False):
+        # No list of types: the browser would leave another file out, where the form names it.
         uploaded = st.file_uploader(
-            "Study bundle", type=["zip"], max_upload_size=2_000, key=f"bundle-{number}"
+            "Study bundle (.zip)", max_upload_size=MAX_MB, key=f"bundle-{number}"
         )
+        st.caption(too_large(MAX_MB))
         allowed = st.checkbox(
             "Allow services, folders and models that it names",
             key=f"allow-{number}",
@@ -46,7 +49,7 @@ def draw(store: Store) -> None:
             watch = Watch(progress=lambda share, words: _tell(bar, share, words))
             study = open_bundle(store, path, watch, allow_outside=allowed)
     except ClpipsError as error:
-        st.error(session.sentence(error))
+        st.error(f"{uploaded.name}: {error}")
         return
     finally:
         bar.empty()

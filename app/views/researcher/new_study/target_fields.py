@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.files.target_upload import MAX_BYTES, MAX_SIDE
+from app.views.researcher.new_study.upload_limit import too_large
 from clpips.errors import ClpipsError
 from clpips.generation.scenes.targets import SampleTarget, sample_targets
 
@@ -40,9 +42,10 @@ def _samples(key: str) -> Sequence[SampleTarget]:
 def _uploads(key: str) -> Uploads:
     # No list of types: the browser would leave other files out, where the form names them.
     given = st.file_uploader(
-        "Or upload target images",
-        accept_multiple_files=True,
-        help="PNG, JPEG or WebP. Images are scaled down to at most 1024 pixels per side.",
-        key=f"{key}uploads" if key else None,
+        "Or upload target images", accept_multiple_files=True, key=f"{key}uploads" if key else None
+    )
+    st.caption(
+        f"PNG, JPEG or WebP, at most {MAX_BYTES // 1_000_000} MB each; scaled down to at most "
+        f"{MAX_SIDE} pixels per side. {too_large()}"
     )
     return [(each.name, each.getvalue()) for each in given]
