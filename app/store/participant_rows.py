@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 from sqlite_utils import Database
 
 from app.store.database import Row, row_by_id, rows
@@ -27,27 +30,43 @@ def read_trials(db: Database, study_id: int, *, participant_id: int | None) -> t
 
     Those of calibration targets, which a participant gets in the last part, are among them.
     """
-    sql = """SELECT trial.*, target.study_id, target.position AS target_position, target.name,
-                    target.image, target.kind
-             FROM trial JOIN target ON target.id = target_id
-             WHERE study_id = ?1 AND (?2 IS NULL OR participant_id = ?2)
-             ORDER BY participant_id, trial.position"""
-    return tuple(
-        Trial(
-            id=row["id"],
-            participant_id=row["participant_id"],
-            target=Target(
-                id=row["target_id"],
-                study_id=row["study_id"],
-                position=row["target_position"],
-                name=row["name"],
-                image=row["image"],
-                kind=row["kind"],
-            ),
-            position=row["position"],
-            state=row["state"],
-        )
-        for row in rows(db, sql, [study_id, participant_id])
+    if participant_id is None:
+        sql = f"{_TRIALS} WHERE study_id = ? ORDER BY participant_id, trial.position"
+        return tuple(map(_trial, rows(db, sql, [study_id])))
+    sql = f"{_TRIALS} WHERE participant_id = ? AND study_id = ? ORDER BY trial.position"
+    return tuple(map(_trial, rows(db, sql, [participant_id, study_id])))
+
+
+def read_trials_by_id(db: Database, ids: Sequence[int]) -> dict[int, Trial]:
+    """Some trials by their ids."""
+    sql = f"{_TRIALS} WHERE trial.id IN (SELECT value FROM json_each(?))"
+    return {row["id"]: _trial(row) for row in rows(db, sql, [json.dumps(list(ids))])}
+
+
+_TRIALS = """SELECT trial.*, target.study_id, target.position AS target_position, target.name,
+                 target.image, target.kind
+             FROM trial JOIN target ON target.id = target_id"""
+
+
+def target_from_row(row: Row) -> Target:
+    """A row of a target as the value it stands for."""
+    return Target(**{name: row[name] for name in Target.__dataclass_fields__})
+
+
+def _trial(row: Row) -> Trial:
+    return Trial(
+        id=row["id"],
+        participant_id=row["participant_id"],
+        target=Target(
+            id=row["target_id"],
+            study_id=row["study_id"],
+            position=row["target_position"],
+            name=row["name"],
+            image=row["image"],
+            kind=row["kind"],
+        ),
+        position=row["position"],
+        state=row["state"],
     )
 
 

@@ -41,7 +41,7 @@ def read_round(db: Database, round_id: int) -> Round:
     return found[0]
 
 
-def read_rounds(db: Database, where: str, value: int) -> tuple[Round, ...]:
+def read_rounds(db: Database, where: str, value: int | str) -> tuple[Round, ...]:
     """The rounds that a condition with one value selects, oldest first.
 
     Three queries, however many rounds: the board and the researcher's pages both use it.
@@ -62,13 +62,6 @@ def read_rounds(db: Database, where: str, value: int) -> tuple[Round, ...]:
         _round(row, tuple(candidates[row["id"]]), rankings.get(row["id"]))
         for row in rows(db, sql, [value])
     )
-
-
-def read_rounds_of_study(db: Database, study_id: int) -> tuple[Round, ...]:
-    """Every round of a study, oldest first."""
-    inside = """round.trial_id IN (SELECT trial.id FROM trial JOIN participant
-                    ON participant.id = participant_id WHERE study_id = ?)"""
-    return read_rounds(db, inside, study_id)
 
 
 def board_ranking(row: Row) -> BoardRanking:

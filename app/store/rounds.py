@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from sqlite_utils import Database
 
 from app.store.database import DatabaseAccess, first, now, number, row_by_id, rows
 from app.store.job_queue import ask_to_cancel, end_job, queued_in_order
-from app.store.ranked_rounds import read_ranked_rounds
+from app.store.ranked_rounds import (
+    count_ranked,
+    each_ranked_round,
+    read_page,
+    read_ranked_labels,
+    read_ranked_rounds,
+    read_ranked_targets,
+)
 from app.store.round_requests import insert_round, queue_round, read_own_trial, set_start
 from app.store.round_rows import (
     check_owner,
@@ -127,6 +134,53 @@ class Rounds:
         with self._access.read() as db:
             read_study(db, study_id)
             return read_ranked_rounds(db, study_id, participant_id=participant_id)
+
+    def each_ranked(
+        self, study_id: int, participant_id: int | None = None
+    ) -> Iterator[RankedRound]:
+        """The same one by one, of one moment: exports of large studies stay small in memory.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._access.read() as db:
+            read_study(db, study_id)
+            yield from each_ranked_round(db, study_id, participant_id=participant_id)
+
+    def ranked_page(
+        self,
+        study_id: int,
+        *,
+        label: str | None = None,
+        image: str | None = None,
+        offset: int = 0,
+        limit: int,
+    ) -> list[RankedRound]:
+        """Some ranked rounds of a study, in the same order; of a participant, of a target or both.
+
+        Raises:
+            StudyError: there is no such study.
+        """
+        with self._access.read() as db:
+            read_study(db, study_id)
+            return read_page(db, study_id, label=label, image=image, offset=offset, limit=limit)
+
+    def count_ranked(
+        self, study_id: int, *, label: str | None = None, image: str | None = None
+    ) -> int:
+        """How many ranked rounds there are, of a participant, of a target or both."""
+        with self._access.read() as db:
+            return count_ranked(db, study_id, label=label, image=image)
+
+    def ranked_labels(self, study_id: int) -> list[str]:
+        """The labels of the participants with a ranking, in the order they joined."""
+        with self._access.read() as db:
+            return read_ranked_labels(db, study_id)
+
+    def ranked_targets(self, study_id: int) -> list[Target]:
+        """The targets with a ranking: the study's own in order, then those of shared boards."""
+        with self._access.read() as db:
+            return read_ranked_targets(db, study_id)
 
     def cancel(self, participant_id: int, round_id: int) -> Round:
         """Cancel a round that is being generated; any other stays as it is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from app.study.records import RankedRound
+from app.study.types import Target
 
 MISSING = "–"
 NARROW = "\u00a0"  # a space where a narrow column must not break the line
@@ -118,14 +118,13 @@ def moment(text: str) -> str:
     return f"{parsed(text):%d %b %Y, %H:%M} UTC" if text else MISSING
 
 
-def target_names(found: Sequence[RankedRound]) -> dict[str, str]:
-    """The names of ranked targets by image hash, in the study's order.
+def target_names(targets: Sequence[Target]) -> dict[str, str]:
+    """The names of targets by image hash, in the order given; of one image the first name counts.
 
     Of equal names each gets a number, so that lists keep them apart.
     """
-    targets = [each.trial.target for each in found]
     named: dict[str, str] = {}
-    for target in sorted(targets, key=lambda one: (one.kind != "own", one.position)):
+    for target in targets:
         named.setdefault(target.image, target.name)
     names = list(named.values())
     return {

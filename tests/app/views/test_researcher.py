@@ -21,7 +21,6 @@ from streamlit.testing.v1 import AppTest
 from app.jobs import fit
 from app.settings import RESEARCHER_COOKIE
 from app.store import Store
-from app.study.records import RankedRound
 from app.study.submission import Submission
 from app.study.types import Study
 from app.views.researcher import formatting, live, metric_picker, urls
@@ -333,14 +332,9 @@ def test_the_address_chooses_whose_rankings_of_which_target_are_shown(store: Sto
 
 
 def test_targets_of_one_name_are_told_apart_and_of_one_picture_counted_once(store: Store) -> None:
-    (ranked,) = store.rounds.ranked(ranked_study(store, people=1, targets=1).id)
-
-    def of(name: str, image: str, position: int, kind: Any = "own") -> RankedRound:
-        target = replace(ranked.trial.target, name=name, image=image, position=position, kind=kind)
-        return ranked._replace(trial=replace(ranked.trial, target=target))
-
-    found = [of("shared", "a", 0, "calibration"), of("hat", "c", 2), of("hat", "b", 1)]
-    found += [of("lamp", "a", 0), found[0]]
+    (target,) = store.studies.targets(empty_study(store, targets=1).id)
+    named = (("lamp", "a"), ("hat", "b"), ("hat", "c"), ("shared", "a"))
+    found = [replace(target, name=name, image=image) for name, image in named]
     assert formatting.target_names(found) == {"a": "lamp", "b": "hat (1)", "c": "hat (2)"}
 
 
@@ -409,13 +403,6 @@ def test_progress_tells_of_the_last_part_where_there_is_one(store: Store) -> Non
     person(store, study, "Ada")
     text = text_of(opened(study))
     assert "Last part" in text and "0 of 1" in text
-
-
-def test_a_page_holds_twenty_rankings() -> None:
-    found: Any = list(range(45))
-    pages = [rankings_tab.page_of(found, page) for page in (1, 2, 3)]
-    assert [len(page) for page in pages] == [20, 20, 5]
-    assert [one for page in pages for one in page] == found
 
 
 # --- fit and report -----------------------------------------------------------------------------

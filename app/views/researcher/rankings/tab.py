@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from app.store import Store
 from app.study.records import Attempt, RankedRound
 from app.study.submission import BoardRanking
 from app.study.types import Candidate, Round, Study
+from app.views.researcher import pages
 from app.views.researcher.formatting import moment, plural, target_names, took
 from app.views.researcher.html import Html, badge, image, join, muted, show
 from app.views.researcher.rankings import regenerate
@@ -26,22 +27,21 @@ OUTCOMES = {
 
 def draw(store: Store, study: Study) -> None:
     """Filters, then one page of rankings."""
-    found = store.rounds.ranked(study.id)
-    if not found:
+    people = store.rounds.ranked_labels(study.id)
+    if not people:
         st.info("No ranking has been submitted yet. Each one appears here as soon as it is stored.")
         return
-    chosen = _filtered(found)
-    pages = max(1, -(-len(chosen) // PER_PAGE))
-    page = _page_number(len(chosen), pages)
-    for ranked in page_of(chosen, page):
+    label, image_ = _filters(people, target_names(store.rounds.ranked_targets(study.id)))
+    count = store.rounds.count_ranked(study.id, label=label, image=image_)
+    page = pages.choose(count, PER_PAGE, "ranking", key="rankings-page")
+    if count <= PER_PAGE:
+        show(muted(plural(count, "ranking") if count else "No ranking matches."))
+    for ranked in store.rounds.ranked_page(
+        study.id, label=label, image=image_, offset=page.offset, limit=PER_PAGE
+    ):
         history = store.rankings.history(ranked.round.id)
         show(ranking_card(ranked, history, store.rankings.attempts(ranked.round.id)))
         regenerate.draw(store, study, ranked.round)
-
-
-def page_of(found: Sequence[RankedRound], page: int) -> Sequence[RankedRound]:
-    """The rankings of a page, counted from 1."""
-    return found[(page - 1) * PER_PAGE : page * PER_PAGE]
 
 
 def ranking_card(
@@ -134,9 +134,8 @@ def unusual(attempts: Sequence[Attempt]) -> Html:
     return _details(plural(len(lines), "further attempt"), lines) if lines else Html("")
 
 
-def _filtered(found: Sequence[RankedRound]) -> Sequence[RankedRound]:
-    people = list(dict.fromkeys(each.participant.label for each in found))
-    targets = target_names(found)
+def _filters(people: Sequence[str], targets: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The label of the participant and the image of the target that are chosen."""
     left, right = st.columns(2)
     # In the address, so that a number of the report can lead to the rankings behind it.
     person = left.selectbox(
@@ -149,24 +148,7 @@ def _filtered(found: Sequence[RankedRound]) -> Sequence[RankedRound]:
         key="rankings-target",
         bind="query-params",
     )
-    return [
-        each
-        for each in found
-        if person in (ALL, each.participant.label) and target in (None, each.trial.target.image)
-    ]
-
-
-def _page_number(count: int, pages: int) -> int:
-    left, right = st.columns([4, 1], vertical_alignment="center")
-    page = 1
-    if pages > 1:
-        page = right.number_input(f"Page of {pages}", 1, pages, key="rankings-page")
-    first = (page - 1) * PER_PAGE + 1
-    last = min(count, page * PER_PAGE)
-    with left:
-        words = plural(count, "ranking") if pages == 1 else f"Rankings {first}–{last} of {count:,}"
-        show(muted(words if count else "No ranking matches."))
-    return int(page)
+    return None if person == ALL else person, target
 
 
 def _place(rank: int, place: int, ranking: BoardRanking) -> str:

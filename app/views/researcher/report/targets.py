@@ -44,7 +44,7 @@ def draw(store: Store, fit: Fit, label: str | None, *, is_early: bool) -> None:
     held_out = fit.report.get("held_out")
     if held_out is None:
         return
-    names = target_names(store.rounds.ranked(fit.study_id))
+    names = target_names(store.rounds.ranked_targets(fit.study_id))
     places = {sha: place for place, sha in enumerate(names)}
     found = sorted(held_out["targets"], key=lambda one: places.get(one["target"], len(places)))
 
