@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +76,7 @@ def open_bundle(
     watch: Watch,
     *,
     title: str | None = None,
-    allow_outside: bool = False,
+    allow_outside: Collection[str] = (),
 ) -> Study:
     """Import a study from a bundle, as a new study that is closed to new participants.
 
@@ -88,12 +88,12 @@ def open_bundle(
         path: the bundle; it is not changed.
         watch: progress and cancel.
         title: the new study's title; ``None`` keeps the bundle's.
-        allow_outside: whether the study may name services, folders and models that did not come
-            in the bundle. A stranger's could show this machine's pictures to participants.
+        allow_outside: the makers and feature spaces that the study may use although they did not
+            come in the bundle. A stranger's could show this machine's pictures to participants.
 
     Raises:
-        StudyError: not a bundle, or one that is damaged, altered, unsafe, of a newer version, or
-            that names what it may not.
+        OutsideBundle: the study uses what is neither in the bundle nor allowed.
+        StudyError: not a bundle, or one that is damaged, altered, unsafe or of a newer version.
         Cancelled: the caller cancelled; everything is as it was.
     """
     with _unpacked(store, Path(path), watch) as (manifest, folder):
@@ -102,15 +102,28 @@ def open_bundle(
         _check_pools(known, manifest)
         for name in filter(None, manifest.metrics.values()):
             check_weights(folder / name, known.settings.backbone)
-        named = sources_outside(known.settings, manifest)
-        if named and not allow_outside:
-            raise StudyError(
-                f"this bundle’s study uses {', '.join(repr(name) for name in named)}, which is not "
-                "in the bundle: allow that if you trust where the bundle comes from"
-            )
+        outside = sources_outside(known.settings, manifest)
+        if not set(outside) <= set(allow_outside):
+            raise OutsideBundle(outside)
         # From here on it can no longer be cancelled.
         to_the_end = Watch(progress=watch.part(0.7, 0.3).progress)
         return _take_in(store, manifest, folder, to_the_end, title=title)
+
+
+class OutsideBundle(StudyError):
+    """A bundle's study uses services, folders or models that did not come in the bundle.
+
+    Args:
+        names: of the makers and the feature space, as the study's settings have them.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        shown = ", ".join(repr(one_line(each)[:200]) for each in names)
+        super().__init__(
+            f"this bundle’s study uses {shown}, which is not in the bundle: allow that if you "
+            "trust where the bundle comes from"
+        )
+        self.names = tuple(names)
 
 
 def sources_outside(settings: StudySettings, manifest: Manifest) -> tuple[str, ...]:
@@ -119,7 +132,7 @@ def sources_outside(settings: StudySettings, manifest: Manifest) -> tuple[str, .
     inside = {*BUILT_IN, *(f"pool:{name}" for name in manifest.pools)}
     makers = [each for each in settings.makers if each not in inside]
     spaces = [settings.backbone] if ":" in settings.backbone else []
-    return tuple(one_line(each)[:200] for each in dict.fromkeys([*makers, *spaces]))
+    return tuple(dict.fromkeys([*makers, *spaces]))
 
 
 def _rankings(store: Store, study_id: int, folder: Path) -> dict[str, Path]:

@@ -5,7 +5,7 @@ them somebody is told of a gain in two studies of three. :func:`decide_together`
 each p for the people who are shown together, by Benjamini and Hochberg's method. Where nobody
 gains anything, *anybody* is told of a gain in at most 5 % of studies; where some do, at most 5 % of
 those who are told so gain nothing, on average. Holm's method would bound the chance of any false
-claim, and finds 55 instead of 82 of 100 people with a strong taste.
+claim, and finds 62 instead of 87 % of people with a strong taste.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from PIL import Image
 from staged import add_vectors, empty_study, end, job, person, ranked_study
 
 from app.files import manifest as manifest_module
-from app.files.bundle import open_bundle, write_bundle
+from app.files.bundle import OutsideBundle, open_bundle, write_bundle
 from app.files.pools import add_pool
 from app.jobs import fit
 from app.settings import Settings
@@ -315,7 +315,7 @@ def test_weights_of_another_feature_space_are_refused(
     other = Store(tmp_path / "other")
     before = snapshot(other)
     with pytest.raises(StudyError, match="study's feature space"):
-        open_bundle(other, changed, Watch(), allow_outside=True)
+        open_bundle(other, changed, Watch(), allow_outside=[space or ""])
     assert snapshot(other) == before
 
 
@@ -394,7 +394,7 @@ def test_a_pool_that_was_lost_before_leaves_the_study_readable(
     add_pool(elsewhere, pool_archive())  # another study's, with the same content
     with pytest.raises(StudyError, match="which is not in the bundle"):
         open_bundle(elsewhere, bundle, Watch())
-    there = open_bundle(elsewhere, bundle, Watch(), allow_outside=True)
+    there = open_bundle(elsewhere, bundle, Watch(), allow_outside=with_pool.settings.makers)
     assert there.settings.maker == with_pool.settings.maker
 
 
@@ -469,10 +469,12 @@ def test_what_a_bundle_names_outside_itself_must_be_allowed(
     bundle = packed(store, empty_study(store, **settings), tmp_path)
     other = Store(tmp_path / "elsewhere")
     before = snapshot(other)
-    with pytest.raises(StudyError, match="which is not in the bundle: allow that if") as no:
+    with pytest.raises(OutsideBundle, match="which is not in the bundle: allow that if") as no:
         open_bundle(other, bundle, Watch())
     named = {settings.get("maker"), settings.get("backbone"), "pool:/srv/pictures"}
     assert any(repr(name) in str(no.value) for name in named)
     assert snapshot(other) == before
-    there = open_bundle(other, bundle, Watch(), allow_outside=True)
+    with pytest.raises(OutsideBundle):
+        open_bundle(other, bundle, Watch(), allow_outside=["pool:something else"])
+    there = open_bundle(other, bundle, Watch(), allow_outside=no.value.names)
     assert there.settings.makers == store.studies.all()[-1].settings.makers

@@ -118,7 +118,12 @@ def reopened(store: Store, study: Study, folder: Path) -> tuple[Store, Study]:
     """The study in an empty data folder on another machine."""
     write_bundle(store, study.id, folder / "study.zip", Watch())
     there = Store(folder / "there")
-    return there, open_bundle(there, folder / "study.zip", Watch(), allow_outside=True)
+    return there, open_bundle(
+        there,
+        folder / "study.zip",
+        Watch(),
+        allow_outside=[*study.settings.makers, study.settings.backbone],
+    )
 
 
 def check_same(store: Store, study: Study, there: Store, copy: Study) -> None:
