@@ -127,16 +127,17 @@ _FILES_OF_STUDY = """
 _CONTENTS = """
     SELECT
         (SELECT count(*) FROM participant WHERE study_id = ?1) AS participants,
-        (SELECT count(DISTINCT submission.round_id) FROM submission
-            JOIN round ON round.id = round_id JOIN trial ON trial.id = trial_id
-            JOIN participant ON participant.id = participant_id WHERE study_id = ?1) AS rankings,
-        (SELECT count(*) FROM (
-            SELECT image FROM target WHERE study_id = ?1
-            UNION SELECT calibration.image FROM calibration
-                JOIN target ON target.id = target_id WHERE study_id = ?1
-            UNION SELECT candidate.image FROM candidate JOIN round ON round.id = round_id
-                JOIN trial ON trial.id = trial_id
-                JOIN target ON target.id = target_id WHERE study_id = ?1)) AS images,
+        (SELECT count(*) FROM participant CROSS JOIN trial ON participant_id = participant.id
+            CROSS JOIN round ON trial_id = trial.id
+            WHERE study_id = ?1 AND round.state = 'ranked') AS rankings,
+        (SELECT count(*) FROM image WHERE
+            EXISTS (SELECT 1 FROM target WHERE image = sha AND study_id = ?1)
+            OR EXISTS (SELECT 1 FROM calibration CROSS JOIN target ON target.id = target_id
+                WHERE calibration.image = sha AND study_id = ?1)
+            OR EXISTS (SELECT 1 FROM candidate CROSS JOIN round ON round.id = round_id
+                CROSS JOIN trial ON trial.id = trial_id
+                CROSS JOIN target ON target.id = target_id
+                WHERE candidate.image = sha AND study_id = ?1)) AS images,
         (SELECT count(*) FROM fit WHERE study_id = ?1) AS fits,
         (SELECT count(*) FROM export WHERE study_id = ?1) AS exports,
         (SELECT count(*) FROM job WHERE study_id = ?1

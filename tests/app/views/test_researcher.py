@@ -28,6 +28,7 @@ from app.views.researcher.html import Column, Html, table
 from app.views.researcher.new_study import form
 from app.views.researcher.progress.invitations import links_csv
 from app.views.researcher.rankings import tab as rankings_tab
+from app.views.researcher.settings import delete
 from clpips.errors import StudyError
 from clpips.progress import Watch
 
@@ -613,7 +614,9 @@ def test_targets_can_be_added_and_taken_out_until_somebody_has_joined(store: Sto
 def test_a_study_is_deleted_when_its_title_was_typed(store: Store) -> None:
     study, other = ranked_study(store), empty_study(store)
     screen = opened(study, "Settings")
-    text = text_of(screen)
+    assert "Deletes" not in text_of(screen)  # nothing is counted before it is opened
+    screen.session_state[delete.OPEN] = True
+    text = text_of(screen.run())
     assert "Deletes 2 participants, 6 rankings, 27 images, 0 fits and 0 exported files" in text
     assert "Export and download one first" in text
     assert "Study bundle (.zip)" in [each.label for each in screen.button]

@@ -15,11 +15,14 @@ from app.views.researcher.html import muted, show
 from clpips.errors import StudyError
 
 DELETED = "study.deleted"
+OPEN = "delete-study-open"
 
 
 def draw(store: Store, study: Study) -> None:
     """The form; the study is deleted when its title was typed."""
-    with st.expander("Delete this study"):
+    with st.expander("Delete this study", key=OPEN, on_change="rerun") as form:
+        if not form.open:  # what there is of a large study takes a second to count
+            return
         contents = store.deletion.contents(study.id)
         st.warning(what_goes(contents))
         if contents.participants or contents.fits:
