@@ -94,6 +94,42 @@ def test_further_fields_are_sent_and_null_leaves_a_field_out(server: Server) -> 
     }
 
 
+NO_SUCH = {"error": {"message": "Unknown parameter: 'response_format'.", "code": "unknown"}}
+NO_SIZE = {"detail": [{"loc": ["body", "size"], "msg": "Extra inputs are not permitted"}]}
+
+
+def test_refused_optional_fields_are_left_out_once_and_remembered(server: Server) -> None:
+    server.tell(Reply(NO_SUCH, status=400), Reply(NO_SIZE, status=422), image())
+    made = ask(server, count=2, options={"model": "strict-1"})
+    sent = [set(asked.json) & {"size", "response_format"} for asked in server.asked]
+    assert sent == [{"size", "response_format"}, {"size"}, set(), set()]
+    records = [each.provenance.options["service"] for each in made]
+    assert [one["fields_left_out"] for one in records] == [["response_format", "size"]] * 2
+    assert [one["attempts"] for one in records] == [3, 1]
+    ask(server, options={"model": "strict-1"})
+    assert not {"size", "response_format"} & set(server.asked[-1].json)
+    ask(server, options={"model": "another"})
+    assert {"size", "response_format"} <= set(server.asked[-1].json)
+
+
+def test_a_field_that_is_refused_again_and_again_is_not_asked_for_ever(server: Server) -> None:
+    server.tell(Reply(NO_SUCH, status=400))
+    assert "Unknown parameter" in refused(server)
+    assert len(server.asked) == 2
+
+
+def test_fields_that_the_study_sets_are_never_left_out(server: Server) -> None:
+    server.tell(Reply(NO_SIZE, status=422), image())
+    assert "422" in refused(server, options={"fields": {"size": "auto"}})
+    assert len(server.asked) == 1
+
+
+def test_a_refused_field_is_left_out_of_edits_too(server: Server) -> None:
+    server.tell(Reply(NO_SUCH, status=400), image())
+    ask(server, start=Image.new("RGB", (70, 70)), options={"model": "strict-edits"})
+    assert [b"response_format" in asked.body for asked in server.asked] == [True, False]
+
+
 def test_a_start_image_is_sent_as_a_form_to_edits(server: Server) -> None:
     start = Image.new("RGB", (80, 70), "red")
     (made,) = ask(

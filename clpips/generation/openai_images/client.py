@@ -38,7 +38,10 @@ MAX_IMAGE_BYTES = 30_000_000
 MAX_ANSWER_BYTES = MAX_IMAGE_BYTES * 4 // 3 + 1_000_000  # base64, and what stands around it
 WHOLE = 5  # times the timeout: what a whole answer may take
 
+MAX_REFUSAL = 20_000  # bytes of a refusal in which a field's name is looked for
+
 _RETRYABLE_STATUS = {408, 409, 429}
+_WRONG_REQUEST_STATUS = {400, 422}
 
 
 class RetryableError(GenerationError):
@@ -47,6 +50,14 @@ class RetryableError(GenerationError):
     def __init__(self, sentence: str, after: float | None = None) -> None:
         super().__init__(sentence)
         self.after = after
+
+
+class FieldRefusal(GenerationError):
+    """A request that the service finds wrong; ``said`` is what it answered."""
+
+    def __init__(self, sentence: str, said: str) -> None:
+        super().__init__(sentence)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,8 @@ def _checked_status(answer: Answer, host: str) -> Answer:
     sentence = refusal(answer, host)
     if status in _RETRYABLE_STATUS or status >= 500:
         raise RetryableError(sentence, after=retry_after(answer.headers))
+    if status in _WRONG_REQUEST_STATUS:
+        raise FieldRefusal(sentence, answer.body[:MAX_REFUSAL].decode("utf-8", "replace"))
     raise GenerationError(sentence)
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PIL import Image
 
 from clpips.generation.openai_images.api_key import cleaned, guard_logs
-from clpips.generation.openai_images.client import Caller, Waits
+from clpips.generation.openai_images.client import Caller, FieldRefusal, Waits
+from clpips.generation.openai_images.optional_fields import left_out, refused_fields, remember
 from clpips.generation.openai_images.options import ServiceOptions, service_options
-from clpips.generation.openai_images.responses import ImageResponse, parse_response, picture
+from clpips.generation.openai_images.responses import Answer, ImageResponse, parse_response, picture
 from clpips.generation.openai_images.url_policy import check_plain_http, checked_base, host_of
 from clpips.generation.protocol import MAX_SIDE, Generated, Request
 from clpips.generation.scenes.maker import png
@@ -31,7 +32,8 @@ class Service:
     ``Request.options`` are those of :class:`ServiceOptions`. The key is read from
     ``CLPIPS_IMAGES_KEY`` for each call, sent to the base URL in
     ``CLPIPS_IMAGES_URL`` alone, and kept nowhere. A request with a
-    start image goes to ``/images/edits``.
+    start image goes to ``/images/edits``. Where the service refuses
+    ``size`` or ``response_format``, requests go on without it.
 
     Args:
         base: the base URL, to which ``/images/generations`` is added.
@@ -75,15 +77,13 @@ class Service:
         began = time.perf_counter()
         fields = _fields(request, caller.options, seed, edits=start is not None)
         host = host_of(self.base)
-        if start is None:
-            answer, attempts = caller.post("/images/generations", json=fields)
-        else:
-            image = {"image": ("start.png", start, "image/png")}
-            answer, attempts = caller.post("/images/edits", data=_form(fields), files=image)
+        answer, attempts, without = self._asked(caller, fields, start)
         response = parse_response(answer, host)
         data = response.data if response.data is not None else caller.image(response.url or "")
         made = picture(data, host)
         record = _record(self.base, caller.options, response, attempts)
+        if without:
+            record["fields_left_out"] = sorted(without)
         if made.info["notes"]:
             record["notes"] = made.info["notes"]
         if start is not None:
@@ -101,6 +101,29 @@ class Service:
         )
         return Generated(made, provenance)
 
+    def _asked(
+        self, caller: Caller, fields: Mapping[str, Any], start: bytes | None
+    ) -> tuple[Answer, int, frozenset[str]]:
+        """The answer, how many attempts it took, and which refused fields were left out.
+
+        A refused optional field is left out and the image requested once more; all further
+        requests to this model go without it.
+        """
+        model, attempts = caller.options.model, 0
+        while True:
+            without = left_out(self.base, model) - set(caller.options.fields)
+            sent = {name: value for name, value in fields.items() if name not in without}
+            try:
+                answer, tried = _post(caller, sent, start)
+            except FieldRefusal as error:
+                refused = refused_fields(error, sent, caller.options.fields)
+                if not refused:
+                    raise
+                attempts += 1
+                remember(self.base, model, refused)
+            else:
+                return answer, attempts + tried, without & set(fields)
+
 
 def opened(rest: str) -> Service:
     """The maker for a base URL.
@@ -109,6 +132,13 @@ def opened(rest: str) -> Service:
         GenerationError: not a base URL.
     """
     return Service(rest)
+
+
+def _post(caller: Caller, fields: dict[str, Any], start: bytes | None) -> tuple[Answer, int]:
+    if start is None:
+        return caller.post("/images/generations", json=fields)
+    image = {"image": ("start.png", start, "image/png")}
+    return caller.post("/images/edits", data=_form(fields), files=image)
 
 
 def _fields(request: Request, options: ServiceOptions, seed: int, *, edits: bool) -> dict[str, Any]:

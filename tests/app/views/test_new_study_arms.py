@@ -106,6 +106,37 @@ def test_a_plain_study_has_no_arms_and_compares_nothing(store: Store) -> None:
     assert (settings.choice, settings.made_per_round) == ("random", settings.candidates)
 
 
+def service_form(further: str, size: str = "") -> AppTest:
+    screen = form()
+    labelled(screen, "selectbox", "Image source").set_value("http").run()
+    labelled(screen, "text_input", "Base address").set_value("https://images.example/v1")
+    labelled(screen, "text_input", "Size (optional)").set_value(size)
+    labelled(screen, "text_area", "Further fields (optional)").set_value(further)
+    return send(screen)
+
+
+def test_size_and_further_fields_of_a_service_are_set_in_the_form(store: Store) -> None:
+    service_form('{"quality": "low", "response_format": null}', "1024x1024")
+    fields = {"quality": "low", "response_format": None, "size": "1024x1024"}
+    assert only(store).settings.maker_options["fields"] == fields
+
+
+@pytest.mark.parametrize(
+    ("further", "rule"),
+    [
+        ('{"quality": low}', "urther fields must be JSON"),
+        ('["low"]', "urther fields must be a JSON object"),
+        ('{"n": 4}', "name none of prompt, n, model"),
+        ('{"steps": NaN}', "what JSON can hold"),
+    ],
+)
+def test_further_fields_that_no_request_can_have_make_no_study(
+    store: Store, further: str, rule: str
+) -> None:
+    screen = service_form(further)
+    assert rule in screen.error[0].value and store.studies.all() == ()
+
+
 def test_a_beginners_form_shows_nothing_of_several_ways(store: Store) -> None:
     assert "Number of arms" not in labels(form())
     assert "Name in reports" not in labels(form())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +10,9 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from app.views.researcher.new_study.upload_limit import too_large
+from clpips.errors import GenerationError
 from clpips.generation.diffusion.settings import MAX_STEPS, SCHEDULERS
+from clpips.generation.openai_images.options import service_options
 from clpips.io.resources import tiny_model_folder
 
 KINDS: dict[str, str] = {
@@ -153,6 +156,22 @@ def _http(prefix: str) -> MakerAnswers:
         "Cost per image", 0.0, 1e6, None, 0.01, placeholder="Unknown", key=_key(prefix, "cost")
     )
     currency = third.text_input("Currency", "USD", max_chars=3, key=_key(prefix, "currency"))
+    size = st.text_input(
+        "Size (optional)",
+        placeholder="As the study’s image size, for example 256x256",
+        max_chars=40,
+        key=_key(prefix, "size"),
+        help="What to ask this service for, where it knows certain sizes only: 1024x1024, auto, …",
+    )
+    further = st.text_area(
+        "Further fields (optional)",
+        placeholder='{"quality": "low", "response_format": null}',
+        height=80,
+        max_chars=4000,
+        key=_key(prefix, "fields"),
+        help="A JSON object that is added to each request; null leaves a field out. Where the "
+        "service refuses size or response_format, these are left out without being listed here.",
+    )
     options: dict[str, Any] = {}
     if model.strip():
         options["model"] = model.strip()
@@ -161,7 +180,29 @@ def _http(prefix: str) -> MakerAnswers:
     if cost is not None:
         options |= {"cost_per_image": float(cost), "currency": currency.strip().upper()}
     missing = "" if base.strip() else "an image service must be named by its base address"
+    try:
+        fields = _request_fields(size, further)
+        service_options({**options, "fields": fields})
+    except GenerationError as error:
+        fields, missing = {}, str(error)
+    if fields:
+        options["fields"] = fields
     return MakerAnswers(f"http:{base.strip()}", options, missing=missing)
+
+
+def _request_fields(size: str, further: str) -> dict[str, Any]:
+    """The further fields of each request, as they were written.
+
+    Raises:
+        GenerationError: not a JSON object.
+    """
+    try:
+        fields = json.loads(further) if further.strip() else {}
+    except (ValueError, RecursionError) as error:
+        raise GenerationError(f"further fields must be JSON, got {error}") from error
+    if not isinstance(fields, dict):
+        raise GenerationError('further fields must be a JSON object, as in {"quality": "low"}')
+    return {**fields, "size": size.strip()} if size.strip() else fields
 
 
 def _pool(prefix: str) -> MakerAnswers:
