@@ -16,6 +16,7 @@ from app.settings import RESEARCHER_COOKIE, Settings
 from app.store import open_store
 from app.study.types import Participant
 from clpips.errors import ClpipsError
+from clpips.text import without_paths
 
 # --- participants -----------------------------------------------------------------------------
 
@@ -145,8 +146,11 @@ def pop_flash() -> str | None:
 
 
 def sentence(error: ClpipsError) -> str:
-    """An error as a sentence on a screen; a file's name at its beginning stays as it is."""
-    text = str(error)
+    """An error as a sentence on a screen, without any path of the server.
+
+    A file's name at its beginning stays as it is.
+    """
+    text = without_paths(error)
     names_a_file = "." in text.partition(" ")[0].rstrip(".")
     begin = text[:1] if names_a_file else text[:1].upper()
     return begin + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

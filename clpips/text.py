@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 LONGEST_QUOTE = 80
+
+# How a path from the root begins, on Windows too; "//" begins the host of an address.
+_ROOT = r"(?:file://)?(?:/(?!/)|[A-Za-z]:[\\/]|\\\\)"
+_QUOTES = "'\"`“”"
+_QUOTED_PATH = re.compile(
+    rf"(?P<before>[{_QUOTES}](?:[a-z]+:)?){_ROOT}(?P<rest>[^\s{_QUOTES}][^{_QUOTES}\n]*)(?=[{_QUOTES}])"
+)
+_BARE_PATH = re.compile(rf"(?P<before>)(?<![\w/.\\]){_ROOT}(?P<rest>[^\s{_QUOTES},;:()<>|]+)")
 
 
 def counted(count: int, word: str) -> str:
@@ -48,3 +57,23 @@ def one_line(message: object) -> str:
     'a damaged file'
     """
     return " ".join(str(message).split())
+
+
+def without_paths(message: object) -> str:
+    """A message for people, in which paths from the server's root are cut to their last part.
+
+    Addresses and paths relative to something that a person gave stay as they are.
+
+    >>> without_paths("cannot read '/srv/my study/images/ab/abcd.png': not a picture")
+    "cannot read 'abcd.png': not a picture"
+    >>> without_paths("[Errno 2] No such file: /srv/data/pools/faces; see https://a.example/b/c")
+    '[Errno 2] No such file: faces; see https://a.example/b/c'
+    """
+    text = str(message)
+    for path in (_QUOTED_PATH, _BARE_PATH):
+        text = path.sub(lambda found: found["before"] + _last_part(found["rest"]), text)
+    return text
+
+
+def _last_part(path: str) -> str:
+    return re.split(r"[\\/]", path.rstrip("/\\"))[-1]

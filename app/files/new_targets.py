@@ -8,6 +8,7 @@ from app.files.target_upload import TargetPicture, target_picture
 from app.store import Store
 from clpips.errors import ImageError, StudyError
 from clpips.generation.scenes.targets import SIDE, SampleTarget
+from clpips.text import without_paths
 
 
 def read_uploads(
@@ -37,7 +38,7 @@ def read_uploads(
         try:
             picture = target_picture(filename, data)
         except ImageError as error:
-            refused.append(str(error))
+            refused.append(without_paths(error))
             continue
         if (other := origins.get(picture.name)) is not None:
             refused.append(

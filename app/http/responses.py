@@ -9,6 +9,7 @@ from app.http.lanes import READS
 from app.http.payloads import MAX_ID
 from app.store import StoreUnavailable, open_store
 from app.study.types import Participant
+from clpips.text import without_paths
 
 NO_STORE = {"Cache-Control": "no-store"}
 RETRY_SECONDS = 2
@@ -25,17 +26,17 @@ def answer(content: dict[str, object], status: int = 200) -> JSONResponse:
 
 def error(sentence: str, status: int) -> JSONResponse:
     """Report an error; the browser may retry the same request."""
-    return answer({"error": sentence}, status)
+    return answer({"error": without_paths(sentence)}, status)
 
 
-def refusal(sentence: str, status: int = 422) -> JSONResponse:
+def refusal(reason: object, status: int = 422) -> JSONResponse:
     """Reject a submission permanently, so that the browser drops it from its outbox."""
-    return answer({"error": sentence, "rejected": True}, status)
+    return answer({"error": without_paths(reason), "rejected": True}, status)
 
 
 def spoken(reason: StoreUnavailable) -> str:
     """The reason as a sentence for people."""
-    text = str(reason)
+    text = without_paths(reason)
     return f"{text[:1].upper()}{text[1:]}."
 
 

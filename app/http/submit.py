@@ -47,5 +47,5 @@ async def submit(request: Request) -> JSONResponse:
         return error("The submission could not be read.", 400)
     except StudyError as refused:
         log.warning("refused a submission of participant %d: %s", participant.id, refused)
-        return refusal(str(refused))
+        return refusal(refused)
     return answer({"outcome": result.outcome, "ranking": ranking_to_json(result.ranking)})

@@ -32,6 +32,7 @@ from clpips.metric.attribution import (
 from clpips.metric.distance_maps import distance_maps
 from clpips.metric.observations import Observation
 from clpips.progress import Watch
+from clpips.text import without_paths
 
 EXAMPLES = 3  # of each sort, with heat-maps
 LISTED = 60  # of each sort, as lines of a table
@@ -86,7 +87,9 @@ def summary(case: Case, watch: Watch) -> Values:
         try:
             examples.append(_example(case, flip, part))
         except ImageError as error:
-            unpainted.append(f"{sentence_of(str(error))} An example with it is not shown.")
+            unpainted.append(
+                f"{sentence_of(without_paths(error))} An example with it is not shown."
+            )
     return {
         "n_rankings": len(case.observations),
         "n_targets": len(case.targets),

@@ -13,6 +13,7 @@ from PIL import Image
 from app.store import Store, StoreUnavailable
 from app.study.types import Job
 from clpips.progress import Watch
+from clpips.text import without_paths
 
 BEAT_SECONDS = 0.25  # each heartbeat is a write that waits for the disk
 PREVIEW_SECONDS = 0.5
@@ -59,7 +60,7 @@ class JobWatch:
             self._beat()
 
     def _progress(self, fraction: float, words: str) -> None:
-        self._fraction, self._words = fraction, words
+        self._fraction, self._words = fraction, without_paths(words)
         if time.monotonic() - self._last_beat >= BEAT_SECONDS:
             self._beat()
 

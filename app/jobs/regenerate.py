@@ -13,6 +13,7 @@ from app.study.types import Candidate, Job
 from clpips.errors import GenerationError
 from clpips.generation.reproduce import made_again
 from clpips.progress import Watch
+from clpips.text import without_paths
 
 
 def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _reproduce(
             maker=maker_here(store, source.maker),
         )
     except GenerationError as error:
-        return {"reason": str(error)}
+        return {"reason": without_paths(error)}
     return {
         "pixels": again.difference.pixels,
         "largest": again.difference.largest,

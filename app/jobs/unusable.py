@@ -15,7 +15,7 @@ from app.store import Store
 from app.study.types import Study
 from clpips.errors import ImageError, InputError
 from clpips.features.batching import Pair
-from clpips.text import counted
+from clpips.text import counted, without_paths
 
 Unusable: TypeAlias = dict[Pair, str]
 """For (target, image) hashes, why they cannot be compared."""
@@ -28,7 +28,7 @@ def reason_of(error: InputError, paths: Iterable[object]) -> str:
     words = str(error)
     for path in paths:
         words = words.replace(f"{path}: ", "").replace(str(path), "the file")
-    return words
+    return without_paths(words)
 
 
 def check_none(unusable: Unusable) -> None:

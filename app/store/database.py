@@ -22,6 +22,7 @@ from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 from app.settings import Settings
 from app.store.integrity import check_folder
 from app.store.migrations import LOCK_SECONDS, migrate
+from app.store.private_files import make_database, make_folder
 from app.store.unavailable import (
     DatabaseBusy,
     DiskFull,
@@ -87,9 +88,10 @@ class DatabaseAccess:
             ) from error
 
     def _open(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         allow = self.settings.allow_missing_images
         check_folder(self.path, self.settings.images.absolute(), allow_missing=allow)
+        make_folder(self.path.parent)
+        make_database(self.path)
         db = connect(self.path)
         try:
             migrate(db, backups=self.settings.backups)

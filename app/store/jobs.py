@@ -19,6 +19,7 @@ from app.store.job_queue import (
     requeue,
 )
 from app.study.types import Job, JobKind
+from clpips.text import without_paths
 
 LEASE_SECONDS = 30.0
 
@@ -116,9 +117,11 @@ class Jobs:
     def fail(self, job_id: int, worker: str, reason: str) -> bool:
         """Mark a job as failed; a round waiting for it fails with the same reason.
 
+        Participants and researchers read it, so it is stored without paths of the server.
+
         Returns ``False`` if it was no longer this worker's.
         """
-        return self._end(job_id, worker, "failed", message=reason)
+        return self._end(job_id, worker, "failed", message=without_paths(reason))
 
     def confirm_cancelled(self, job_id: int, worker: str) -> bool:
         """Mark a job as cancelled, as requested; ``False`` if it was no longer this worker's."""

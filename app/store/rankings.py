@@ -17,6 +17,7 @@ from app.store.studies import read_study
 from app.study.records import Attempt, RankedRound, submission_payload
 from app.study.submission import BoardRanking, Outcome, Submission, SubmitResult
 from clpips.errors import StudyError
+from clpips.text import without_paths
 from clpips.types import Ranking
 
 MAX_PAYLOAD = 20_000  # characters kept of one attempt; a real one has a few hundred
@@ -61,7 +62,7 @@ class Rankings:
                 decision = _decide(db, participant_id, submission)
             except StudyError as refusal:
                 # Not raised from in here: the record of the attempt must be committed.
-                _insert_attempt(db, participant_id, submission, "refused", str(refusal))
+                _insert_attempt(db, participant_id, submission, "refused", without_paths(refusal))
                 refused = refusal
             else:
                 _insert_attempt(db, participant_id, submission, decision.outcome, "")

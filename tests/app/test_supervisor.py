@@ -117,6 +117,60 @@ def test_a_data_folder_that_is_unsound_is_one_sentence_and_status_2(
     assert (data / "clpips.sqlite").read_bytes() == content
 
 
+def start_together(data: Path, *ports: int) -> list[subprocess.Popen[str]]:
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "app"],
+            env={**os.environ, "CLPIPS_DATA": str(data), "PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for port in ports
+    ]
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """The first line on standard output."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def test_two_programs_started_together_on_a_new_folder_both_work(tmp_path: Path) -> None:
+    data, ports = tmp_path / "data", (free_port(), free_port())
+    started = start_together(data, *ports)
+    try:
+        assert [said(each) for each in started] == [
+            f"Open http://127.0.0.1:{port}\n" for port in ports
+        ]
+        store = Store(data)
+        workers(store, 2)
+        assert len({study.title for study in store.studies.all()}) == len(store.studies.all()) == 2
+    finally:
+        for each in started:
+            each.terminate()
+        complaints = [each.communicate(timeout=60)[1] for each in started]
+    assert complaints == ["", ""]
+
+
+def test_of_two_programs_started_together_on_one_port_one_says_why_it_ends(tmp_path: Path) -> None:
+    port = free_port()
+    started = start_together(tmp_path / "data", port, port)
+    try:
+        until = time.monotonic() + 120
+        while all(each.poll() is None for each in started) and time.monotonic() < until:
+            time.sleep(0.1)
+        (refused,) = (each for each in started if each.poll() is not None)
+        assert refused.returncode in (1, 2)
+        assert str(port) in refused.communicate()[1]
+        (other,) = (each for each in started if each is not refused)
+        assert said(other) == f"Open http://127.0.0.1:{port}\n"
+    finally:
+        for each in started:
+            each.terminate()
+            each.communicate(timeout=60)
+
+
 def test_a_killed_worker_comes_back_and_both_stop_together(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -18,6 +18,7 @@ from app.store import Store
 from clpips.errors import Cancelled, ClpipsError
 from clpips.features.names import Backbone
 from clpips.metric.pooled import PooledPrior
+from clpips.text import without_paths
 from clpips.types import Ranking
 
 WIDE: Backbone = "wide"
@@ -41,7 +42,7 @@ class LeftOut(dict[str, str]):
         except Cancelled:
             raise
         except ClpipsError as error:
-            self[key] = sentence(str(error))
+            self[key] = sentence(without_paths(error))
         except Exception as error:  # the rest of the comparison still stands
             log.exception("a part of a comparison failed: %s", key)
             self[key] = (

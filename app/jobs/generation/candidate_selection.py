@@ -25,6 +25,7 @@ from clpips.active.acquisition import ChoiceSettings, Pick
 from clpips.active.acquisition import choose as select_images
 from clpips.errors import Cancelled, ClpipsError
 from clpips.progress import Watch
+from clpips.text import without_paths
 from clpips.types import Provenance
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def select_candidates(
         raise
     except Exception as error:  # the participant must get a board
         expected = isinstance(error, ClpipsError | TimeoutError)
-        fell_back = str(error) if expected else f"{type(error).__name__}: {error}"
+        fell_back = without_paths(error if expected else f"{type(error).__name__}: {error}")
         log.warning("images are selected at random: %s", fell_back, exc_info=not expected)
         drawn = random.Random(f"choice/{board.seed}").sample(range(len(made)), count)
         picks = tuple(Pick(index, "random", None) for index in drawn)

@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from app.files.bundle import open_bundle, write_bundle
 from app.jobs import fit
 from app.jobs.paper_numbers import paper_text
+from app.settings import Settings
 from app.store import Store
 from app.study.multiple_testing import decided, family, newest_judged
 from app.study.types import Study
@@ -178,4 +179,5 @@ def test_a_study_that_was_compared_before_keeps_its_part(
         "DROP TABLE study_comparison",
         "DELETE FROM _sqlite_migrations WHERE name = 'm007_the_studys_part_of_a_comparison'",
     )
-    assert Store(tmp_path).comparisons.of_study(study.id) == part
+    opened = Store(Settings(data_dir=tmp_path, allow_missing_images=True))
+    assert opened.comparisons.of_study(study.id) == part

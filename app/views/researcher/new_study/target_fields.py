@@ -10,6 +10,7 @@ from app.files.target_upload import MAX_BYTES, MAX_SIDE
 from app.views.researcher.new_study.upload_limit import too_large
 from clpips.errors import ClpipsError
 from clpips.generation.scenes.targets import SampleTarget, sample_targets
+from clpips.text import without_paths
 
 Uploads = Sequence[tuple[str, bytes]]
 
@@ -27,7 +28,7 @@ def _samples(key: str) -> Sequence[SampleTarget]:
     try:
         known = {sample.name: sample for sample in sample_targets()}
     except ClpipsError as error:
-        st.caption(str(error))
+        st.caption(without_paths(error))
         return ()
     chosen = st.multiselect(
         "Sample targets",
