@@ -92,21 +92,6 @@ def was_asked_elsewhere(round_id: int) -> bool:
     return st.session_state.get("asked_elsewhere") == round_id
 
 
-def begin_next_round(trial_id: int, number: int) -> None:
-    """Show the prompt for one round instead of the ranking before it."""
-    st.session_state["writing"] = (trial_id, number)
-
-
-def back_to_ranking() -> None:
-    """Show the ranking again."""
-    st.session_state.pop("writing", None)
-
-
-def is_writing(trial_id: int, number: int) -> bool:
-    """Whether the person has asked to write the prompt of this round."""
-    return st.session_state.get("writing") == (trial_id, number)
-
-
 def start_from(trial_id: int, number: int, candidate_id: int | None) -> None:
     """Let one round's images start from a candidate, or from nothing."""
     st.session_state[f"start-of-{trial_id}-{number}"] = candidate_id

@@ -93,6 +93,12 @@ def m008_indexes_for_large_studies(db: Database) -> None:
     db.execute("CREATE INDEX job_study_kind ON job (study_id, kind, id)")
 
 
+@migrations()
+def m010_the_round_being_written(db: Database) -> None:
+    """*Next round* was pressed: the number of the round whose prompt is being written."""
+    db.execute("ALTER TABLE trial ADD COLUMN writing INTEGER")
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,

@@ -67,6 +67,7 @@ def _trial(row: Row) -> Trial:
         ),
         position=row["position"],
         state=row["state"],
+        writing=row["writing"],
     )
 
 

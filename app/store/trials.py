@@ -42,6 +42,22 @@ class Trials:
             _finish_trial(db, participant_id, trial_id)
             return read_participant(db, participant_id)
 
+    def write_round(self, participant_id: int, trial_id: int, number: int | None) -> None:
+        """Keep which round's prompt is being written, so that every device shows its form.
+
+        Args:
+            participant_id, trial_id: whose current target it is.
+            number: of the round; ``None`` goes back to the ranking.
+
+        Raises:
+            StudyError: another person's trial, or one that is not current.
+        """
+        with self._access.write() as db:
+            sql = """UPDATE trial SET writing = ?
+                     WHERE id = ? AND participant_id = ? AND state = 'active'"""
+            if db.execute(sql, [number, trial_id, participant_id]).rowcount == 0:
+                raise StudyError("a trial must be the participant's own and the current one")
+
 
 def _check_enough(db: Database, trial_id: int, min_rounds: int) -> None:
     states = [each.state for each in read_rounds(db, "round.trial_id = ?", trial_id)]

@@ -74,13 +74,18 @@ RoundKind = Literal["own", "repeat", "calibration", "duel"]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One participant with one target."""
+    """One participant with one target.
+
+    ``writing`` is the number of the round whose prompt is being written since *Next round* was
+    pressed; a round that has been requested since makes it void.
+    """
 
     id: int
     participant_id: int
     target: Target
     position: int
     state: TrialState
+    writing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

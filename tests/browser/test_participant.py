@@ -159,6 +159,31 @@ def test_coming_back_by_the_link_finds_the_same_board_in_the_same_order(
     assert desk.shown() == shown
 
 
+def test_words_that_were_not_sent_are_there_after_a_reload_and_sent_ones_do_not_return(
+    desk: Visitor, study: Study
+) -> None:
+    link = desk.join(study)
+    field = desk.page.get_by_label("Your description")
+    field.press_sequentially("a red ball on")
+    desk.page.reload()
+    expect(field).to_have_value("a red ball on")
+    desk.open_tab().goto(link)  # as after a closed tab
+    field = desk.page.get_by_label("Your description")
+    expect(field).to_have_value("a red ball on")
+    field.press_sequentially(" grass")
+    desk.press("Generate")
+    desk.page.wait_for_selector("[data-phase=ranking]", timeout=60_000)
+    assert "“a red ball on grass”" in desk.page.inner_text("body")
+    desk.rank([0, 1, 2, 3])
+    desk.press("Next round")
+    field = desk.page.get_by_label("Your description")
+    expect(field).to_have_value("a red ball on grass")  # the words of before
+    field.fill("a blue ball")
+    desk.page.reload()
+    expect(field).to_have_value("a blue ball")
+    desk.check()
+
+
 def test_cancelling_brings_the_words_back(desk: Visitor, study: Study, store: Store) -> None:
     link = desk.join(study)
     person = store.participants.by_token(link.partition("?p=")[2])

@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from app import session
+from app.components.unsent_words import keep_words
 from app.store import open_store
 from app.study.prompts import plain_prompt
 from app.study.records import Standing
@@ -67,8 +68,12 @@ def draw(standing: Standing, trial: Trial, number: int) -> None:
             )
             if standing.round is not None:
                 st.form_submit_button(
-                    "Back to the ranking", type="tertiary", on_click=session.back_to_ranking
+                    "Back to the ranking",
+                    type="tertiary",
+                    on_click=write_round,
+                    args=(standing.participant.id, trial.id, None),
                 )
+    keep_words(session.outbox_name(standing.participant), trial=trial.id, number=number)
     _leave(standing, trial)
     if not standing.study.settings.arms:  # words that one maker alone does not know would tell it
         _not_understood(standing.ranked_rounds)
@@ -92,6 +97,14 @@ def finish(participant_id: int, trial_id: int) -> None:
     """Leave a target behind, or say why not."""
     try:
         open_store().trials.finish(participant_id, trial_id)
+    except StudyError as error:
+        session.set_flash(session.sentence(error))
+
+
+def write_round(participant_id: int, trial_id: int, number: int | None) -> None:
+    """Show the form for a round, or the ranking before it, on this and any other device."""
+    try:
+        open_store().trials.write_round(participant_id, trial_id, number)
     except StudyError as error:
         session.set_flash(session.sentence(error))
 
@@ -152,8 +165,6 @@ def _ask(
             session.keep_for_next_round(trial_id, asked.number, prompt, asked=asked.id)
     except StudyError as error:
         session.set_flash(session.sentence(error))
-        return
-    session.back_to_ranking()
 
 
 def _action(setback: Round | None) -> str:

@@ -26,9 +26,7 @@ def draw(standing: Standing, token: str) -> None:
     if trial is None:
         raise RuntimeError(f"participant {standing.participant.id} has no trial to draw")
     number = len(standing.ranked_rounds) + 1
-    writing = standing.round is None or (
-        standing.phase == "ranked" and session.is_writing(trial.id, number)
-    )
+    writing = standing.round is None or (standing.phase == "ranked" and trial.writing == number)
     layout.frame(standing.study.title, width="working")
     shown = number if writing or standing.round is None else standing.round.number
     layout.progress(
@@ -84,8 +82,8 @@ def _onward(standing: Standing, trial: Trial, *, number: int) -> None:
             type="primary" if standing.can_request_round else "secondary",
             key=f"next-{trial.id}-{number}",
             disabled=not standing.can_request_round,
-            on_click=session.begin_next_round,
-            args=(trial.id, number),
+            on_click=prompt_form.write_round,
+            args=(standing.participant.id, trial.id, number),
         )
         st.button(
             "I am done with this target",
