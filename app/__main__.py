@@ -1,4 +1,4 @@
-"""``python -m app``: start the web process and the worker, and restart either if it ends.
+"""``python -m app``: start the web process and the workers; restart what ends by itself.
 
 ``make run`` and ``clpips-app`` run this. Exit status: 0 stopped on request, 2 a setting is wrong or
 the port is taken, 1 the web process could not start.
@@ -38,7 +38,7 @@ ANYWHERE = ("0.0.0.0", "::")
 
 @dataclass
 class Child:
-    """One of the two processes, restarted when it ends by itself."""
+    """One of the processes, restarted when it ends by itself."""
 
     name: str
     command: list[str]
@@ -91,7 +91,7 @@ class Child:
 
 
 def main() -> int:
-    """Run both processes until a stop is requested; returns the exit status."""
+    """Run all processes until a stop is requested; returns the exit status."""
     try:
         settings = Settings.from_environment()
         check_port(settings)
@@ -99,11 +99,11 @@ def main() -> int:
     except (ClpipsError, OSError) as error:
         complain(str(error))
         return 2
-    web, worker = children(settings)
+    web, *workers = children(settings)
     stop = StopSignal()
     try:
-        web.start()
-        worker.start()
+        for child in (web, *workers):
+            child.start()
         if not wait_until_healthy(settings, web, lambda: stop.asked):
             if stop.asked:
                 return 0
@@ -111,16 +111,16 @@ def main() -> int:
             return 1
         say(f"Open {address_of(settings)}")
         while not stop.asked:
-            web.keep_alive()
-            worker.keep_alive()
+            for child in (web, *workers):
+                child.keep_alive()
             time.sleep(0.2)
         return 0
     finally:
         say("Stopping.")
         until = time.monotonic() + STOP_SECONDS
-        for child in (worker, web):
+        for child in (*workers, web):
             child.ask_to_stop()
-        for child in (worker, web):
+        for child in (*workers, web):
             child.wait(until)
 
 
@@ -136,8 +136,8 @@ class StopSignal:
         self.asked = True
 
 
-def children(settings: Settings) -> tuple[Child, Child]:
-    """The web process and the worker, with settings independent of the working directory."""
+def children(settings: Settings) -> tuple[Child, ...]:
+    """The web process, then the workers, with settings independent of the working directory."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
@@ -149,9 +149,11 @@ def children(settings: Settings) -> tuple[Child, Child]:
         environment["CLPIPS_WEIGHTS"] = str(settings.weights_dir.absolute())
     web = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "serve.py")]
     web += [f"--server.port={settings.port}", f"--server.address={settings.address}"]
+    several = settings.workers > 1
+    names = [f"worker {n + 1}" if several else "worker" for n in range(settings.workers)]
     return (
         Child("web process", web, environment),
-        Child("worker", [sys.executable, "-m", "app.worker"], environment),
+        *(Child(name, [sys.executable, "-m", "app.worker"], environment) for name in names),
     )
 
 

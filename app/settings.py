@@ -13,6 +13,7 @@ from clpips.errors import StudyError
 DEFAULT_DATA = Path("data/local")
 DEFAULT_PORT = 8501
 DEFAULT_ADDRESS = "127.0.0.1"
+MOST_WORKERS = 64
 RESEARCHER_COOKIE = "clpips_researcher"
 """The cookie of a researcher who is signed in."""
 BACKUP_NAME = re.compile(r"clpips-backup-\d{8}-\d{6}\.tar")
@@ -31,10 +32,11 @@ class Settings:
         researcher_password: sets the researcher's password at the first start, so that a server
             without a screen can be set up; ``None`` asks for it in the browser.
         demo_studies: make the demo study and the simulated study at the first start.
+        workers: how many worker processes ``python -m app`` starts, 1 to 64.
         allow_missing_images: start although images of the database have no file.
 
     Raises:
-        StudyError: a port outside its range, an empty address or password.
+        StudyError: a port or number of workers outside its range, an empty address or password.
     """
 
     data_dir: Path = DEFAULT_DATA
@@ -44,10 +46,15 @@ class Settings:
     researcher_password: str | None = None
     demo_studies: bool = True
     allow_missing_images: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65_535:
             raise StudyError(f"PORT must lie between 1 and 65535, got {self.port}")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise StudyError(
+                f"CLPIPS_WORKERS must lie between 1 and {MOST_WORKERS}, got {self.workers}"
+            )
         if not self.address.strip():
             raise StudyError("CLPIPS_ADDRESS must name an address, got an empty one")
         if self.data_dir.exists() and not self.data_dir.is_dir():
@@ -71,6 +78,7 @@ class Settings:
             allow_missing_images=_yes_or_no(
                 "CLPIPS_ALLOW_MISSING_IMAGES", environ.get("CLPIPS_ALLOW_MISSING_IMAGES") or "0"
             ),
+            workers=_whole_number("CLPIPS_WORKERS", environ.get("CLPIPS_WORKERS") or "1"),
         )
 
     def __repr__(self) -> str:
@@ -81,7 +89,7 @@ class Settings:
             f"weights_dir={None if self.weights_dir is None else str(self.weights_dir)!r}, "
             f"address={self.address!r}, researcher_password={secret}, "
             f"demo_studies={self.demo_studies}, "
-            f"allow_missing_images={self.allow_missing_images})"
+            f"allow_missing_images={self.allow_missing_images}, workers={self.workers})"
         )
 
     @property

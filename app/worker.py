@@ -3,8 +3,8 @@
 Three loops run in threads. One generates images, so that participants never wait behind a fit. One
 runs background jobs that take minutes (the simulated study, the comparison of metrics, a backup),
 so that researchers do not wait behind them. The third runs all other jobs that need torch. A fourth
-thread renews the leases. Several workers may share one data folder; each job is held by one at a
-time.
+thread renews the leases. Within a loop, kinds of jobs take turns. Several workers may share one
+data folder; each job is held by one at a time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Any
 from app.jobs.lease import LEASE_SECONDS, JobWatch
 from app.settings import Settings
 from app.store import Store, StoreUnavailable
+from app.study.job_turns import Turns
 from app.study.types import Job, JobKind
 from clpips.errors import Cancelled, ClpipsError
 from clpips.generation.names import kind_of
@@ -117,9 +118,13 @@ class Worker:
 
     def do_next(self, kinds: Sequence[JobKind]) -> bool:
         """Claim and run one job of these kinds; ``False`` if there was none."""
+        return self._do_next(kinds) is not None
+
+    def _do_next(self, kinds: Sequence[JobKind]) -> JobKind | None:
+        """Claim and run one job; its kind."""
         job = self.store.jobs.claim(self.name, kinds, lease_seconds=LEASE_SECONDS)
         if job is None:
-            return False
+            return None
         watch = JobWatch(self.store, job, self.name, self.stopping)
         with self._lock:
             self._running.add(watch)
@@ -129,7 +134,7 @@ class Worker:
             with self._lock:
                 self._running.discard(watch)
             watch.ended()
-        return True
+        return job.kind
 
     def _do(self, job: Job, watch: JobWatch) -> None:
         try:
@@ -173,9 +178,10 @@ class Worker:
                     return False
 
     def _loop(self, kinds: Sequence[JobKind]) -> None:
+        turns = Turns(kinds)
         while not self.stopping.is_set():
             try:
-                busy = self.do_next(kinds)
+                done = self._do_next(turns.kinds)
             except StoreUnavailable as reason:
                 log.warning("the %s loop cannot go on yet: %s", kinds[0], reason)
                 self.stopping.wait(TROUBLE_SECONDS)
@@ -184,10 +190,12 @@ class Worker:
                 log.exception("the %s loop failed; trying again", kinds[0])
                 self.stopping.wait(TROUBLE_SECONDS)
                 continue
-            if not busy:
-                if "generate" in kinds:
-                    self._prepare()
-                self.stopping.wait(IDLE_SECONDS)
+            if done is not None:
+                turns.taken(done)
+                continue
+            if "generate" in kinds:
+                self._prepare()
+            self.stopping.wait(IDLE_SECONDS)
 
     def _prepare(self) -> None:
         """While idle, import what diffusion models need, if an open study uses one.

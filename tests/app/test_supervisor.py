@@ -9,14 +9,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from floor import Floor
 from running import RunningApp, free_port
 from sql import run_sql
+from staged import empty_study, person
 
 from app.store import Store
+from app.study.types import Study
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +43,25 @@ def workers(store: Store, count: int, *, other_than: tuple[str, ...] = ()) -> tu
             return alive
         time.sleep(0.2)
     raise AssertionError(f"{store.workers.alive()} are alive, {count} were expected")
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    until = time.monotonic() + 120
+    while not reached():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def asked_for(store: Store, study: Study) -> int:
+    """A board that a new participant waits for."""
+    somebody = person(store, study)
+    trial = store.progress.of_participant(somebody.id).trial
+    assert trial is not None
+    return store.rounds.request(somebody.id, trial.id, "a red house", request_id="r").id
+
+
+def drawn(store: Store, asked: list[int]) -> int:
+    return sum(store.rounds.get(each).state == "ranking" for each in asked)
 
 
 def pids(process: int) -> list[int]:
@@ -189,6 +211,34 @@ def test_a_killed_worker_comes_back_and_both_stop_together(tmp_path: Path) -> No
     assert log.count(f"Open {app.url}\n") == 1
     assert "The worker stopped" in log
     assert not any(Path(f"/proc/{child}").exists() for child in both)
+
+
+def test_several_workers_share_the_jobs_and_one_that_is_killed_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLPIPS_WORKERS", "2")
+    data = tmp_path / "data"
+    data.mkdir()
+    with RunningApp(data) as app:
+        assert app.process is not None
+        store = Store(data)
+        first = workers(store, 2)
+        study = empty_study(store, targets=1, candidates=4, side=256)
+        asked = [asked_for(store, study) for _ in range(20)]
+        wait_until(lambda: drawn(store, asked) >= 3)
+        victim = next(child for child in pids(app.process.pid) if is_worker(child))
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: drawn(store, asked) == len(asked))
+        gone = next(name for name in first if f"-{victim}-" in name)
+        assert len(workers(store, 2, other_than=(gone,))) == 2
+    jobs = store.jobs.latest(study.id, ["generate"], 100)
+    assert sorted(job.payload["round_id"] for job in jobs) == sorted(asked)
+    assert {job.state for job in jobs} == {"done"}
+    assert sum(job.attempts for job in jobs) <= len(asked) + 1  # the killed worker's job
+    boards = [store.rounds.get(each).candidates for each in asked]
+    assert {len(board) for board in boards} == {4}
+    log = (data / "logs" / "worker.log").read_text(encoding="utf-8")
+    assert all(log.count(f"job {job.id} (generate) is done") == 1 for job in jobs)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end orphans")

@@ -244,6 +244,46 @@ def test_two_workers_do_every_job_once(store: Store, monkeypatch: pytest.MonkeyP
     assert sorted(done) == [job.id for job in made]
 
 
+def test_kinds_take_turns_however_often_one_is_asked_for_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export waited for minutes behind fits that were asked for again and again."""
+    taken: list[JobKind] = []
+
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        taken.append(job.kind)
+        if job.kind in ("guide", "fit", "explain"):
+            store.jobs.enqueue(job.kind, {})
+        return {}
+
+    does(monkeypatch, work)
+    asked: tuple[JobKind, ...] = ("guide", "guide", "fit", "fit", "explain", "export")
+    made = [store.jobs.enqueue(kind, {}) for kind in asked]
+    with working(store):
+        wait_for(lambda: all(ended(store, job) for job in made), seconds=60)
+    assert taken[:4] == ["guide"] * 4
+    assert taken.index("export") <= 4 * 5  # four of them urgent, and one of the other kinds
+
+
+def test_regeneration_has_a_turn_while_people_keep_asking_for_images(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[JobKind] = []
+
+    def work(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
+        taken.append(job.kind)
+        if job.kind == "generate":
+            store.jobs.enqueue("generate", {})
+        return {}
+
+    does(monkeypatch, work)
+    store.jobs.enqueue("generate", {})
+    waiting = store.jobs.enqueue("regenerate", {})
+    with working(store):
+        wait_for(lambda: ended(store, waiting), seconds=60)
+    assert taken[:5] == ["generate"] * 4 + ["regenerate"]
+
+
 def test_a_store_that_stumbles_does_not_end_the_worker(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.store import Store
+from app.study.job_turns import Turns
 from app.study.types import Job, JobKind
 from app.views.researcher.formatting import NARROW
 
@@ -13,7 +14,7 @@ QUEUES: tuple[tuple[JobKind, ...], ...] = (
     ("guide", "vectors", "fit", "export", "explain", "selftest"),
     ("simulate", "compare", "backup"),
 )
-"""Kinds that wait for each other, the most urgent first; the same as the worker's loops."""
+"""Kinds that wait for each other and take turns; the same as the worker's loops."""
 NAMES: Mapping[JobKind, str] = {
     "generate": "image generation",
     "guide": "guidance for a participant",
@@ -46,14 +47,19 @@ def waits_for(store: Store, job: Job) -> str:
 def ahead(job: Job, others: Sequence[Job]) -> list[Job]:
     """The open jobs that come before a queued one: those that run, then those taken first."""
     queue = _queue(job)
-
-    def turn(one: Job) -> tuple[int, int]:
-        return queue.index(one.kind), one.id
-
-    same = [one for one in others if one.kind in queue]
+    same = sorted((one for one in others if one.kind in queue), key=lambda one: one.id)
     running = [one for one in same if one.state == "running"]
-    queued = [one for one in same if one.state == "queued" and turn(one) < turn(job)]
-    return sorted(running, key=turn) + sorted(queued, key=turn)
+    queued = [one for one in same if one.state == "queued"]
+    started = {kind: _last_start(kind, same) for kind in queue}
+    turns = Turns(sorted(queue, key=lambda kind: started[kind]))
+    order = [queued[place].id for place in turns.sort([one.kind for one in queued])]
+    by_id = {one.id: one for one in queued}
+    before = order[: order.index(job.id)] if job.id in order else order
+    return running + [by_id[each] for each in before]
+
+
+def _last_start(kind: JobKind, jobs: Sequence[Job]) -> str:
+    return max((one.started_at or "" for one in jobs if one.kind == kind), default="")
 
 
 def named(job: Job) -> str:

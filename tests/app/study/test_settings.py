@@ -44,6 +44,16 @@ def test_the_password_does_not_show_when_settings_are_printed() -> None:
     assert "sesame" not in repr(Settings(researcher_password="open sesame"))
 
 
+def test_the_number_of_workers_is_a_setting() -> None:
+    assert Settings.from_environment({}).workers == 1
+    assert Settings.from_environment({"CLPIPS_WORKERS": "3"}).workers == 3
+    for wrong in ("0", "65", "-1"):
+        with pytest.raises(StudyError, match="CLPIPS_WORKERS must lie between 1 and 64, got"):
+            Settings.from_environment({"CLPIPS_WORKERS": wrong})
+    with pytest.raises(StudyError, match="CLPIPS_WORKERS must be a whole number, got 'two'"):
+        Settings.from_environment({"CLPIPS_WORKERS": "two"})
+
+
 def test_the_demo_studies_can_be_left_out() -> None:
     assert Settings.from_environment({}).demo_studies
     assert not Settings.from_environment({"CLPIPS_DEMO": "0"}).demo_studies

@@ -35,7 +35,7 @@ def test_a_comparison_waits_behind_the_simulated_study_and_a_fit_does_not(floor:
     assert waits_for(floor.store, fit) == "Waiting for a worker: next in line."
 
 
-def test_what_runs_comes_first_then_what_is_more_urgent_or_older(floor: Floor) -> None:
+def test_what_runs_comes_first_then_kinds_in_turn(floor: Floor) -> None:
     study, other = floor.study(), floor.study()
     floor.store.workers.mark_alive("worker")
     running(floor, "export", other, 0.07)
@@ -44,9 +44,10 @@ def test_what_runs_comes_first_then_what_is_more_urgent_or_older(floor: Floor) -
     asked(floor, "fit", other)
     asked(floor, "export", study)
     words = waits_for(floor.store, waiting)
-    assert words == "Waiting behind: export (7\u00a0%) of ‘Shapes’ and 1 more."
+    # a fit, and the other export, because it is the other kind's turn
+    assert words == "Waiting behind: export (7\u00a0%) of ‘Shapes’ and 2 more."
     asked(floor, "vectors", study)
-    assert waits_for(floor.store, waiting).endswith("and 2 more.")
+    assert waits_for(floor.store, waiting).endswith("and 3 more.")
 
 
 def test_without_a_worker_it_says_so_and_how_to_start_one(floor: Floor) -> None:
