@@ -89,16 +89,18 @@ def check_pools(store: Store, settings: StudySettings, targets: Sequence[str]) -
         targets: the names of its targets.
 
     Returns:
-        One sentence for each pool with images of targets that the study does not have.
+        What its owner may not expect, in sentences: how names and captions were read, and images
+        of targets that the study does not have.
 
     Raises:
         StudyError: a pool that says which images belong to which target, and has too few of one.
     """
-    notes = []
+    notes: list[str] = []
     for maker in dict.fromkeys(settings.makers):
         if kind_of(maker) != "pool":
             continue
         pool = _pool(store, maker)
+        notes += pool.notes
         if not pool.is_divided(targets):
             continue
         _check_enough(pool, settings, targets)

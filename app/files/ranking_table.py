@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from app.store import Store
 from app.study.records import RankedRound
 from app.study.types import Candidate
+from clpips.io import csv_files
 from clpips.types import Ranking
 
 COLUMNS = (
@@ -26,8 +26,6 @@ COLUMNS = (
     "elapsed_ms",
     "shown_position",
 )
-# Spreadsheets run cells that begin with these as formulas, and participants write the prompts.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> list[dict[str, Any]]:
@@ -91,14 +89,9 @@ def rankings_as_files(
 
 
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows as CSV (UTF-8); a prompt that looks like a formula gets an apostrophe in front."""
+    """Write rows as CSV; see :mod:`clpips.io.csv_files`."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            prompt = row["prompt"]
-            guarded = f"'{prompt}" if prompt.startswith(FORMULA) else prompt
-            writer.writerow({**row, "prompt": guarded})
+        csv_files.write_csv(file, COLUMNS, rows)
 
 
 def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from clpips.cli.output import one_number, print_json, progress
+from clpips.cli.rankings_arguments import given_rankings
 from clpips.cli.usable import LeftOutImage, observe_usable
 from clpips.errors import InputError, UndefinedStatistic
 from clpips.evaluation.baselines import hold_out_baselines
 from clpips.evaluation.held_out import check_targets, held_out_agreement
 from clpips.evaluation.verdict import MIN_RANKINGS, MIN_TARGETS, PROVING_TARGETS
-from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fit import fit_weights
 from clpips.metric.fittable import nothing_to_learn
@@ -106,7 +106,7 @@ Tables: TypeAlias = dict[str, list[Row]]
 
 def run(options: argparse.Namespace) -> None:
     """``clpips compare``: a table for each participant, and one over people."""
-    rankings = read_rankings(options.rankings, image_dir=options.images)
+    rankings = given_rankings(options)
     tables: Tables = {}
     left_out: dict[str, str] = {}
     images: list[LeftOutImage] = []

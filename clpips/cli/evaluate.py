@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from clpips.cli.metric_option import chosen_metrics
 from clpips.cli.output import one_number, print_json, progress
+from clpips.cli.rankings_arguments import given_rankings
 from clpips.evaluation.held_out import Evaluation, evaluate
 from clpips.features.cache import default_cache
-from clpips.io.rankings import read_rankings
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fingerprints import MOST
 from clpips.metric.observations import by_participant
@@ -25,7 +25,7 @@ Learnt: TypeAlias = Mapping[str, int | None]
 
 def run(options: argparse.Namespace) -> None:
     """``clpips evaluate``: agreement of the chosen metric, and of stock on the same rankings."""
-    rankings = read_rankings(options.rankings, image_dir=options.images)
+    rankings = given_rankings(options)
     chosen = chosen_metrics(options, rankings)
     any_metric = chosen if isinstance(chosen, CLPIPS) else next(iter(chosen.values()))
     with progress() as watch:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from clpips.cli.output import print_json, progress
-from clpips.cli.participant_option import rankings_of
+from clpips.cli.rankings_arguments import given_rankings, rankings_of
 from clpips.errors import InputError
 from clpips.export.latex import latex_table
 from clpips.export.methods_text import StudyNumbers, methods_paragraph
 from clpips.export.writer import LAYOUTS, export_rankings
 from clpips.io.atomic_files import write_files
-from clpips.io.rankings import read_rankings
+from clpips.io.rankings import read_prompts
 
 OF_METRIC = ("onnx", "lpips")
 TEXTS: Mapping[str, Callable[[StudyNumbers], str]] = {
@@ -88,9 +88,7 @@ def _source(options: argparse.Namespace) -> str:
 
 
 def _rankings(options: argparse.Namespace) -> dict[str, Any]:
-    from clpips.export.prompts import read_prompts
-
-    rankings = read_rankings(options.rankings, image_dir=options.images)
+    rankings = given_rankings(options)
     prompts = read_prompts(options.rankings, rankings, image_dir=options.images)
     if options.participant is not None:
         rankings = rankings_of(rankings, options.participant, options.rankings)
@@ -137,7 +135,7 @@ def _check_file(out: str, ending: str) -> None:
     path = Path(out)
     if not out or any(len(os.fsencode(part)) > 255 for part in path.parts):
         raise InputError(f"--out must name a file, got {out[:80]!r}")
-    if ending and path.suffix != ending:
+    if ending and path.suffix.lower() != ending:
         raise InputError(f"--out must end in {ending}, got {out!r}")
     if path.is_dir():
         raise InputError(f"--out must name a file, got the folder {out!r}")

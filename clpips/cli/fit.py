@@ -14,7 +14,7 @@ from typing import Any
 from clpips.cli.file_names import file_stems
 from clpips.cli.metric_option import POOLED
 from clpips.cli.output import one_number, print_json, progress
-from clpips.cli.participant_option import rankings_of
+from clpips.cli.rankings_arguments import given_rankings, rankings_of
 from clpips.cli.usable import LeftOutImage, observe_usable
 from clpips.errors import ImageError, InputError, StoppedShort
 from clpips.evaluation.baselines import BASELINES, fit_and_hold_out_baseline
@@ -22,7 +22,6 @@ from clpips.evaluation.decision import Report, decide_together
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.features.lpips import Vectors
 from clpips.io.atomic_files import write_files
-from clpips.io.rankings import read_rankings
 from clpips.metric.card import Card
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.fittable import nothing_to_learn
@@ -85,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _read(options: argparse.Namespace) -> Request:
     """The rankings, and everything that can be refused before any work."""
-    all_rankings = read_rankings(options.rankings, image_dir=options.images)
+    all_rankings = given_rankings(options)
     chosen = _chosen(all_rankings, options)
     _check_baseline(options, all_rankings)
     names = [POOLED] if options.pooled else [*dict.fromkeys(one.participant for one in chosen)]

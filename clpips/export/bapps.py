@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from clpips.export.image_names import Pictures
-from clpips.export.plan import Plan, csv_bytes, shared_names
+from clpips.export.plan import Plan, shared_names
 from clpips.export.triplets import Votes, triplets
+from clpips.io.csv_files import csv_bytes
 
 COLUMNS = ("ref", "p0", "p1", "judge", "votes_p0", "votes_p1")
 READ_BY_BAPPS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp")
@@ -42,7 +43,7 @@ def plan(votes: Votes, pictures: Pictures, outside: Path | None) -> Plan:
                 copies[file] = content
         counts = {"judge": judge, "votes_p0": one.for_first, "votes_p1": one.for_second}
         rows.append({**names, **counts})
-    tables["triplets.csv"] = csv_bytes(COLUMNS, rows)
+    tables["triplets.csv"] = csv_bytes(COLUMNS, rows, bom=False)
     return Plan(tables, copies, ABOUT)
 
 

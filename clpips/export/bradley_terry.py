@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clpips.export.image_names import Pictures
-from clpips.export.plan import Plan, csv_bytes, shared_names
+from clpips.export.plan import Plan, shared_names
 from clpips.export.triplets import Triplet, Votes, triplets
+from clpips.io.csv_files import csv_bytes
 
 COLUMNS = ("target", "item_i", "item_j", "wins_i")
 
@@ -37,7 +38,7 @@ def plan(votes: Votes, pictures: Pictures, outside: Path | None) -> Plan:
                 its = (name_of(target), names[winner], names[loser], wins[winner][loser])
                 rows.append(dict(zip(COLUMNS, its, strict=True)))
     text = json.dumps({"targets": matrices}, ensure_ascii=False, indent=1) + "\n"
-    tables = {"counts.csv": csv_bytes(COLUMNS, rows), "counts.json": text.encode()}
+    tables = {"counts.csv": csv_bytes(COLUMNS, rows, bom=False), "counts.json": text.encode()}
     return Plan(tables, copies, ABOUT)
 
 

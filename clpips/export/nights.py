@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clpips.export.image_names import Pictures
-from clpips.export.plan import Plan, csv_bytes, shared_names
+from clpips.export.plan import Plan, shared_names
 from clpips.export.triplets import Triplet, Votes, triplets
+from clpips.io.csv_files import csv_bytes
 
 # DreamSim's reader takes columns by place (0, 2, 4, 5, 6) as well as by name.
 COLUMNS = (
@@ -66,7 +67,7 @@ def plan(votes: Votes, pictures: Pictures, outside: Path | None, *, seed: int = 
                         "unanimous": _unanimous(one),
                     }
                 )
-    return Plan({"data.csv": csv_bytes(COLUMNS, rows)}, copies, ABOUT)
+    return Plan({"data.csv": csv_bytes(COLUMNS, rows, bom=False)}, copies, ABOUT)
 
 
 def splits(targets: Sequence[str], *, seed: int) -> dict[str, str]:

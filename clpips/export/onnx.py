@@ -85,7 +85,7 @@ def write_onnx(metric: CLPIPS, path: str | os.PathLike[str], *, side: int | None
         ClpipsError: the file computes something else than the metric.
         WeightsError: the network's own weights could not be had.
     """
-    if Path(path).suffix != ".onnx":
+    if Path(path).suffix.lower() != ".onnx":
         raise InputError(f"an ONNX export must end in .onnx, got {str(path)!r}")
     if side is not None and side < MIN_SIDE:
         raise InputError(f"side must be at least {MIN_SIDE} pixels, got {side}")

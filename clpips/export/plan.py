@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clpips.export.image_names import Pictures
-
-# A spreadsheet would run a cell that begins so; participants write the prompts.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +40,3 @@ def shared_names(
         return lambda content: pictures.outside(content, folder), {}
     copies = {pictures.inside(content): content for content in dict.fromkeys(contents)}
     return pictures.inside, copies
-
-
-def csv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """A CSV table (UTF-8) with a header; absent values are empty cells.
-
-    A prompt that looks like a formula gets an apostrophe first.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns)
-    writer.writeheader()
-    for row in rows:
-        prompt = row.get("prompt")
-        guarded = f"'{prompt}" if prompt and str(prompt).startswith(_FORMULA) else prompt
-        writer.writerow({**row, "prompt": guarded} if "prompt" in row else row)
-    return text.getvalue().encode()

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from clpips.export.image_names import Pictures
-from clpips.export.plan import Plan, csv_bytes, shared_names
+from clpips.export.plan import Plan, shared_names
 from clpips.export.triplets import Votes
+from clpips.io.csv_files import csv_bytes
 
 COLUMNS = ("target", "prompt", "chosen", "rejected", "participant", "trial", "round")
 
@@ -37,5 +38,7 @@ def plan(votes: Votes, pictures: Pictures, outside: Path | None) -> Plan:
     ]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return Plan(
-        {"pairs.jsonl": lines.encode(), "pairs.csv": csv_bytes(COLUMNS, rows)}, copies, ABOUT
+        {"pairs.jsonl": lines.encode(), "pairs.csv": csv_bytes(COLUMNS, rows, bom=False)},
+        copies,
+        ABOUT,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from clpips.errors import ImageError
-from clpips.io.git_lfs import LFS, is_lfs_pointer
+from clpips.io.file_kinds import LFS, is_lfs_pointer
 from clpips.text import one_line
 
 MAX_PIXELS = 50_000_000

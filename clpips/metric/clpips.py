@@ -304,7 +304,7 @@ class CLPIPS:
         Raises:
             WeightsError: the network's own weights could not be had.
         """
-        if Path(path).suffix != ".pth":
+        if Path(path).suffix.lower() != ".pth":
             raise InputError(f"an lpips export must end in .pth, got {str(path)!r}")
         if self.backbone not in BACKBONES:
             raise InputError(

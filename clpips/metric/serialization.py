@@ -38,7 +38,7 @@ def write_metric(path: str | os.PathLike[str], layers: Sequence[Vectors], card: 
     Raises:
         InputError: the path does not end in ``.safetensors``.
     """
-    if Path(path).suffix != ".safetensors":
+    if Path(path).suffix.lower() != ".safetensors":
         raise InputError(f"a personal metric must end in .safetensors, got {str(path)!r}")
     write_files({Path(path): metric_bytes(layers, card)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -434,12 +435,37 @@ def test_an_error_names_the_line_on_which_the_row_begins(folder: Path) -> None:
         read_rankings(path)
 
 
-@pytest.mark.parametrize("confidence", ["0_1", "\u0660.\u0665", "nan", "0,5"])
+@pytest.mark.parametrize("confidence", ["0_1", "\u0660.\u0665", "nan", "0,5,1"])
 def test_a_confidence_is_written_in_plain_digits(folder: Path, confidence: str) -> None:
     header = "participant;target;image;rank;confidence"
     path = write(folder, f"ann;t.png;a.png;1;{confidence}", header=header)
     with pytest.raises(RankingsFileError, match="row 2: confidence must be a number"):
         read_rankings(path)
+
+
+@pytest.mark.parametrize(("rank", "confidence"), [("1", "0,5"), ("1,0", ".5"), ("1.0", "5e-1")])
+def test_decimal_commas_are_read(folder: Path, rank: str, confidence: str) -> None:
+    header = "participant;target;image;rank;confidence"
+    path = write(folder, f"ann;t.png;a.png;{rank};{confidence}", header=header)
+    (ranking,) = read_rankings(path)
+    assert (ranking.ranks, ranking.confidence) == ((1,), 0.5)
+
+
+def test_a_table_in_utf_32_is_read(folder: Path) -> None:
+    path = folder / "r.csv"
+    path.write_text("participant,target,image,rank\nZoë,t.png,a.png,1\n", encoding="utf-32")
+    assert read_rankings(path)[0].participant == "Zoë"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "'=1+1", "'tis", "-ann", "＋x", "Möwe"])
+def test_names_survive_the_guard_against_formulas(folder: Path, name: str) -> None:
+    """A spreadsheet must not run a participant's label, and our own reader gives it back."""
+    path = folder / "out.csv"
+    ranking = Ranking(name, str(folder / "t.png"), (str(folder / "a.png"),), (1,))
+    write_rankings([ranking], path)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("\ufeff") and not re.search(r"^[=+\-@＋]", text, re.MULTILINE)
+    assert read_rankings(path)[0].participant == name
 
 
 def test_one_trial_in_two_unicode_forms_is_one_ranking(folder: Path) -> None:

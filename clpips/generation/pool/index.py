@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from clpips.errors import GenerationError, ImageError
-from clpips.generation.pool.archive import Limits, Listed, Source, is_image, opened_source, shown
-from clpips.generation.pool.captions import FILE, Caption, read_captions
+from clpips.generation.pool.archive import Source, opened_source
+from clpips.generation.pool.captions import FILES, Caption, is_captions, read_captions
+from clpips.generation.pool.listed import Limits, Listed, is_image, shown
 from clpips.io.image_files import read_picture
 from clpips.io.image_names import target_key
 from clpips.progress import Watch
@@ -63,11 +63,13 @@ class Pool:
         version: the first 12 hexadecimal digits of the SHA-256 of what the pool holds: files,
             captions and targets. A folder and an archive of it have the same.
         images: all of them; the same bytes may be there under several names.
+        notes: how names and captions were read, where their owner may not expect it.
     """
 
     path: Path
     version: str
     images: tuple[PoolImage, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def has_captions(self) -> bool:
@@ -131,22 +133,27 @@ def read_pool(
             raise GenerationError(
                 f"{path.name}: a pool must hold images (PNG, JPEG or WebP), got none"
             )
-        captions = _captions(source, files, [file.name for file in listed])
+        notes = source.notes()
+        captions = _captions(source, files, [file.name for file in listed], notes)
         images = []
         for number, file in enumerate(listed):
             watch.report(number / len(listed), f"Checking image {number + 1} of {len(listed)}")
             images.append(_checked(source, file, captions.get(file.name, _NO_CAPTION)))
-    return Pool(path, _version(images), tuple(images))
+    return Pool(path, _version(images), tuple(images), tuple(notes))
 
 
-def _captions(source: Source, files: list[Listed], images: list[str]) -> dict[str, Caption]:
-    tables = [file for file in files if posixpath.basename(file.name) == FILE]
+def _captions(
+    source: Source, files: list[Listed], images: list[str], notes: list[str]
+) -> dict[str, Caption]:
+    tables = [file for file in files if is_captions(file.name)]
     if len(tables) > 1:
         raise GenerationError(
-            f"{shown(tables[1].name)}: a pool must have one {FILE}, "
+            f"{shown(tables[1].name)}: a pool must have one {FILES[0]}, "
             f"got {shown(tables[0].name)} besides"
         )
-    return dict(read_captions(source.read(tables[0]), tables[0].name, images)) if tables else {}
+    if not tables:
+        return {}
+    return dict(read_captions(source.read(tables[0]), tables[0].name, images, notes))
 
 
 def _checked(source: Source, file: Listed, caption: Caption) -> PoolImage:

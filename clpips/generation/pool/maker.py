@@ -14,9 +14,10 @@ from PIL import Image
 
 from clpips.errors import GenerationError
 from clpips.generation.names import NO_PROMPT
-from clpips.generation.pool.archive import Limits, opened_source
+from clpips.generation.pool.archive import opened_source
 from clpips.generation.pool.captions import likeness
 from clpips.generation.pool.index import Pool, PoolImage, read_pool
+from clpips.generation.pool.listed import Limits
 from clpips.generation.protocol import Generated, Request
 from clpips.generation.seeds import Chance
 from clpips.io.image_files import MIN_SIDE

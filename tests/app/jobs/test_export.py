@@ -53,7 +53,7 @@ def exported(store: Store, study: Study, what: str, **payload: int | None) -> Ex
 
 
 def rows_of(made: Export) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(made.path.read_text(encoding="utf-8"))))
+    return list(csv.DictReader(io.StringIO(made.path.read_text(encoding="utf-8-sig"))))
 
 
 def a_fit(store: Store, study: Study) -> Fit:

@@ -14,6 +14,7 @@ from clpips.errors import GenerationError
 from clpips.generation.diffusion.settings import MAX_STEPS, SCHEDULERS
 from clpips.generation.openai_images.options import service_options
 from clpips.io.resources import tiny_model_folder
+from clpips.text import without_paths
 
 KINDS: dict[str, str] = {
     "scenes": "Built-in renderer (no model)",
@@ -184,7 +185,7 @@ def _http(prefix: str) -> MakerAnswers:
         fields = _request_fields(size, further)
         service_options({**options, "fields": fields})
     except GenerationError as error:
-        fields, missing = {}, str(error)
+        fields, missing = {}, without_paths(error)
     if fields:
         options["fields"] = fields
     return MakerAnswers(f"http:{base.strip()}", options, missing=missing)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 import streamlit as st
@@ -14,6 +12,7 @@ from app.study.types import Study
 from app.views.researcher.formatting import plural
 from app.views.researcher.html import heading, show
 from clpips.errors import StudyError
+from clpips.io.csv_files import csv_text
 
 MOST_AT_ONCE = 200
 SHOWN = "invitations.shown"
@@ -38,11 +37,8 @@ def draw(store: Store, study: Study) -> None:
 
 def links_csv(links: Links) -> str:
     """Participants and their links as a CSV file."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(("participant", "link"))
-    writer.writerows(links)
-    return buffer.getvalue()
+    rows = ({"participant": label, "link": address} for label, address in links)
+    return csv_text(("participant", "link"), rows)
 
 
 def _invite(store: Store, study: Study) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -15,6 +14,7 @@ from app.study.records import BlindPair
 from app.study.types import Study
 from app.views.researcher.formatting import MISSING, NARROW, percent, plural
 from app.views.researcher.html import Column, Html, badge, heading, join, muted, show, table
+from clpips.io.csv_files import csv_text
 from clpips.stats.preference import LEAST_PAIRS, Preference, Unit, Verdict, preference
 
 TITLE = "Blind A/B comparison: personal vs stock metric"
@@ -159,14 +159,12 @@ def pairs_csv(store: Store, pairs: Sequence[BlindPair]) -> str:
     def name_of(sha: str) -> str:
         return f"images/{store.images.path(sha).name}" if sha else ""
 
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(CSV_COLUMNS)
-    for each in pairs:
-        images = (name_of(sha) for sha in (each.target, each.personal, each.stock))
-        place = each.place or ""
-        writer.writerow((each.participant, *images, place, each.winner or "", each.state))
-    return buffer.getvalue()
+    def row(each: BlindPair) -> dict[str, Any]:
+        images = map(name_of, (each.target, each.personal, each.stock))
+        values = (each.participant, *images, each.place or "", each.winner or "", each.state)
+        return dict(zip(CSV_COLUMNS, values, strict=True))
+
+    return csv_text(CSV_COLUMNS, map(row, pairs))
 
 
 def _verdict(found: Preference) -> str:

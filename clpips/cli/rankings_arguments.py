@@ -1,12 +1,28 @@
-"""Whose rankings a command's ``--participant`` names."""
+"""The rankings that a command is given: its file, ``--images`` and ``--participant``."""
 
 from __future__ import annotations
 
-import unicodedata
+import argparse
+import sys
 from collections.abc import Sequence
 
 from clpips.errors import InputError
+from clpips.io.image_names import composed
+from clpips.io.rankings import read_rankings
 from clpips.types import Ranking
+
+
+def given_rankings(options: argparse.Namespace) -> list[Ranking]:
+    """The file's rankings; notes on how it was read go to standard error.
+
+    Raises:
+        RankingsFileError: the file breaks a rule.
+    """
+    notes = list[str]()
+    rankings = read_rankings(options.rankings, image_dir=options.images, notes=notes)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return rankings
 
 
 def rankings_of(rankings: Sequence[Ranking], participant: str, source: str) -> list[Ranking]:
@@ -20,7 +36,7 @@ def rankings_of(rankings: Sequence[Ranking], participant: str, source: str) -> l
     Raises:
         InputError: no ranking by that participant.
     """
-    name = unicodedata.normalize("NFC", participant)
+    name = composed(participant)
     chosen = [one for one in rankings if one.participant == name]
     if not chosen:
         known = ", ".join(sorted({one.participant for one in rankings}))
