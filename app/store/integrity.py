@@ -35,6 +35,16 @@ def check_folder(database: Path, images: Path, *, allow_missing: bool = False) -
     Raises:
         StudyError: the file is empty beside images, is damaged, or lacks images.
     """
+    try:
+        _check(database, images, allow_missing=allow_missing)
+    except StudyError:
+        if not _log_of(database).exists():
+            raise
+        # Another process has it open, and may have opened or changed it during the check.
+        _check(database, images, allow_missing=allow_missing)
+
+
+def _check(database: Path, images: Path, *, allow_missing: bool) -> None:
     # Images first: another process that starts on a new folder makes the tables before them.
     has_images = any(_image_files(images))
     if not database.exists() or not database.stat().st_size:
@@ -74,17 +84,20 @@ def _damaged(database: Path) -> str:
     return f"the database must be undamaged, got the damaged file '{database}': {HELP}"
 
 
+def _log_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
+
+
 @contextmanager
 def _opened_to_look(database: Path) -> Iterator[Any]:
     """A connection that neither writes to the file nor makes others beside it, if it can.
 
-    A log that is missing or empty belongs to a database that nobody has open. ``immutable``
-    then keeps SQLite from making one.
+    A database without its log is one that nobody has open. ``immutable`` then keeps SQLite from
+    making one.
     """
-    log_file = database.with_name(f"{database.name}-wal")
     with database.open("rb") as file:
         uses_log = file.read(19)[18:] == bytes([WAL_VERSION])
-    unused = uses_log and not (log_file.exists() and log_file.stat().st_size)
+    unused = uses_log and not _log_of(database).exists()
     options = "immutable=1" if unused else "mode=ro"
     address = f"file:{quote(str(database.absolute()))}?{options}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None)

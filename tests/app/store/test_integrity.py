@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sql import run_sql
 
 from app.settings import Settings
 from app.store import Store, integrity
+from app.store.integrity import check_folder
 from app.store.migrations import APPLICATION_ID
 from clpips.errors import StudyError
 
@@ -133,3 +135,25 @@ def test_a_database_in_use_can_be_opened_again(tmp_path: Path) -> None:
     floor = Floor(Store(tmp_path / "data"))
     floor.study()
     assert Store(tmp_path / "data").studies.all()
+
+
+def test_a_database_that_others_write_to_is_never_refused(tmp_path: Path) -> None:
+    floor = Floor(Store(tmp_path / "data"))
+    floor.study()
+    ended = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not ended.is_set():
+            floor.image(number := number + 1)
+            if number % 10 == 0:
+                run_sql(floor.store.path, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(150):
+            check_folder(floor.store.path, floor.store.settings.images)
+    finally:
+        ended.set()
+        thread.join()
