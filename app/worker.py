@@ -307,8 +307,8 @@ def main() -> None:
         os.nice(NICENESS)
     try:
         settings = Settings.from_environment()
+        worker = Worker(settings)  # first: a folder that it refuses stays as it is
         log_to(settings)
-        worker = Worker(settings)
     except (ClpipsError, OSError) as error:
         sys.exit(str(error))
 

@@ -443,6 +443,24 @@ def test_a_worker_that_cannot_begin_says_why(tmp_path: Path) -> None:
     assert done.stderr.strip() == f"CLPIPS_DATA must be a folder, got the file '{place}'"
 
 
+def test_a_worker_leaves_a_folder_that_it_refuses_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "images" / "ab").mkdir(parents=True)
+    (tmp_path / "images" / "ab" / "abcd.png").touch()
+    (tmp_path / "clpips.sqlite").touch()
+    before = sorted(tmp_path.rglob("*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "app.worker"],
+        env={**os.environ, "CLPIPS_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("the database must not be empty beside the images")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_only_a_process_of_this_machine_that_has_ended_is_gone() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
