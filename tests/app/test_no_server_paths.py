@@ -95,6 +95,31 @@ def test_an_answer_over_http_names_no_folder(
     assert b"secret" not in answer.body and b"/" not in answer.body
 
 
+def is_str_of(node: ast.AST, error: str) -> bool:
+    """Whether a node is ``str(error)``."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "str"
+        and isinstance(node.args[0], ast.Name)
+        and node.args[0].id == error
+    )
+
+
+def is_drawn_with(node: ast.AST, error: str) -> bool:
+    """Whether a node is ``st.something(f"… {error}")`` or ``st.something(error)``."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "st"):
+        return False
+    parts = [
+        part.value if isinstance(part, ast.FormattedValue) else part
+        for given in node.args
+        for part in (given.values if isinstance(given, ast.JoinedStr) else [given])
+    ]
+    return any(isinstance(part, ast.Name) and part.id == error for part in parts)
+
+
 def errors_as_text(file: Path) -> Iterator[str]:
     """Where a file turns a caught error into text without taking paths out of it."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
@@ -102,14 +127,7 @@ def errors_as_text(file: Path) -> Iterator[str]:
         if not isinstance(handler, ast.ExceptHandler) or handler.name is None:
             continue
         for node in ast.walk(handler):
-            is_str = (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "str"
-                and isinstance(node.args[0], ast.Name)
-                and node.args[0].id == handler.name
-            )
-            if is_str:
+            if is_str_of(node, handler.name) or is_drawn_with(node, handler.name):
                 yield f"{file.relative_to(ROOT).as_posix()}:{node.lineno}"
 
 

@@ -17,7 +17,7 @@ from app.views.researcher.new_study.upload_limit import too_large
 from app.views.researcher.urls import study_address
 from clpips.errors import ClpipsError
 from clpips.progress import Watch
-from clpips.text import one_line
+from clpips.text import one_line, without_paths
 
 OPENED = "bundles-opened"
 MAX_MB = 2_000
@@ -74,7 +74,7 @@ def _open(store: Store, uploaded: UploadedFile, allowed: Sequence[str]) -> None:
         st.session_state[OUTSIDE] = (uploaded.file_id, error.names)
         st.rerun()
     except ClpipsError as error:
-        st.error(f"{uploaded.name}: {error}")
+        st.error(f"{uploaded.name}: {without_paths(error)}")
         return
     finally:
         bar.empty()
