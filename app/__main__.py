@@ -138,12 +138,15 @@ class StopSignal:
 
 def children(settings: Settings) -> tuple[Child, ...]:
     """The web process, then the workers, with settings independent of the working directory."""
+    from app.http.proxies import environment_of
+
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
         "CLPIPS_DATA": str(data_folder(settings)),
         "PORT": str(settings.port),
+        **environment_of(settings),
     }
     if settings.weights_dir is not None:
         environment["CLPIPS_WEIGHTS"] = str(settings.weights_dir.absolute())

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from clpips.errors import StudyError
@@ -16,6 +17,8 @@ DEFAULT_ADDRESS = "127.0.0.1"
 MOST_WORKERS = 64
 RESEARCHER_COOKIE = "clpips_researcher"
 """The cookie of a researcher who is signed in."""
+KNOWN_BROWSER_COOKIE = "clpips_known_browser"
+"""The cookie of a browser in which somebody has signed in before."""
 BACKUP_NAME = re.compile(r"clpips-backup-\d{8}-\d{6}\.tar")
 """The names of backups that the program chooses, by the moment in UTC."""
 
@@ -34,6 +37,8 @@ class Settings:
         demo_studies: make the demo study and the simulated study at the first start.
         workers: how many worker processes ``python -m app`` starts, 1 to 64.
         allow_missing_images: start although images of the database have no file.
+        proxies: addresses and networks of the proxies whose ``X-Forwarded-For`` and
+            ``X-Forwarded-Proto`` are believed; by default nobody's.
 
     Raises:
         StudyError: a port or number of workers outside its range, an empty address or password.
@@ -47,6 +52,7 @@ class Settings:
     demo_studies: bool = True
     allow_missing_images: bool = False
     workers: int = 1
+    proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.port <= 65_535:
@@ -59,6 +65,14 @@ class Settings:
             raise StudyError("CLPIPS_ADDRESS must name an address, got an empty one")
         if self.data_dir.exists() and not self.data_dir.is_dir():
             raise StudyError(f"CLPIPS_DATA must be a folder, got the file '{self.data_dir}'")
+        for proxy in self.proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as error:
+                raise StudyError(
+                    "CLPIPS_PROXIES must list addresses and networks, such as "
+                    f"127.0.0.1,10.0.0.0/8, got {proxy!r}"
+                ) from error
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,6 +93,7 @@ class Settings:
                 "CLPIPS_ALLOW_MISSING_IMAGES", environ.get("CLPIPS_ALLOW_MISSING_IMAGES") or "0"
             ),
             workers=_whole_number("CLPIPS_WORKERS", environ.get("CLPIPS_WORKERS") or "1"),
+            proxies=tuple(environ.get("CLPIPS_PROXIES", "").replace(",", " ").split()),
         )
 
     def __repr__(self) -> str:
@@ -89,7 +104,8 @@ class Settings:
             f"weights_dir={None if self.weights_dir is None else str(self.weights_dir)!r}, "
             f"address={self.address!r}, researcher_password={secret}, "
             f"demo_studies={self.demo_studies}, "
-            f"allow_missing_images={self.allow_missing_images}, workers={self.workers})"
+            f"allow_missing_images={self.allow_missing_images}, workers={self.workers}, "
+            f"proxies={self.proxies})"
         )
 
     @property

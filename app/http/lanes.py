@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from app.store import DatabaseBusy
+from app.store import DatabaseBusy, StoreUnavailable
 
 QUEUE_SECONDS = 3.0
 
@@ -31,11 +31,19 @@ class Lane:
         threads: how many requests it serves at once.
         waiting: how many more may wait.
         seconds: for how long a request may wait for a thread.
+        full: the error for a request that finds no room, or waited too long.
     """
 
     def __init__(
-        self, name: str, *, threads: int, waiting: int, seconds: float = QUEUE_SECONDS
+        self,
+        name: str,
+        *,
+        threads: int,
+        waiting: int,
+        seconds: float = QUEUE_SECONDS,
+        full: Callable[[], StoreUnavailable] = DatabaseBusy,
     ) -> None:
+        self.full = full
         self.room = threads + waiting
         self.seconds = seconds
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -51,11 +59,11 @@ class Lane:
         """Run ``work`` in one of the lane's threads.
 
         Raises:
-            DatabaseBusy: the lane is full, or no thread was free in time.
+            StoreUnavailable: the lane is full, or no thread was free in time.
         """
         with self._lock:
             if self._inside >= self.room:
-                raise DatabaseBusy
+                raise self.full()
             self._inside += 1
         task = partial(self._work, time.monotonic(), partial(work, *args, **kwargs))
         return await asyncio.get_running_loop().run_in_executor(self._executor, task)
@@ -63,7 +71,7 @@ class Lane:
     def _work(self, asked: float, work: Callable[[], Result]) -> Result:
         try:
             if time.monotonic() - asked > self.seconds:
-                raise DatabaseBusy
+                raise self.full()
             return work()
         finally:
             with self._lock:

@@ -6,7 +6,7 @@ into a sentence.
 
 from __future__ import annotations
 
-import asyncio
+import math
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -16,27 +16,34 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from app.http.lanes import READS, WRITES
+from app.http.login_limits import (
+    KNOWN_BROWSERS,
+    KNOWN_SECONDS,
+    STRANGERS,
+    Visitor,
+    check_password,
+    new_known_browser,
+    seconds_to_wait,
+    visitor,
+)
 from app.http.loopback_only import named_host
-from app.http.passwords import LOOPBACK, MAX_PASSWORD, MIN_PASSWORD, hash_password, password_fits
+from app.http.passwords import LOOPBACK, MAX_PASSWORD, MIN_PASSWORD, hash_password
 from app.http.responses import NO_STORE, TooLarge, from_own_page, read_body
-from app.settings import RESEARCHER_COOKIE, Settings
+from app.settings import KNOWN_BROWSER_COOKIE, RESEARCHER_COOKIE, Settings
 from app.store import Store, open_store
 from clpips.errors import StudyError
 
 MAX_FORM = 8 * 1024
 SESSION_SECONDS = 12 * 3600
-MAX_FAILURES = 10
-FAILURE_SECONDS = 60.0
 HOME = "/researcher"
 
 _RESEARCHER_PAGE = re.compile(r"/(researcher|study)(\?study=\d{1,9})?")
-# One check takes 64 MiB and 0.14 s, so simultaneous log-ins wait here instead of filling memory.
-_one_at_a_time = asyncio.Semaphore(1)
-_LOCKED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Please wait</title>
+_WAIT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Please wait</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <body style="font:18px/1.5 system-ui,sans-serif;max-width:32em;margin:15vh auto;padding:0 1em">
-<h1>Please wait a minute</h1><p>Ten wrong passwords were entered within a minute.
-You can try again when that minute is over.</p><p><a href="/researcher">Back</a></p></body>"""
+<h1>Please wait {seconds} s</h1><p>Wrong passwords were entered from {whose}. You can try again
+after {seconds} s. A browser in which you have signed in before does not wait for others.</p>
+<p><a href="/researcher">Back</a></p></body>"""
 
 
 async def set_up(request: Request) -> Response:
@@ -51,8 +58,7 @@ async def set_up(request: Request) -> Response:
     if form.get("again", password) != password:
         return _back("differ")
     try:
-        async with _one_at_a_time:
-            hashed = await READS.run(hash_password, password)
+        hashed = await STRANGERS.run(hash_password, password)
     except StudyError:
         return _back(_fault(password))
     try:
@@ -63,24 +69,28 @@ async def set_up(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    """Check the password; ten wrong ones within a minute lock out the client's address."""
+    """Check the password, unless whoever asks has to wait: see :mod:`app.http.login_limits`."""
     form = await _form(request)
     if isinstance(form, Response):
         return form
     if not form.get("password"):  # an empty field is no guess
         return _back("wrong", form)
     store = open_store()
-    address = request.client.host if request.client else "unknown"
-    password = form["password"]
-    async with _one_at_a_time:
-        failures = await READS.run(store.researchers.count_login_failures, address, FAILURE_SECONDS)
-        if failures >= MAX_FAILURES:
-            return HTMLResponse(_LOCKED, 429, headers={**NO_STORE, "Retry-After": "60"})
-        hashed = await READS.run(store.researchers.password_hash)
-        if not await READS.run(password_fits, hashed, password):
-            await WRITES.run(store.researchers.add_login_failure, address)
-            return _back("wrong", form)
-    return await _welcome(request, store, form)
+    who = await READS.run(visitor, request, store)
+    wait = await READS.run(seconds_to_wait, store, who)
+    if not wait:
+        lane = KNOWN_BROWSERS if who.is_known else STRANGERS
+        right, wait = await lane.run(check_password, store, who, form["password"])
+        if right:
+            return await _welcome(request, store, form)
+    return _back("wrong", form) if not wait else _please_wait(who, wait)
+
+
+def _please_wait(who: Visitor, wait: float) -> Response:
+    seconds = math.ceil(wait)
+    whose = "this browser" if who.is_known else "your network address"
+    page = _WAIT.format(seconds=seconds, whose=whose)
+    return HTMLResponse(page, 429, headers={**NO_STORE, "Retry-After": str(seconds)})
 
 
 async def log_out(request: Request) -> Response:
@@ -100,6 +110,15 @@ async def _welcome(request: Request, store: Store, form: dict[str, str]) -> Resp
     expires = datetime.now(UTC) + timedelta(seconds=SESSION_SECONDS)
     await WRITES.run(store.researchers.add_session, token, expires)
     response = RedirectResponse(_page(form), 303, headers=NO_STORE)
+    response.set_cookie(
+        KNOWN_BROWSER_COOKIE,
+        await WRITES.run(new_known_browser, store),
+        max_age=KNOWN_SECONDS,
+        path="/auth/",
+        httponly=True,
+        samesite="strict",
+        secure=_is_https(request),
+    )
     response.set_cookie(
         RESEARCHER_COOKIE,
         token,
@@ -156,4 +175,5 @@ def _is_local(request: Request) -> bool:
 
 
 def _is_https(request: Request) -> bool:
+    """Whether the browser speaks TLS; who claims it falsely only loses their own cookie."""
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))

@@ -21,3 +21,12 @@ class PlatformSettings:
         """Keep a setting of the platform."""
         with self._access.write() as db:
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [key, value])
+
+    def get_or_set(self, key: str, value: str) -> str:
+        """A setting of the platform, which becomes ``value`` where it is not set yet."""
+        found = self.get(key)
+        if found is not None:
+            return found
+        with self._access.write() as db:
+            db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", [key, value])
+        return self.get(key, value) or value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 
 from app.store.database import DatabaseAccess, first, insert, now, number, timestamp
 from clpips.errors import StudyError
 
-KEEP_FAILURES_SECONDS = 86_400.0
+KEEP_FAILURES_SECONDS = 3_600.0
 
 
 class Researchers:
@@ -61,17 +61,32 @@ class Researchers:
             db.execute("DELETE FROM session WHERE token_hash = ?", [_hash(token)])
 
     def add_login_failure(self, address: str) -> None:
-        """Record a failed log-in from a network address; records older than a day are deleted."""
+        """Record a failed log-in of a network address or a known browser; records older than an
+        hour are deleted.
+        """
         with self._access.write() as db:
             old = now(seconds=-KEEP_FAILURES_SECONDS)
             db.execute("DELETE FROM login_failure WHERE at < ?", [old])
             insert(db, "login_failure", {"address": address, "at": now()})
 
-    def count_login_failures(self, address: str, seconds: float) -> int:
-        """The number of failed log-ins from an address within the last ``seconds``."""
-        sql = "SELECT count(*) FROM login_failure WHERE address = ? AND at >= ?"
+    def login_failures(self, address: str, seconds: float) -> tuple[int, float]:
+        """The failed log-ins of an address within the last ``seconds``.
+
+        Returns:
+            Their number, and the seconds since the newest.
+        """
+        sql = "SELECT count(*) AS n, max(at) AS at FROM login_failure WHERE address = ? AND at >= ?"
         with self._access.read() as db:
-            return number(db, sql, [address, now(seconds=-seconds)])
+            found = first(db, sql, [address, now(seconds=-seconds)])
+        if found is None or found["at"] is None:
+            return 0, seconds
+        return found["n"], (datetime.now(UTC) - datetime.fromisoformat(found["at"])).total_seconds()
+
+    def count_login_failures(self, seconds: float, *, leave_out: str) -> int:
+        """All failed log-ins of the last ``seconds``, but those of names that begin so."""
+        sql = "SELECT count(*) FROM login_failure WHERE at >= ? AND NOT instr(address, ?) = 1"
+        with self._access.read() as db:
+            return number(db, sql, [now(seconds=-seconds), leave_out])
 
 
 def _hash(token: str) -> str:

@@ -27,6 +27,7 @@ _SETTINGS = """settings come from the environment:
   PORT                        port to answer on (default: 8501)
   CLPIPS_ADDRESS              address to answer on (default: 127.0.0.1, this machine only)
   CLPIPS_RESEARCHER_PASSWORD  sets the researcher's password at the first start
+  CLPIPS_PROXIES              addresses of proxies whose X-Forwarded-For is believed
   CLPIPS_WEIGHTS              folder to look for network weights in first
   CLPIPS_DEMO                 0: make no demo studies at the first start
   CLPIPS_WORKERS              how many workers make images and do jobs (default: 1)"""

@@ -134,3 +134,12 @@ class RunningApp:
                 if probe.connect_ex(("127.0.0.1", self.port)) != 0:
                     return
             time.sleep(0.05)
+
+
+def web_process(data_dir: Path) -> RunningApp:
+    """The web process alone, without a worker."""
+    running = RunningApp(data_dir)
+    serve = str(ROOT / "app" / "serve.py")
+    running.command = [sys.executable, "-m", "streamlit", "run", serve]
+    running.command += [f"--server.port={running.port}"]
+    return running

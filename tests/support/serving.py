@@ -27,6 +27,7 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:
@@ -64,7 +65,8 @@ class Server:
             connection.request(method, path, body, named)
             got = connection.getresponse()
             found = {name.lower(): value for name, value in got.getheaders()}
-            return Answer(got.status, found, got.read())
+            cookies = tuple(got.headers.get_all("set-cookie", ()))
+            return Answer(got.status, found, got.read(), cookies)
         finally:
             connection.close()
 

@@ -6,14 +6,13 @@ import contextlib
 import http.client
 import re
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import websockets
-from running import ROOT, RunningApp
+from running import RunningApp, web_process
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
@@ -29,11 +28,9 @@ COUNTED_SECONDS = 5.2  # Streamlit counts again after five
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """The web process alone, with a researcher who is signed in."""
-    running = RunningApp(tmp_path_factory.mktemp("data"))
+    running = web_process(tmp_path_factory.mktemp("data"))
     store = Store(running.data_dir)
     store.researchers.add_session(SECRET, datetime.now(UTC) + timedelta(hours=1))
-    running.command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "serve.py")]
-    running.command += [f"--server.port={running.port}"]
     with running:
         yield running
 

@@ -41,10 +41,14 @@ def test_a_session_is_valid_until_it_ends_or_is_ended(floor: Floor) -> None:
 
 
 def test_failed_logins_are_counted_by_address(floor: Floor) -> None:
-    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
-        floor.store.researchers.add_login_failure(address)
-    assert floor.store.researchers.count_login_failures("10.0.0.1", 60) == 2
-    assert floor.store.researchers.count_login_failures("10.0.0.1", -1) == 0
+    researchers = floor.store.researchers
+    for address in ("10.0.0.1", "10.0.0.1", "10.0.0.2", "browser one"):
+        researchers.add_login_failure(address)
+    failures, ago = researchers.login_failures("10.0.0.1", 60)
+    assert failures == 2 and 0 <= ago < 5
+    assert researchers.login_failures("10.0.0.1", -1) == (0, -1)
+    assert researchers.login_failures("10.0.0.9", 60) == (0, 60)
+    assert researchers.count_login_failures(60, leave_out="browser ") == 3
 
 
 def test_a_setting_comes_back(floor: Floor) -> None:
@@ -52,3 +56,8 @@ def test_a_setting_comes_back(floor: Floor) -> None:
     floor.store.platform_settings.set("demo", "1")
     floor.store.platform_settings.set("demo", "2")
     assert floor.store.platform_settings.get("demo") == "2"
+
+
+def test_a_setting_that_is_there_stays(floor: Floor) -> None:
+    assert floor.store.platform_settings.get_or_set("key", "first") == "first"
+    assert floor.store.platform_settings.get_or_set("key", "second") == "first"
