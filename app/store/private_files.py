@@ -43,7 +43,8 @@ def make_database(path: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
-    path.touch(mode=PRIVATE_FILE)
+    if not path.exists():
+        path.touch(mode=PRIVATE_FILE)
     for sidecar in SIDECARS:
         file = path.with_name(path.name + sidecar)
         with contextlib.suppress(FileNotFoundError):  # another process may just have closed it
