@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.settings import RESEARCHER_COOKIE, Settings
 from app.store import open_store
+from app.study.recruitment import Recruitment, read_parameters
 from app.study.types import Participant
 from clpips.errors import ClpipsError
 from clpips.text import without_paths
@@ -48,6 +49,15 @@ def personal_link(token: str) -> str:
 def join_link(join_code: str) -> str:
     """The address by which anybody joins a study."""
     return f"{_origin()}/?join={join_code}"
+
+
+def recruitment() -> Recruitment:
+    """The recruiter's parameters in this page's address.
+
+    Raises:
+        StudyError: one that cannot be right.
+    """
+    return read_parameters({name: st.query_params.get_all(name) for name in st.query_params})
 
 
 def join_request(study_id: int) -> str:

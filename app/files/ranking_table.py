@@ -33,8 +33,10 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
 
     Images are named ``images/<SHA-256>.png``, as in a study bundle. These are the rankings that
     a fit uses: of two candidates with the same image the nearer one counts, and a board with
-    one distinct image is left out. ``shown_position`` counts from 1.
+    one distinct image is left out. ``shown_position`` counts from 1. Recruiter's parameters that
+    anybody in the study has are columns at the end.
     """
+    recruiters = dict.fromkeys(store.participants.recruitment_names(study_id), "")
 
     @cache
     def name_of(sha: str) -> str:
@@ -53,6 +55,8 @@ def ranking_rows(store: Store, study_id: int, participant_id: int | None) -> lis
             "submitted_at": ranked.round.ranking.submitted_at,
             "elapsed_ms": ranked.round.ranking.elapsed_ms,
             "shown_position": candidate.position + 1,
+            **recruiters,
+            **dict(ranked.participant.recruitment),
         }
         for ranked in store.rounds.ranked(study_id, participant_id=participant_id)
         if ranked.round.ranking is not None
@@ -91,16 +95,21 @@ def rankings_as_files(
 def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows as CSV; see :mod:`clpips.io.csv_files`."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        csv_files.write_csv(file, COLUMNS, rows)
+        csv_files.write_csv(file, _columns(rows), rows)
 
 
 def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
     """Write rows as Parquet, with unchanged prompts."""
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame = pd.DataFrame(rows, columns=_columns(rows))
     frame["confidence"] = frame["confidence"].astype("float64")
     frame.to_parquet(path, index=False)
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The columns of every table, then those of recruiters, where there are any."""
+    return [*COLUMNS, *(name for name in (rows[0] if rows else ()) if name not in COLUMNS)]
 
 
 def _distinct(ranked: RankedRound) -> Iterator[tuple[Candidate, int]]:

@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from app.store.comparison_checks import check_comparisons
 from app.store.database import first, rows, timestamp
+from app.study.recruitment import IDENTITIES, PARAMETERS, check_value
 from app.study.settings import StudySettings
 from clpips.errors import StudyError
 
@@ -47,6 +48,21 @@ def check_readable(bundle: Database) -> None:
                 f"a bundle's fits must be of the study's feature space, number {row['id']} is not"
             )
     check_comparisons(bundle)
+    for row in rows(bundle, "SELECT recruitment, recruited_as FROM participant"):
+        _check_recruitment(json.loads(row["recruitment"]), row["recruited_as"])
+
+
+def _check_recruitment(kept: object, who: str | None) -> None:
+    """Values must be such as a join link can bring, and name whom the row says."""
+    if not isinstance(kept, dict) or not all(isinstance(each, str) for each in kept.values()):
+        raise StudyError("a bundle's recruiter's parameters must be names with texts")
+    known = {name: kept[name] for name in PARAMETERS if name in kept}
+    if list(known) != list(kept):
+        raise StudyError("a bundle's recruiter's parameters must be known ones, in their order")
+    for name, value in known.items():
+        check_value(name, value)
+    if who is not None and who not in {f"{name}={known.get(name)}" for name in IDENTITIES}:
+        raise StudyError("a bundle's recruiter's ids must be those of their parameters")
 
 
 def _check_moments(bundle: Database) -> None:

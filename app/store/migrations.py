@@ -94,6 +94,16 @@ def m008_indexes_for_large_studies(db: Database) -> None:
 
 
 @migrations()
+def m009_recruiters_parameters(db: Database) -> None:
+    """Who sent a participant, as the join link said, and whether they declined to take part."""
+    db.execute("ALTER TABLE participant ADD COLUMN recruitment TEXT NOT NULL DEFAULT '{}'")
+    db.execute("ALTER TABLE participant ADD COLUMN recruited_as TEXT")
+    db.execute("ALTER TABLE participant ADD COLUMN declined_at TEXT")
+    db.execute("""CREATE UNIQUE INDEX participant_recruited ON participant (study_id, recruited_as)
+        WHERE recruited_as IS NOT NULL""")
+
+
+@migrations()
 def m010_the_round_being_written(db: Database) -> None:
     """*Next round* was pressed: the number of the round whose prompt is being written."""
     db.execute("ALTER TABLE trial ADD COLUMN writing INTEGER")

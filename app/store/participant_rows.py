@@ -84,4 +84,6 @@ def participant_from_row(row: Row) -> Participant:
         completed_at=row["completed_at"],
         completion_code=row["completion_code"],
         guidance=row["guidance"],
+        recruitment=tuple(json.loads(row["recruitment"]).items()),
+        declined_at=row["declined_at"],
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from app.store.database import DatabaseAccess, first, insert, now, number
+from app.store.database import DatabaseAccess, first, insert, now, number, rows
 from app.store.guidance import draw_guidance
 from app.store.job_queue import ask_for_calibration
 from app.store.participant_rows import (
@@ -21,6 +21,7 @@ from app.store.participant_rows import (
     read_participants,
 )
 from app.store.studies import read_study, read_targets
+from app.study.recruitment import PARAMETERS, Recruitment, identity
 from app.study.types import Participant
 from clpips.errors import StudyError
 
@@ -74,8 +75,13 @@ class Participants:
             _insert_link(db, participant_id, token)
             return read_participant(db, participant_id), token
 
-    def join(self, study_id: int, request_id: str) -> tuple[Participant, str]:
+    def join(
+        self, study_id: int, request_id: str, recruitment: Recruitment = ()
+    ) -> tuple[Participant, str]:
         """Join an open study; the same ``request_id`` returns the same participant.
+
+        So does the same recruiter's id, from any browser and when the study is closed: they get
+        one more link. The newest of their recruiter's parameters are kept.
 
         Args:
             study_id: the study.
@@ -87,6 +93,7 @@ class Participants:
             StudyError: no such study, it is closed, or the link made so was replaced since.
         """
         token = _derived_token(study_id, _secret(request_id))
+        who = identity(recruitment)
         with self._access.write() as db:
             study = read_study(db, study_id)
             link = first(db, "SELECT * FROM link WHERE token_hash = ?", [_hash(token)])
@@ -94,11 +101,28 @@ class Participants:
                 if link["revoked_at"] is not None:
                     raise StudyError("this link was replaced by a newer one")
                 return read_participant(db, link["participant_id"]), token
-            if not study.is_open:
-                raise StudyError("this study does not take new participants at the moment")
-            participant_id = _insert_participant(db, study_id, seed=secrets.randbits(48))
+            participant_id = _recruited(db, study_id, who)
+            if participant_id is None:
+                if not study.is_open:
+                    raise StudyError("this study does not take new participants at the moment")
+                participant_id = _insert_participant(db, study_id, seed=secrets.randbits(48))
+            _set_recruitment(db, participant_id, recruitment)
             _insert_link(db, participant_id, token)
             return read_participant(db, participant_id), token
+
+    def recruited(self, study_id: int, recruitment: Recruitment) -> Participant | None:
+        """Who has joined with a recruiter's id before; ``None`` if nobody, or without an id."""
+        with self._access.read() as db:
+            found = _recruited(db, study_id, identity(recruitment))
+            return None if found is None else read_participant(db, found)
+
+    def recruitment_names(self, study_id: int) -> tuple[str, ...]:
+        """Which recruiter's parameters anybody in a study has, in their usual order."""
+        sql = """SELECT DISTINCT json_each.key AS name
+                 FROM participant, json_each(recruitment) WHERE study_id = ?"""
+        with self._access.read() as db:
+            found = {row["name"] for row in rows(db, sql, [study_id])}
+        return tuple(name for name in PARAMETERS if name in found)
 
     def by_token(self, token: str) -> Participant | None:
         """The participant a link belongs to; ``None`` if it is unknown or was replaced."""
@@ -145,7 +169,19 @@ class Participants:
             StudyError: there is no such participant.
         """
         with self._access.write() as db:
+            db.execute("UPDATE participant SET declined_at = NULL WHERE id = ?", [participant_id])
             return _set_time(db, participant_id, "consented_at")
+
+    def decline(self, participant_id: int) -> Participant:
+        """Record that a participant decided not to take part, before they agreed.
+
+        Raises:
+            StudyError: there is no such participant, or they have agreed already.
+        """
+        with self._access.write() as db:
+            if read_participant(db, participant_id).consented_at is not None:
+                raise StudyError("a participant who has agreed to take part cannot decline")
+            return _set_time(db, participant_id, "declined_at")
 
     def start(self, participant_id: int) -> Participant:
         """Record that a participant has read the instructions; only the first time counts.
@@ -233,6 +269,24 @@ def _insert_participant(
             },
         )
     return participant_id
+
+
+def _recruited(db: Database, study_id: int, who: str | None) -> int | None:
+    """The participant whom a recruiter's id names."""
+    sql = "SELECT id FROM participant WHERE study_id = ? AND recruited_as = ?"
+    row = first(db, sql, [study_id, who])
+    return None if row is None else int(row["id"])
+
+
+def _set_recruitment(db: Database, participant_id: int, recruitment: Recruitment) -> None:
+    """Keep the newest value of each parameter."""
+    kept = {**dict(read_participant(db, participant_id).recruitment), **dict(recruitment)}
+    ordered = {name: kept[name] for name in PARAMETERS if name in kept}
+    db.execute(
+        "UPDATE participant SET recruitment = ?, recruited_as = coalesce(recruited_as, ?) "
+        "WHERE id = ?",
+        [json.dumps(ordered), identity(recruitment), participant_id],
+    )
 
 
 def _next_label(db: Database, study_id: int) -> str:

@@ -173,6 +173,8 @@ def phase_of(participant: Participant, *, has_trial: bool, state: str | None) ->
     """The phase of a participant, from whether they have a current trial and its round's state."""
     if participant.completed_at is not None or not has_trial:
         return "done"
+    if participant.declined_at is not None:
+        return "declined"
     if participant.consented_at is None:
         return "consent"
     if participant.started_at is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from sqlite_utils import Database
@@ -142,6 +142,24 @@ class Studies:
                 Cost(row["currency"], row["amount"], row["images"])
                 for row in rows(db, _COSTS, [study_id])
             )
+
+    def set_addresses(self, study_id: int, *, completion: str, screen_out: str) -> Study:
+        """Set where participants are led back to; empty for nowhere. Allowed at any time.
+
+        Raises:
+            StudyError: there is no such study, or no ``https:`` address.
+        """
+        with self._access.write() as db:
+            settings = replace(
+                read_study(db, study_id).settings,
+                completion_url=completion.strip(),
+                screen_out_url=screen_out.strip(),
+            )
+            db.execute(
+                "UPDATE study SET settings = ? WHERE id = ?",
+                [json.dumps(asdict(settings)), study_id],
+            )
+            return read_study(db, study_id)
 
     def _set(self, study_id: int, column: str, value: bool) -> Study:
         with self._access.write() as db:

@@ -13,7 +13,9 @@ from app.study.types import Participant, Round, Study, Target, Trial
 from clpips.features.names import Backbone
 from clpips.types import Provenance
 
-Phase = Literal["consent", "instructions", "compose", "generating", "ranking", "ranked", "done"]
+Phase = Literal[
+    "consent", "instructions", "compose", "generating", "ranking", "ranked", "done", "declined"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from app.study.arms import Guidance, MakerArm, check_arms, check_guidance
+from app.study.recruitment import check_address
 from clpips.errors import GenerationError, StudyError
 from clpips.features.names import SPACES, Backbone, is_space_name
 from clpips.generation.names import check_maker_name
@@ -38,6 +39,9 @@ class StudySettings:
         guidance: which metrics people are shown between rounds; each person gets one of them.
         duels: how many pairs each participant judges at the end: of fresh images, the one that
             the stock metric ranks nearer against the one that their own metric ranks nearer.
+        completion_url: where a participant is led after the end; may hold placeholders
+            (:mod:`app.study.recruitment`), empty for nowhere.
+        screen_out_url: where who cannot or will not take part is led.
     """
 
     candidates: int = 4
@@ -64,6 +68,8 @@ class StudySettings:
     mixes_arms: bool = False
     guidance: tuple[Guidance, ...] = ("none",)
     duels: int = 0
+    completion_url: str = ""
+    screen_out_url: str = ""
 
     def __post_init__(self) -> None:
         if not 2 <= self.candidates <= 9:
@@ -88,6 +94,8 @@ class StudySettings:
             )
         if not 64 <= self.image_size <= 1024:
             raise StudyError(f"image_size must lie between 64 and 1024, got {self.image_size}")
+        check_address("the completion address", self.completion_url)
+        check_address("the screen-out address", self.screen_out_url)
         self._take_arms()
         try:
             check_maker_name(self.maker)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.study.arms import Guidance
+from app.study.recruitment import Recruitment
 from app.study.settings import StudySettings
 from app.study.submission import BoardRanking
 from clpips.types import Provenance
@@ -49,6 +50,8 @@ class Participant:
     """One person (or simulated person) in one study.
 
     ``guidance`` says which metric they are shown between rounds; it is drawn when they begin.
+    ``recruitment`` is what the recruiter's link said of them, ``declined_at`` when they decided
+    not to take part.
     """
 
     id: int
@@ -61,6 +64,8 @@ class Participant:
     completed_at: str | None
     completion_code: str | None
     guidance: Guidance = "none"
+    recruitment: Recruitment = ()
+    declined_at: str | None = None
 
 
 TrialState = Literal["waiting", "active", "done"]

@@ -7,7 +7,9 @@ import streamlit as st
 from app import session
 from app.components.board import outbox_flusher
 from app.components.copyable import copyable
+from app.components.way_back import way_back
 from app.study.records import Standing
+from app.study.recruitment import filled_in
 from app.views.participant import layout
 
 
@@ -31,4 +33,15 @@ def draw(standing: Standing, token: str) -> None:
         layout.note(
             "Everything is saved. Copy the code if you were asked for one; "
             "your personal link shows it again at any time. You may close this page."
+        )
+        _lead_back(standing, standing.completion_code)
+
+
+def _lead_back(standing: Standing, code: str) -> None:
+    """To the site that sent the participant; only drawn when all is stored."""
+    address = standing.study.settings.completion_url
+    if address:
+        way_back(
+            filled_in(address, standing.participant.recruitment, code),
+            text="Back to the site that sent you",
         )

@@ -9,6 +9,7 @@ from app.store import open_store
 from app.views.participant import (
     completion,
     consent,
+    declined,
     final_boards,
     instructions,
     join,
@@ -44,6 +45,7 @@ def _participant(token: str) -> None:
     standing = store.progress.of_participant(participant.id)
     draw = {
         "consent": consent.draw,
+        "declined": declined.draw,
         "instructions": instructions.draw,
         "done": completion.draw,
     }.get(standing.phase, trial.draw if standing.board is None else final_boards.draw)

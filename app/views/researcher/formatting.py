@@ -24,6 +24,7 @@ PHASES: Mapping[str, str] = {
     "ranking": "Ranking",
     "ranked": "Ranked",
     "done": "Finished",
+    "declined": "Declined",
 }
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from floor import Floor
-from streamlit.testing.v1 import AppTest
+from participant_pages import labels, press, text_of, visit, words_of
 
 from app.session import outbox_name
 from app.study.prompts import plain_prompt
@@ -24,45 +24,6 @@ TOKEN = "a-secret-of-enough-characters"
 def data(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages open the same store as the test."""
     monkeypatch.setenv("CLPIPS_DATA", str(floor.store.settings.data_dir))
-
-
-def _script() -> None:
-    from app.views.participant.entry import page
-
-    page()
-
-
-def visit(**query: str) -> AppTest:
-    """Open the participant's address."""
-    page = AppTest.from_function(_script, default_timeout=120)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
-def text_of(page: AppTest) -> str:
-    """All that a person can read on a page, roughly."""
-    drawn = [element.proto.body for element in page.get("html")]
-    return "\n".join([*drawn, *(each.value for each in [*page.warning, *page.info])])
-
-
-def words_of(page: AppTest) -> str:
-    """The same without the style sheet."""
-    return re.sub(r"<style>.*?</style>", "", text_of(page), flags=re.DOTALL)
-
-
-def press(page: AppTest, label: str) -> AppTest:
-    button = next(each for each in page.button if each.label == label)
-    assert not button.disabled
-    button.click().run()
-    assert not page.exception
-    return page
-
-
-def labels(page: AppTest) -> list[str]:
-    return [button.label for button in page.button]
 
 
 @pytest.fixture

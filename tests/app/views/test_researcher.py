@@ -300,7 +300,9 @@ def test_personal_links_are_shown_once_and_open_the_study(store: Store) -> None:
 
 
 def test_links_become_a_csv_file() -> None:
-    assert links_csv([("P001", "http://a/?p=x")]) == "participant,link\r\nP001,http://a/?p=x\r\n"
+    assert (
+        links_csv([("P001", "http://a/?p=x")]) == "\ufeffparticipant,link\r\nP001,http://a/?p=x\r\n"
+    )
 
 
 # --- rankings -----------------------------------------------------------------------------------
@@ -610,6 +612,11 @@ def test_targets_can_be_added_and_taken_out_until_somebody_has_joined(store: Sto
     assert "Add targets" not in [each.label for each in screen.button]
 
 
+def title_of(screen: AppTest) -> Any:
+    (found,) = [each for each in screen.text_input if each.label.startswith("Type the study")]
+    return found
+
+
 @pytest.mark.usefixtures("signed_in")
 def test_a_study_is_deleted_when_its_title_was_typed(store: Store) -> None:
     study, other = ranked_study(store), empty_study(store)
@@ -620,10 +627,10 @@ def test_a_study_is_deleted_when_its_title_was_typed(store: Store) -> None:
     assert "Deletes 2 participants, 6 rankings, 27 images, 0 fits and 0 exported files" in text
     assert "Export and download one first" in text
     assert "Study bundle (.zip)" in [each.label for each in screen.button]
-    screen.text_input[0].input("Hüte")
+    title_of(screen).input("Hüte")
     press(screen, "Delete for good")
     assert "The title must be typed as it is" in screen.error[0].value
-    screen.text_input[0].input(study.title)
+    title_of(screen).input(study.title)
     press(screen, "Delete for good")
     assert "was deleted with everything in it" in screen.success[0].value
     assert [each.id for each in store.studies.all(include_archived=True)] == [other.id]

@@ -84,9 +84,11 @@ def _open(store: Store, uploaded: UploadedFile, allowed: Sequence[str]) -> None:
 
 def _tell_of(study: Study) -> None:
     makers = ", ".join(map(_as_code, study.settings.makers))
+    addresses = filter(None, (study.settings.completion_url, study.settings.screen_out_url))
+    led = "".join(f" Participants are led to {_as_code(each)}." for each in addresses)
     st.success(
         f"The bundle was opened. Its images are made by {makers}, its feature space is "
-        f"{_as_code(study.settings.backbone)}. The study stays closed to new participants until "
+        f"{_as_code(study.settings.backbone)}.{led} It stays closed to new participants until "
         "you open it."
     )
     show(link(f"Open {study.title}", study_address(study.id), button=True))

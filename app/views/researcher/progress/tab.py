@@ -81,6 +81,10 @@ def live(study_id: int) -> None:
         columns = (*columns, Column("Shown between rounds"))
         shown = [_guidance(person.participant) for person in people]
         rows = [(*row, words) for row, words in zip(rows, shown, strict=True)]
+    if any(person.participant.recruitment for person in people):
+        columns = (*columns, Column("Recruiter’s parameters"))
+        given = [_recruited(person.participant) for person in people]
+        rows = [(*row, words) for row, words in zip(rows, given, strict=True)]
     show(table(columns, rows))
 
 
@@ -160,6 +164,11 @@ def joining(store: Store, study: Study) -> None:
 def _guidance(participant: Participant) -> str:
     """Which metric a participant is shown, once it is assigned."""
     return MISSING if participant.started_at is None else GUIDANCE_LABELS[participant.guidance]
+
+
+def _recruited(participant: Participant) -> str:
+    """What the recruiter's link said, for example ``PROLIFIC_PID 5f3a, STUDY_ID 61b0``."""
+    return ", ".join(f"{name} {value}" for name, value in participant.recruitment) or MISSING
 
 
 def _row(person: ParticipantProgress, *, has_last_part: bool) -> tuple[str, ...]:

@@ -13,13 +13,14 @@ from app.study.types import Study
 from app.views.researcher.formatting import moment, plural
 from app.views.researcher.html import Column, Html, heading, image, join, muted, show, table
 from app.views.researcher.new_study.form import NETWORKS
-from app.views.researcher.settings import delete, summary, targets
+from app.views.researcher.settings import delete, recruitment, summary, targets
 
 ARMS = (Column("Name", head=True), Column("Image source"), Column("Settings"))
 
 
 def draw(store: Store, study: Study) -> None:
-    """A summary to read; nothing but the targets can change, until somebody has joined."""
+    """A summary to read; targets can change until somebody has joined, and
+    the addresses that lead participants back at any time."""
     settings = study.settings
     facts = (
         ("Created", moment(study.created_at)),
@@ -41,6 +42,8 @@ def draw(store: Store, study: Study) -> None:
     if settings.arms:
         show(heading(f"Study arms ({len(settings.arms)})"), arms_table(settings.arms))
     targets.draw(store, study)
+    if not study.simulated:
+        recruitment.draw(store, study)
     boards = store.calibration.of_study(study.id)
     if boards:
         show(heading(f"Shared boards ({len(boards)})"), *(_shared_board(each) for each in boards))
