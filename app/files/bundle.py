@@ -25,6 +25,7 @@ from app.files.manifest import (
     DATABASE,
     IMAGE,
     MANIFEST,
+    MAX_FILES,
     PLAIN,
     POOL,
     RANKINGS,
@@ -47,6 +48,7 @@ from clpips.progress import Watch
 from clpips.text import one_line
 
 BLOCK = 1 << 20
+TABLE_SHARE = 0.3  # of the progress bar, for the table of rankings
 MEDIA = {"png": ("PNG", "image/png"), "jpg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever it is packed
 
@@ -58,16 +60,29 @@ def write_bundle(store: Store, study_id: int, path: Path | str, watch: Watch) ->
         Its manifest.
 
     Raises:
-        StudyError: there is no such study.
+        StudyError: there is no such study, or one with more images than a bundle can hold.
         Cancelled: the caller cancelled; nothing was written.
     """
+    _check_size(store, study_id)
     with (
         atomic_file(Path(path)) as unfinished,
         tempfile.TemporaryDirectory(dir=unfinished.parent, prefix=".bundle-") as folder,
     ):
         database = store.transfer.export_study(study_id, Path(folder) / DATABASE)
-        contents = {DATABASE: database, **_rankings(store, study_id, Path(folder))}
-        return _pack(store, study_id, contents, unfinished, watch)
+        rankings = _rankings(store, study_id, Path(folder), watch.part(0.0, TABLE_SHARE))
+        contents = {DATABASE: database, **rankings}
+        packing = watch.part(TABLE_SHARE, 1 - TABLE_SHARE)
+        return _pack(store, study_id, contents, unfinished, packing)
+
+
+def _check_size(store: Store, study_id: int) -> None:
+    """Nothing is packed that could not be opened again."""
+    count, most = store.images.count_of_study(study_id), MAX_FILES - 10_000
+    if count > most:
+        raise StudyError(
+            f"a bundle must hold at most {most:,} images, the study has {count:,}: "
+            "a backup of all studies has no such limit"
+        )
 
 
 def open_bundle(
@@ -135,21 +150,17 @@ def sources_outside(settings: StudySettings, manifest: Manifest) -> tuple[str, .
     return tuple(dict.fromkeys([*makers, *spaces]))
 
 
-def _rankings(store: Store, study_id: int, folder: Path) -> dict[str, Path]:
+def _rankings(store: Store, study_id: int, folder: Path, watch: Watch) -> dict[str, Path]:
     """Write the rankings as CSV; its path by its name in the bundle, empty without rankings."""
-    rows = ranking_rows(store, study_id, None)
-    if not rows:
-        return {}
-    write_csv(rows, folder / RANKINGS)
-    return {RANKINGS: folder / RANKINGS}
+    count = write_csv(ranking_rows(store, study_id, None, watch), folder / RANKINGS)
+    return {RANKINGS: folder / RANKINGS} if count else {}
 
 
 def _pack(
     store: Store, study_id: int, begun: dict[str, Path], unfinished: Path, watch: Watch
 ) -> Manifest:
     metrics, contents = {}, dict(begun)
-    for sha in store.images.of_study(study_id):
-        image = store.images.path(sha)
+    for image in store.images.paths(store.images.of_study(study_id)).values():
         contents[f"images/{image.name}"] = image
     for fit in store.fits.of_study(study_id):
         name = f"weights/fit-{fit.id}.safetensors"
@@ -167,7 +178,7 @@ def _pack(
             files[name] = _add(archive, name, source)
         counts = {
             "participants": len(store.participants.of_study(study_id)),
-            "rankings": len(store.rounds.ranked(study_id)),
+            "rankings": store.rounds.count_ranked(study_id),
             "images": sum(name.startswith("images/") for name in files),
             "fits": len(metrics),
         }

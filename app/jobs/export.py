@@ -135,18 +135,17 @@ def _write(
     elif what == "bundle":
         write_bundle(store, study.id, path, watch)
     elif what in ("csv", "parquet"):
-        rows = ranking_rows(store, study.id, participant_id)
-        if not rows:
-            raise StudyError(NO_RANKING)
+        rows = ranking_rows(store, study.id, participant_id, watch)
         write = write_csv if what == "csv" else write_parquet
         with atomic_file(path) as partial:
-            write(rows, partial)
+            if not write(rows, partial):
+                raise StudyError(NO_RANKING)
     elif KINDS[what].source == "rankings":
-        rankings, prompts = rankings_as_files(store, study.id, participant_id)
+        rankings, prompts = rankings_as_files(store, study.id, participant_id, watch.part(0, 0.2))
         if not rankings:
             raise StudyError(NO_RANKING)
         with atomic_file(path) as partial:
-            _zip_layout(what, rankings, prompts, partial, watch)
+            _zip_layout(what, rankings, prompts, partial, watch.part(0.2, 0.8))
     else:
         from app.jobs.paper_numbers import paper_text  # loads torch, needed for these texts only
 

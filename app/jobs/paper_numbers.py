@@ -36,7 +36,6 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
     fits = {people[who]: fit for who, fit in newest.items() if who is not None and who in people}
     if not fits:
         raise StudyError("there is nothing to write about yet: please fit personal metrics first")
-    labels = {person.label for person in fits}
     judged = newest_judged(every_fit)
     shown = family(judged, store.comparisons.of_fits(fit.id for fit in judged))
     report = {
@@ -50,8 +49,6 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
             for person, fit in sorted(fits.items(), key=lambda pair: pair[0].id)
         },
     }
-    rankings = [one for one in store.rankings.of_study(study.id) if one.participant in labels]
-    sizes = [len(one.images) for one in rankings]
     numbers = numbers_of_report(report)
     if numbers.p_test and numbers.p_correction:
         together = f"{numbers.p_test}, {counted(shown.people, 'participant')} tested together"
@@ -60,7 +57,7 @@ def study_numbers(store: Store, study: Study) -> StudyNumbers:
         numbers,
         title=study.title,
         simulated=sum(person.simulated for person in fits),
-        images_per_ranking=(min(sizes), max(sizes)) if sizes else None,
+        images_per_ranking=store.rankings.sizes(study.id, [person.id for person in fits]),
     )
 
 

@@ -47,7 +47,8 @@ def copy_rows(
     here = {row["id"] for row in rows(bundle, "SELECT id FROM round")}
     study_id = 0
     for table, columns in NUMBERS.items():
-        for row in rows(bundle, f"SELECT * FROM {table} ORDER BY {next(iter(columns))}"):
+        # Row by row: a large study has a million of some.
+        for row in bundle.query(f"SELECT * FROM {table} ORDER BY {next(iter(columns))}"):
             for column, owner in columns.items():
                 row[column] = None if row[column] is None else row[column] + moves[owner]
             if table == "study":

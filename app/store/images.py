@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from app.store.database import DatabaseAccess, first, now, rows
+from app.store.database import DatabaseAccess, first, now, number, rows
 from app.store.studies import read_study
 from app.store.unavailable import disk_errors
 from clpips.errors import StudyError
@@ -82,6 +83,25 @@ class Images:
             raise StudyError(f"an image must be in the store, got {sha!r}")
         return image_file(self._access, sha, row["media_type"])
 
+    def paths(self, shas: Iterable[str]) -> dict[str, Path]:
+        """The files of some images, by hash.
+
+        Raises:
+            StudyError: one of them does not exist.
+        """
+        wanted = list(dict.fromkeys(shas))
+        sql = """SELECT sha, media_type FROM image
+                 WHERE sha IN (SELECT value FROM json_each(?))"""
+        with self._access.read() as db:
+            found = {
+                row["sha"]: image_file(self._access, row["sha"], row["media_type"])
+                for row in rows(db, sql, [json.dumps(wanted)])
+            }
+        for sha in wanted:
+            if sha not in found:
+                raise StudyError(f"an image must be in the store, got {sha!r}")
+        return found
+
     def file(self, sha: str) -> Path | None:
         """The file of an image, found without the database, which may be locked; ``None``
         where there is none."""
@@ -111,6 +131,19 @@ class Images:
         with self._access.read() as db:
             read_study(db, study_id)
             return tuple(row["image"] for row in rows(db, sql, [study_id]))
+
+    def count_of_study(self, study_id: int) -> int:
+        """How many images :meth:`of_study` has."""
+        sql = """SELECT count(*) FROM image WHERE
+                 EXISTS (SELECT 1 FROM target WHERE image = sha AND study_id = ?1)
+                 OR EXISTS (SELECT 1 FROM calibration CROSS JOIN target ON target.id = target_id
+                     WHERE calibration.image = sha AND study_id = ?1)
+                 OR EXISTS (SELECT 1 FROM candidate CROSS JOIN round ON round.id = round_id
+                     CROSS JOIN trial ON trial.id = trial_id
+                     CROSS JOIN target ON target.id = target_id
+                     WHERE candidate.image = sha AND study_id = ?1)"""
+        with self._access.read() as db:
+            return number(db, sql, [study_id])
 
     def all(self) -> Iterator[StoredImage]:
         """Every image of the store in the order of their hashes, read in pages."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -96,6 +97,22 @@ class Rankings:
         """
         rankings = map(ranking_of, self._comparable_rounds(study_id, participant_id))
         return [ranking for ranking in rankings if len(ranking.images) > 1]
+
+    def sizes(self, study_id: int, participant_ids: Sequence[int]) -> tuple[int, int] | None:
+        """The fewest and the most images that a ranking of some participants has.
+
+        Of the rankings that :meth:`of_study` gives; ``None`` where there are none.
+        """
+        sql = f"""
+            SELECT min(images) AS fewest, max(images) AS most FROM (
+                SELECT count(DISTINCT image) AS images {_ROUNDS}
+                    CROSS JOIN candidate ON candidate.round_id = round.id
+                WHERE study_id = ?1 AND round.state = 'ranked' AND round.kind != 'duel'
+                    AND participant.id IN (SELECT value FROM json_each(?2))
+                GROUP BY round.id HAVING images > 1)"""
+        with self._access.read() as db:
+            row = first(db, sql, [study_id, json.dumps(list(participant_ids))])
+        return None if row is None or row["fewest"] is None else (row["fewest"], row["most"])
 
     def shown_positions(
         self, study_id: int, *, participant_id: int | None = None

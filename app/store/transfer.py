@@ -12,9 +12,10 @@ from sqlite_utils import Database
 
 from app.store.database import DatabaseAccess, DatabaseError, connect, first, number, rows
 from app.store.id_remap import copy_rows
+from app.store.images import SUFFIXES, image_file
 from app.store.import_checks import check_readable
 from app.store.migrations import migrate
-from app.store.ranked_rounds import read_ranked_rounds
+from app.store.ranked_rounds import each_ranked_round
 from app.store.rankings import read_history
 from app.store.studies import code, read_study
 from app.store.unavailable import Damaged
@@ -181,7 +182,7 @@ class Transfer:
     def _check_images(self, bundle: Database) -> None:
         for row in rows(bundle, USED_IMAGES):
             sha = row["image"]
-            if not any(self._access.settings.images.glob(f"{sha[:2]}/{sha}.*")):
+            if not any(image_file(self._access, sha, kind).is_file() for kind in SUFFIXES):
                 raise StudyError(f"a bundle's images must be added first, {sha!r} is not here")
 
 
@@ -230,7 +231,7 @@ _STRAY_REPEAT = f"""
 
 def _check_rankings(db: Database, study_id: int) -> None:
     """Every ranking that was taken in must rank what its board showed, as a submission must."""
-    for ranked in read_ranked_rounds(db, study_id, participant_id=None):
+    for ranked in each_ranked_round(db, study_id, participant_id=None):
         shown = tuple(candidate.id for candidate in ranked.round.candidates)
         history = read_history(db, ranked.round.id)
         for ranking in history:

@@ -15,8 +15,8 @@ BOM = "\ufeff"
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 
 
-def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a table with a header; absent values are empty cells.
+def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write a table with a header, row by row; absent values are empty cells.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front, in every column:
     people write names, prompts and captions. Numbers are written as they are.
@@ -25,12 +25,17 @@ def write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, 
         file: opened with ``newline=""`` and ``encoding="utf-8"``.
         columns: their names.
         rows: values by column; other keys are refused by ``csv``.
+
+    Returns:
+        how many rows there were.
     """
     file.write(BOM)
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
-    for row in rows:
+    count = 0
+    for count, row in enumerate(rows, 1):  # noqa: B007 # it is returned
         writer.writerow({column: _guarded(value) for column, value in row.items()})
+    return count
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

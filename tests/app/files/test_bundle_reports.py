@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,7 @@ def test_a_study_that_was_compared_before_keeps_its_part(
 ) -> None:
     """The study's part was in the job's result alone."""
     older = store.transfer.backup(tmp_path / "clpips.sqlite")
+    shutil.copytree(store.settings.images, tmp_path / "images")
     part = {"people": {"table": []}, "left_out": {}, "fits": [1]}
     run_sql(
         older,
