@@ -103,8 +103,9 @@ def open_bundle(
         path: the bundle; it is not changed.
         watch: progress and cancel.
         title: the new study's title; ``None`` keeps the bundle's.
-        allow_outside: the makers and feature spaces that the study may use although they did not
-            come in the bundle. A stranger's could show this machine's pictures to participants.
+        allow_outside: the makers, feature spaces and addresses for participants that the study
+            may use although they did not come in the bundle. A stranger's could show this machine's
+            pictures to participants.
 
     Raises:
         OutsideBundle: the study uses what is neither in the bundle nor allowed.
@@ -142,12 +143,13 @@ class OutsideBundle(StudyError):
 
 
 def sources_outside(settings: StudySettings, manifest: Manifest) -> tuple[str, ...]:
-    """The makers and the feature space of a study that need what its bundle does not hold."""
+    """What a study uses that its bundle does not hold: makers, feature space, ways back."""
     # A pool that was lost before may be here all the same, as another study's.
     inside = {*BUILT_IN, *(f"pool:{name}" for name in manifest.pools)}
     makers = [each for each in settings.makers if each not in inside]
     spaces = [settings.backbone] if ":" in settings.backbone else []
-    return tuple(dict.fromkeys([*makers, *spaces]))
+    ways_back = filter(None, (settings.completion_url, settings.screen_out_url))
+    return tuple(dict.fromkeys([*makers, *spaces, *ways_back]))
 
 
 def _rankings(store: Store, study_id: int, folder: Path, watch: Watch) -> dict[str, Path]:

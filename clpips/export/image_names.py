@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from clpips.errors import ImageError
+from clpips.io.image_files import picture_size, read_picture
 
 FOLDER = "images"
 
@@ -19,17 +20,19 @@ class Pictures:
         self._path: dict[str, Path] = {}
 
     def content_of(self, path: str) -> str:
-        """The SHA-256 of a file.
+        """The SHA-256 of an image file, which is decoded once: an export holds images only.
 
         Raises:
-            ImageError: there is no such file.
+            ImageError: there is no such image.
         """
         if path not in self._content:
+            picture_size(Path(path))  # refuses what is no image before all of it is read
             try:
-                with Path(path).open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                data = Path(path).read_bytes()
             except OSError as error:
                 raise ImageError(f"{path}: the image cannot be read ({error.strerror})") from error
+            read_picture(data, Path(path).name, min_side=1)
+            digest = hashlib.sha256(data).hexdigest()
             self._content[path] = digest
             self._path.setdefault(digest, Path(path))
         return self._content[path]

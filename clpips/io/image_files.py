@@ -14,7 +14,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from clpips.errors import ImageError
 from clpips.io.file_kinds import LFS, is_lfs_pointer
-from clpips.text import one_line
+from clpips.text import cut, one_line
 
 MAX_PIXELS = 50_000_000
 """Largest accepted image, in pixels (width × height), checked before it is decoded."""
@@ -58,7 +58,7 @@ def pillow(name: str, max_pixels: int) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise ImageError(f"{name}: an image must have at most {max_pixels:,} pixels") from None
     except _PILLOW_FAILURES as error:
-        reason = one_line(error) or type(error).__name__
+        reason = cut(one_line(error), 200) or type(error).__name__
         raise ImageError(f"{name}: the image cannot be read: {reason}") from error
 
 

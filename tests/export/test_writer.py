@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import choix
@@ -290,9 +291,23 @@ def test_a_failure_half_way_leaves_an_empty_folder_as_it_was(
     gone = Ranking("ada", str(folder / "p0.png"), (str(tmp_path / "no.png"), "x"), (1, 2))
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(ImageError, match=r"no\.png: the image cannot be read"):
+    with pytest.raises(ImageError, match=r"no\.png: no such image"):
         export_rankings([*rankings, gone], "pairs", out)
     assert [*tmp_path.iterdir()] == [out] and list(out.iterdir()) == []
+
+
+def test_what_is_no_image_never_gets_into_an_export(
+    rankings: list[Ranking], tmp_path: Path
+) -> None:
+    """A rankings file may name any file of the machine."""
+    secret = tmp_path / "passwords.png"
+    secret.write_bytes(b"root:x:0:0")
+    first = rankings[0]
+    named = replace(first, images=(str(secret), *first.images[1:]))
+    for layout in LAYOUTS:
+        with pytest.raises(ImageError, match=r"passwords\.png: an image must be"):
+            export_rankings([named], layout, tmp_path / layout)
+        assert not (tmp_path / layout).exists()
 
 
 def test_a_folder_with_something_in_it_is_never_written_to(

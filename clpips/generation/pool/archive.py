@@ -16,7 +16,7 @@ from typing import Protocol
 from clpips.errors import GenerationError
 from clpips.generation.pool.archive_names import names_of
 from clpips.generation.pool.listed import Limits, Listed, check_number, checked, is_hidden, wrong
-from clpips.text import one_line
+from clpips.text import cut, one_line
 
 _BROKEN = (
     OSError,
@@ -96,7 +96,7 @@ class _Folder:
                 raise wrong(relative, "must lie in the pool", "a link that leads out of it")
             status = path.stat()
         except (OSError, RuntimeError) as error:
-            raise wrong(relative, "must be readable", one_line(error)) from error
+            raise wrong(relative, "must be readable", cut(one_line(error), 200)) from error
         if not stat.S_ISREG(status.st_mode):
             raise wrong(relative, "must be a plain file", "something else")
         return status.st_size
@@ -106,7 +106,7 @@ class _Folder:
             with (self.root / file.name).open("rb") as opened:
                 return opened.read(file.size + 1)
         except OSError as error:
-            raise wrong(file.name, "must be readable", one_line(error)) from error
+            raise wrong(file.name, "must be readable", cut(one_line(error), 200)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class _Archive:
             with self.archive.open(entries[file.name]) as opened:
                 return opened.read(file.size + 1)
         except (*_BROKEN, KeyError) as error:
-            reason = one_line(error) or type(error).__name__
+            reason = cut(one_line(error), 200) or type(error).__name__
             raise wrong(file.name, "must be whole", f"a damaged file: {reason}") from error
 
 

@@ -20,7 +20,7 @@ from clpips.progress import Watch
 from clpips.text import one_line, without_paths
 
 OPENED = "bundles-opened"
-MAX_MB = 2_000
+MAX_MB = 200  # what the server takes
 OUTSIDE = "bundle-outside"
 """Which upload uses what is not in it: (its id, the names), until somebody decides."""
 
@@ -55,9 +55,10 @@ def _confirmed(names: Sequence[str]) -> bool:
     """Show what a bundle's study would use on this server; whether that is allowed."""
     listed = "\n".join(f"- {_as_code(each)}" for each in names)
     st.warning(
-        "This bundle’s study uses services, folders or models that are not in the bundle:\n\n"
-        f"{listed}\n\nOnce it is opened, its participants make this server use them, and see what "
-        "is in them. Open it only if you trust where it comes from and know these names."
+        "This bundle’s study uses services, folders, models or sites that are not in the bundle:"
+        f"\n\n{listed}\n\nOnce it is opened, its participants make this server use them, see what "
+        "is in them, and are led to these sites. Open it only if you trust where it comes from and "
+        "know these names."
     )
     return st.button("Open it and allow these")
 
@@ -84,11 +85,9 @@ def _open(store: Store, uploaded: UploadedFile, allowed: Sequence[str]) -> None:
 
 def _tell_of(study: Study) -> None:
     makers = ", ".join(map(_as_code, study.settings.makers))
-    addresses = filter(None, (study.settings.completion_url, study.settings.screen_out_url))
-    led = "".join(f" Participants are led to {_as_code(each)}." for each in addresses)
     st.success(
         f"The bundle was opened. Its images are made by {makers}, its feature space is "
-        f"{_as_code(study.settings.backbone)}.{led} It stays closed to new participants until "
+        f"{_as_code(study.settings.backbone)}. It stays closed to new participants until "
         "you open it."
     )
     show(link(f"Open {study.title}", study_address(study.id), button=True))
