@@ -7,7 +7,7 @@ export PORT CLPIPS_DATA
 # Each process would compile torch anew: 22 s of processor time to start the worker, not 7.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run quick quick-tests lint test check readme docs wheel wheel-check weights chromium clean
+.PHONY: run quick quick-tests lint test fuzz check readme docs wheel wheel-check weights chromium clean
 .DEFAULT_GOAL := run
 
 run: weights ## start the app and its worker; Ctrl-C stops both
@@ -35,6 +35,9 @@ lint:
 # Three processes: while browsers wait in two, the third computes. The browser's tests come first.
 test: weights chromium ## run every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+fuzz: weights ## 20,000 mutated files a reader: for a nightly run
+	CLPIPS_FUZZ=20000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist load tests/fuzz
 
 check: weights ## lint, types, import contracts, docs
 	$(MAKE) --no-print-directory lint

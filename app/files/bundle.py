@@ -9,9 +9,12 @@ vectors and metrics, hence the same numbers, and the study can continue there.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import lzma
 import secrets
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -45,8 +48,20 @@ from clpips.generation.names import BUILT_IN
 from clpips.io.atomic_files import atomic_file
 from clpips.io.image_files import picture_size
 from clpips.progress import Watch
-from clpips.text import one_line
+from clpips.text import cut, one_line
 
+# What zipfile was seen to raise on damaged archives.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    LookupError,
+    OverflowError,
+)
 BLOCK = 1 << 20
 TABLE_SHARE = 0.3  # of the progress bar, for the table of rankings
 MEDIA = {"png": ("PNG", "image/png"), "jpg": ("JPEG", "image/jpeg"), "webp": ("WEBP", "image/webp")}
@@ -236,13 +251,20 @@ def _unpacked(store: Store, path: Path, watch: Watch) -> Iterator[tuple[Manifest
                     words = f"Checking file {number + 1} of {len(manifest.files)}…"
                     watch.report(0.4 * number / len(manifest.files), words)
                     _unpack(archive, file, member, folder / file)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise StudyError(
-                f"a bundle must be a whole zip file, got a damaged one: {error}"
-            ) from error
+        except _DAMAGED as error:
+            raise _damaged(error) from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a position in the file that there cannot be
+                raise
+            raise _damaged(error) from error
         except RuntimeError as error:  # zipfile's error for an encrypted file
             raise StudyError("a bundle must not be encrypted, got an encrypted one") from error
         yield manifest, folder
+
+
+def _damaged(error: Exception) -> StudyError:
+    reason = cut(one_line(error), 200)
+    return StudyError(f"a bundle must be a whole zip file, got a damaged one: {reason}")
 
 
 def _check_space(manifest: Manifest, data_dir: Path) -> None:
