@@ -60,7 +60,7 @@ def draw(join_code: str) -> None:
     if recruitment:
         names = ", ".join(name for name, _ in recruitment)
         layout.note(
-            f"Then what the site that sent you says about you is kept with your answers: {names}."
+            f"Then these details from the site that sent you are kept with your answers: {names}."
         )
 
 

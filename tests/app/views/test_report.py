@@ -398,6 +398,12 @@ def test_a_report_beside_an_open_fit_is_marked_as_of_the_former_one(
     assert ">Earlier fit<" not in text_of(opened(study))
     half = text_of(opened(study, "Each participant"))
     assert "Until they finish, 1 of 2 rows below comes from the earlier fit." in half
+    store.fits.add(
+        study.id, fits[1].participant_id, "participant", "alex", fits[1].metric_path,
+        fits[1].report, running.id,
+    )  # fmt: skip
+    whole = text_of(opened(study, "Each participant"))
+    assert "all rows below are already from them" in whole and "0 of 2" not in whole
     store.jobs.finish(running.id, "test", {"fits": [new.id]})
     assert "in progress" not in text_of(opened(study, "Each participant"))
 

@@ -126,6 +126,8 @@ def summary(lines: Sequence[Line]) -> str:
 def former(lines: Sequence[Line], coming: Collection[int]) -> str:
     """While fits are in progress: how many rows still come from earlier ones."""
     old = sum(line.fit.job_id not in coming for line in lines)
+    if old == 0:
+        return "New fits are in progress; all rows below are already from them."
     what = "everything" if old == len(lines) else f"{old} of {plural(len(lines), 'row')}"
     source = "the earlier fit" if old == 1 else "the earlier fits"
     verb = "comes" if old in (1, len(lines)) else "come"

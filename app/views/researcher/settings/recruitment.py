@@ -29,11 +29,13 @@ def draw(store: Store, study: Study) -> None:
         st.success("The addresses were saved.")
     with st.expander("Recruit through Prolific, Mechanical Turk or SONA"):
         st.caption(
-            "Give the recruiter this address of the study. The ids in it are kept with the "
+            "Give the recruiter one of these addresses. The ids in it are kept with the "
             "participant and in every rankings file, and bring a person back to their place."
         )
         join = session.join_link(study.join_code)
-        st.code("\n".join(f"{name}: {join}&{rest}" for name, rest in LINKS.items()), language=None)
+        for name, rest in LINKS.items():
+            st.caption(f"{name}:")
+            st.code(f"{join}&{rest}", language=None, wrap_lines=True)
         _addresses(store, study)
 
 
@@ -46,7 +48,7 @@ def _addresses(store: Store, study: Study) -> None:
             autocomplete="off",
         )
         screen_out = st.text_input(
-            "Address for who does not take part",
+            "Address for those who do not take part",
             study.settings.screen_out_url,
             placeholder="https://app.prolific.com/submissions/complete?cc=D4C3B2A1",
             autocomplete="off",
