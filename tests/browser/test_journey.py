@@ -259,7 +259,7 @@ def check_lpips(path: Path, metric_path: Path) -> None:
 
 
 def check_rankings(path: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
     assert {"participant", "target", "image", "rank"} <= set(rows[0])
     assert sorted(int(row["rank"]) for row in rows[:4]) == [1, 2, 3, 4]
 
