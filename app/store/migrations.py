@@ -109,6 +109,12 @@ def m010_the_round_being_written(db: Database) -> None:
     db.execute("ALTER TABLE trial ADD COLUMN writing INTEGER")
 
 
+@migrations()
+def m011_index_of_fits_by_job(db: Database) -> None:
+    """Deleting a job asks which fits are of it; without an index that reads every report."""
+    db.execute("CREATE INDEX fit_job ON fit (job_id)")
+
+
 _STUDIES = (
     """CREATE TABLE image (
         sha TEXT PRIMARY KEY, width INTEGER NOT NULL, height INTEGER NOT NULL,

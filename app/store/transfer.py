@@ -106,9 +106,13 @@ class Transfer:
         with self._access.read() as db:
             read_study(db, study_id)
         final = Path(path)
-        with atomic_file(final) as partial:
-            self._copy(partial)
-            _keep_only(partial, study_id)
+        with (
+            atomic_file(final) as partial,
+            tempfile.TemporaryDirectory(dir=partial.parent, prefix=".export-") as folder,
+        ):
+            whole = Path(folder) / "whole.sqlite"
+            self._copy(whole)
+            _keep_only(whole, study_id, into=partial)
         return final
 
     def import_study(
@@ -186,8 +190,8 @@ class Transfer:
                 raise StudyError(f"a bundle's images must be added first, {sha!r} is not here")
 
 
-def _keep_only(path: Path, study_id: int) -> None:
-    """Delete all but one study from a copy, and rewrite the file without the deleted data."""
+def _keep_only(path: Path, study_id: int, *, into: Path) -> None:
+    """Delete all but one study from a copy, and write the rest without the deleted data."""
     db = connect(path)
     try:
         db.execute("PRAGMA journal_mode = DELETE")  # one file, no companions
@@ -197,7 +201,8 @@ def _keep_only(path: Path, study_id: int) -> None:
             db.execute(f"DELETE FROM {table}")
         db.execute(f"DELETE FROM image WHERE sha NOT IN ({USED_IMAGES})")
         db.execute("COMMIT")
-        db.execute("VACUUM")
+        # A plain VACUUM would build the new file in memory.
+        db.execute("VACUUM INTO ?", [str(into)])
     finally:
         db.conn.close()
 
