@@ -6,6 +6,7 @@
     │   ├── RankingError          a ranking that cannot exist
     │   │   └── RankingsFileError a rankings file: names file, row and rule
     │   ├── MetricFileError       a personal metric or weights file that is not one
+    │   ├── DatasetError          a table, data set or embeddings file that breaks a rule
     │   ├── GenerationError       a request that no maker can serve
     │   └── StudyError            a study, link or submission that breaks a rule
     ├── WeightsError              backbone weights not available from any source
@@ -42,6 +43,10 @@ class RankingsFileError(RankingError):
 
 class MetricFileError(InputError):
     """A personal metric or weights file with missing, extra or impossible content."""
+
+
+class DatasetError(InputError):
+    """A table of images, a data set or an embeddings file breaks a rule; names file and row."""
 
 
 class GenerationError(InputError):

@@ -1,0 +1,1 @@
+"""Image → embedding: encoders by name, their cache, and files of embeddings that people bring."""

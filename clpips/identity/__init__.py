@@ -1,0 +1,1 @@
+"""Identity: gallery ranking (Finer-Personalization Rank) and near-identity distractors (NearID)."""

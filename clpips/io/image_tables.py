@@ -1,0 +1,145 @@
+"""Tables of identity-labelled images: ``name,species,file_path[,method,ref_path,prompt]``.
+
+One row an image. ``name`` is the identity, ``species`` its coarse class, paths are relative to
+the table's folder or to ``image_dir``. Galleries, queries and references are such tables; they are
+CSV, Parquet or JSON Lines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clpips.errors import DatasetError
+from clpips.io.atomic_files import write_files
+from clpips.io.csv_files import csv_bytes
+from clpips.io.image_names import ImageFolder
+from clpips.io.tabular_files import Layout, file_rows
+from clpips.text import quoted
+
+REQUIRED = ("name", "species", "file_path")
+OPTIONAL = ("method", "ref_path", "prompt")
+LAYOUT = Layout("a table of images", REQUIRED, OPTIONAL, DatasetError)
+GENERATED = "generated"
+"""The method of queries whose table names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One image of a table.
+
+    Args:
+        name: its identity; unique within a species.
+        species: its coarse class.
+        file_path: as it stands in the table.
+        path: the file; empty where files were not asked for.
+        method: what generated it; :data:`GENERATED` where the table names none.
+        ref_path: the reference image that it was generated from, as it stands; may be empty.
+        ref: that file; empty where there is none.
+        prompt: the text that it was generated from; may be empty.
+    """
+
+    name: str
+    species: str
+    file_path: str
+    path: str = ""
+    method: str = GENERATED
+    ref_path: str = ""
+    ref: str = ""
+    prompt: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Species and name."""
+        return self.species, self.name
+
+
+def read_image_table(
+    table: str | os.PathLike[str],
+    *,
+    image_dir: str | os.PathLike[str] | None = None,
+    files: bool = True,
+    notes: list[str] | None = None,
+) -> list[ImageRow]:
+    """The rows of a table of images, in its order.
+
+    Args:
+        table: ``.csv``, ``.tsv``, ``.parquet`` or ``.jsonl``.
+        image_dir: what paths are relative to; by default the table's own folder.
+        files: whether every image has to be there; not needed where embeddings are given.
+        notes: receives what was found that the table's owner may not expect.
+
+    Raises:
+        DatasetError: a missing column, an empty cell, an image twice for one method, or one that
+            is not there. The sentence names file, row (the header is row 1) and rule.
+    """
+    source = Path(table)
+    images = ImageFolder(Path(image_dir) if image_dir is not None else source.parent)
+    found: list[ImageRow] = []
+    seen: dict[tuple[str, str], int] = {}
+    for number, cells in file_rows(source, LAYOUT, [] if notes is None else notes):
+        row = _row(source, number, cells, images if files else None)
+        first = seen.setdefault((row.method, row.path or row.file_path), number)
+        if first != number:
+            raise LAYOUT.wrong(
+                source,
+                number,
+                f"an image must appear once, got {quoted(row.file_path)} (first in row {first})",
+            )
+        found.append(row)
+    if not found:
+        raise LAYOUT.not_one(source, "hold at least one row, got none")
+    return found
+
+
+def write_image_table(rows: Sequence[ImageRow], path: str | os.PathLike[str]) -> None:
+    """Write a CSV table of images; optional columns appear where a row has them."""
+    optional = [c for c in OPTIONAL if any(_cell(row, c) for row in rows)]
+    columns = (*REQUIRED, *optional)
+    cells = [{column: _cell(row, column) for column in columns} for row in rows]
+    write_files({Path(path): csv_bytes(columns, cells)})
+
+
+def _cell(row: ImageRow, column: str) -> str:
+    value = str(getattr(row, column))
+    return "" if column == "method" and value == GENERATED else value
+
+
+def _row(
+    source: Path, number: int, cells: Mapping[str, Any], images: ImageFolder | None
+) -> ImageRow:
+    values = {column: _text(source, number, cells, column) for column in (*REQUIRED, *OPTIONAL)}
+    for column in REQUIRED:
+        if not values[column]:
+            raise LAYOUT.wrong(source, number, f"{column} must not be empty")
+    values["method"] = values["method"] or GENERATED
+    path = ref = ""
+    if images is not None:
+        path = _file(source, number, "file_path", values["file_path"], images)
+        if values["ref_path"]:
+            ref = _file(source, number, "ref_path", values["ref_path"], images)
+    return ImageRow(**values, path=path, ref=ref)
+
+
+def _text(source: Path, number: int, cells: Mapping[str, Any], column: str) -> str:
+    value = cells.get(column)
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if not isinstance(value, str | int | float):
+        raise LAYOUT.wrong(source, number, f"{column} must be text, got {quoted(value)}")
+    return str(value).strip()
+
+
+def _file(source: Path, number: int, column: str, name: str, images: ImageFolder) -> str:
+    found = images.find(name)
+    if found is None:
+        raise LAYOUT.wrong(
+            source,
+            number,
+            f"{column}: no image {quoted(name)} in {images.folder} "
+            "(--images names the folder that paths are relative to)",
+        )
+    return found
