@@ -6,6 +6,7 @@ example runs in an empty folder beside a link to ``data``, as in a checkout.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import contextlib
 import io
@@ -57,6 +58,17 @@ def console_block(*commands: str) -> str:
                 raise RuntimeError(f"{command!r} ended with status {status}")
             shown += [f"$ {command}", *printed.getvalue().splitlines()]
     return "\n".join(["```console", *shown, "```"])
+
+
+def every_command(
+    parser: argparse.ArgumentParser, name: str = "clpips"
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Each command with its full name, and the commands that it has itself."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield f"{name} {word}", command
+                yield from every_command(command, f"{name} {word}")
 
 
 @contextlib.contextmanager

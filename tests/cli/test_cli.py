@@ -19,6 +19,7 @@ from clpips.__main__ import build_parser, main
 from clpips.errors import WeightsError
 from clpips.evaluation.decision import METHOD
 from clpips.stats.permutation import corrected
+from tools.shown_outputs import every_command
 
 
 @pytest.fixture(scope="module")
@@ -494,10 +495,8 @@ def test_every_public_name_can_be_had() -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
-    parser = build_parser()
-    commands = next(a for a in parser._actions if a.dest == "command").choices
-    for name, command in commands.items():
-        assert f"clpips {name}" in page
+    for name, command in every_command(build_parser()):
+        assert name in page
         for action in command._actions:
             for option in action.option_strings:
                 assert option in page, f"{name} {option}"

@@ -1,6 +1,7 @@
-"""Embeddings files (``.npz``): ``paths`` (n,), ``features`` (n, d) float32; NaN for a missing image.
+"""Embeddings files (``.npz``): ``paths`` (n,), ``features`` (n, d) float32.
 
-``paths`` are written as they stand in the tables, so that people can bring their own encoder.
+``paths`` are written as they stand in the tables, so that people can bring their own encoder. A
+row that is NaN is a missing image.
 """
 
 from __future__ import annotations
