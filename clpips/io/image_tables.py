@@ -17,6 +17,7 @@ from clpips.errors import DatasetError
 from clpips.io.atomic_files import write_files
 from clpips.io.csv_files import csv_bytes
 from clpips.io.image_names import ImageFolder
+from clpips.io.table_cells import image_cell, text_cell
 from clpips.io.tabular_files import Layout, file_rows
 from clpips.text import quoted
 
@@ -111,35 +112,17 @@ def _cell(row: ImageRow, column: str) -> str:
 def _row(
     source: Path, number: int, cells: Mapping[str, Any], images: ImageFolder | None
 ) -> ImageRow:
-    values = {column: _text(source, number, cells, column) for column in (*REQUIRED, *OPTIONAL)}
+    values = {
+        column: text_cell(LAYOUT, source, number, cells, column)
+        for column in (*REQUIRED, *OPTIONAL)
+    }
     for column in REQUIRED:
         if not values[column]:
             raise LAYOUT.wrong(source, number, f"{column} must not be empty")
     values["method"] = values["method"] or GENERATED
     path = ref = ""
     if images is not None:
-        path = _file(source, number, "file_path", values["file_path"], images)
+        path = image_cell(LAYOUT, source, number, "file_path", values["file_path"], images)
         if values["ref_path"]:
-            ref = _file(source, number, "ref_path", values["ref_path"], images)
+            ref = image_cell(LAYOUT, source, number, "ref_path", values["ref_path"], images)
     return ImageRow(**values, path=path, ref=ref)
-
-
-def _text(source: Path, number: int, cells: Mapping[str, Any], column: str) -> str:
-    value = cells.get(column)
-    if value is None or (isinstance(value, float) and value != value):
-        return ""
-    if not isinstance(value, str | int | float):
-        raise LAYOUT.wrong(source, number, f"{column} must be text, got {quoted(value)}")
-    return str(value).strip()
-
-
-def _file(source: Path, number: int, column: str, name: str, images: ImageFolder) -> str:
-    found = images.find(name)
-    if found is None:
-        raise LAYOUT.wrong(
-            source,
-            number,
-            f"{column}: no image {quoted(name)} in {images.folder} "
-            "(--images names the folder that paths are relative to)",
-        )
-    return found
