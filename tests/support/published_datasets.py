@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+import scipy.io
+
 CUB_CLASSES = {
     113: "Baird_Sparrow",
     114: "Black_throated_Sparrow",
@@ -52,3 +55,58 @@ def cub(root: Path, *, classes: Mapping[int, str] = CUB_CLASSES, per_class: int 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def car_models(count: int = 196) -> list[str]:
+    return [f"Model {number:03} C/V Sedan 2012" for number in range(1, count + 1)]
+
+
+def save_annotations(path: Path, rows: Sequence[Mapping[str, object]], **variables: object) -> None:
+    """A MATLAB file with a 1×n struct array whose every field is a 1×1 matrix or a text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    annotations = np.empty((1, len(rows)), dtype=[(name, object) for name in rows[0]])
+    for place, row in enumerate(rows):
+        annotations[0, place] = tuple(row.values())
+    scipy.io.savemat(path, {"annotations": annotations, **variables})
+
+
+def names_cell(names: Sequence[str]) -> np.ndarray:
+    """A 1×n cell array of texts."""
+    cell = np.empty((1, len(names)), dtype=object)
+    cell[0, :] = names
+    return cell
+
+
+def _box() -> dict[str, object]:
+    return {f"bbox_{side}": np.uint16(30) for side in ("x1", "y1", "x2", "y2")}
+
+
+def cars_devkit(root: Path, labels: Sequence[int]) -> Path:
+    """``cars_test/`` with ``devkit/``; ``labels`` (from 0) of the test images in their order."""
+    files = [f"{number:05}.jpg" for number in range(1, len(labels) + 1)]
+    for file in files:
+        touch(root / "cars_test" / file)
+    touch(root / "cars_train" / "00001.jpg")
+    unlabelled = [{**_box(), "fname": file} for file in files]
+    labelled = [
+        {**_box(), "class": np.uint8(label + 1), "fname": file}
+        for file, label in zip(files, labels, strict=True)
+    ]
+    devkit = root / "devkit"
+    save_annotations(devkit / "cars_test_annos.mat", unlabelled)
+    save_annotations(devkit / "cars_test_annos_withlabels.mat", labelled)
+    save_annotations(devkit / "cars_train_annos.mat", labelled[:1])
+    scipy.io.savemat(devkit / "cars_meta.mat", {"class_names": names_cell(car_models())})
+    return root
+
+
+def cars_combined(root: Path, labels: Sequence[int], test: Sequence[int]) -> Path:
+    """``car_ims/`` with ``cars_annos.mat``."""
+    rows = []
+    for number, (label, in_test) in enumerate(zip(labels, test, strict=True), start=1):
+        path = f"car_ims/{number:06}.jpg"
+        touch(root / path)
+        row = {"relative_im_path": path, **_box(), "class": np.uint8(label + 1)}
+        rows.append({**row, "test": np.uint8(in_test)})
+    save_annotations(root / "cars_annos.mat", rows, class_names=names_cell(car_models()))
+    return root
