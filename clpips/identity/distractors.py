@@ -98,12 +98,32 @@ def embedding_margins(positives: Array, distractors: Array) -> Array:
     >>> embedding_margins(e, np.roll(e, 1, axis=1)).tolist()
     [[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
     """
-    views, others = _checked(positives, distractors)
-    between = np.full((len(views), VIEWS, VIEWS), np.nan)
+    return directed_margins(view_cosines(positives), distractor_cosines(positives, distractors))
+
+
+def view_cosines(positives: Array) -> Array:
+    """(identities, 3, d) unit embeddings → (identities, 3, 3): how similar view j is to view i.
+
+    A view's similarity to itself is in no margin and left NaN.
+
+    Raises:
+        InputError: another shape.
+    """
+    views, _ = _checked(positives, positives)
+    found = np.full((len(views), VIEWS, VIEWS), np.nan)
     for i, j in DIRECTED:
-        between[:, i, j] = _dots(views[:, i], views[:, j])
-    cross = np.stack([_dots(views[:, i], others[:, i]) for i in range(VIEWS)], axis=1)
-    return directed_margins(between, cross)
+        found[:, i, j] = _dots(views[:, i], views[:, j])
+    return found
+
+
+def distractor_cosines(positives: Array, distractors: Array) -> Array:
+    """(identities, 3, d) twice → (identities, 3): how similar distractor i is to view i.
+
+    Raises:
+        InputError: other shapes.
+    """
+    views, others = _checked(positives, distractors)
+    return np.stack([_dots(views[:, i], others[:, i]) for i in range(VIEWS)], axis=1)
 
 
 def directed_margins(between: Array, cross: Array) -> Array:

@@ -8,11 +8,14 @@ pixels: the two may choose differently between objects of nearly the same size.
 
 from __future__ import annotations
 
+import io
 from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+
+from clpips.io.image_files import MAX_PIXELS, check_size, opened, pillow
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -66,6 +69,17 @@ def foreground(picture: Image.Image, mask: Mask) -> Image.Image:
     pixels = np.array(picture)
     pixels[~mask] = 0
     return Image.fromarray(pixels)
+
+
+def read_mask(data: bytes, name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A mask's file as grey values (height, width); transparency is passed over.
+
+    Raises:
+        ImageError: not a picture; ``name`` names it in the message.
+    """
+    with pillow(name, MAX_PIXELS), opened(io.BytesIO(data), name) as image:
+        check_size(*image.size, name, MAX_PIXELS, min_side=1)
+        return np.asarray(image.convert("L"))
 
 
 def _dilated(mask: Mask) -> Mask:

@@ -7,7 +7,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-COMMANDS: tuple[ModuleType, ...] = ()
+from clpips.cli.identity import nearid
+
+COMMANDS: tuple[ModuleType, ...] = (nearid,)
 """Each has ``add_parser(commands)``, which imports no torch, and ``run(options)``."""
 
 
