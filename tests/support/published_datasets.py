@@ -110,3 +110,35 @@ def cars_combined(root: Path, labels: Sequence[int], test: Sequence[int]) -> Pat
         rows.append({**row, "test": np.uint8(in_test)})
     save_annotations(root / "cars_annos.mat", rows, class_names=names_cell(car_models()))
     return root
+
+
+WILDLIFE_COLUMNS = ("identity", "path", "date", "orientation", "species", "split", "dataset")
+
+
+def wildlife_rows(counts: Mapping[tuple[str, str, str], int]) -> list[dict[str, str]]:
+    """Rows of WildlifeReID-10k: species, source and individual → how many images, mixed."""
+    rows = []
+    for (species, source, name), count in counts.items():
+        for number in range(count):
+            row = {
+                "identity": f"{source}_{name}",
+                "path": f"images/{source}/{name}/{number:04}.jpg",
+                "date": f"2019-{1 + number % 12:02}-{1 + number // 12:02}",
+                "orientation": ("left", "right")[number % 2],
+                "species": species,
+                "split": ("train", "test")[number % 2],
+                "dataset": source,
+            }
+            rows.append(row)
+    order = np.random.default_rng(3).permutation(len(rows))
+    return [rows[at] for at in order]
+
+
+def wildlife(root: Path, rows: Sequence[Mapping[str, str]]) -> Path:
+    """WildlifeReID-10k: ``metadata.csv``, which has no column image_id, and the images."""
+    columns = list(rows[0])
+    lines = [",".join(columns), *(",".join(row[column] for column in columns) for row in rows)]
+    write_lines(root / "metadata.csv", lines)
+    for row in rows:
+        touch(root / row["path"])
+    return root
