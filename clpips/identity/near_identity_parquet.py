@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from clpips.errors import DatasetError
-from clpips.identity.views import SPLITS, VIEWS, Identity, Slot, Slots, Views
+from clpips.identity.views import SPLITS, VIEWS, Identity, Slot, Slots, Views, with_view_masks
 from clpips.io.parquet_tables import ParquetTable, TableRow, parquet_tables, picture_bytes
 from clpips.text import named, one_line, quoted
 
@@ -65,7 +65,8 @@ class NearIdentityParquet:
         for position, rows in zip(wanted, zip(*streams, strict=True), strict=True):
             identity = self.identities[position]
             slots = [_slots(one, identity, row) for one, row in zip(tables, rows, strict=True)]
-            yield Views(identity, slots[0], dict(zip(self.sources, slots[1:], strict=True)))
+            others = [with_view_masks(each, slots[0]) for each in slots[1:]]
+            yield Views(identity, slots[0], dict(zip(self.sources, others, strict=True)))
 
 
 def read_near_identity_parquet(path: Path) -> NearIdentityParquet:

@@ -6,17 +6,13 @@ pictures: the published set has 316,505 distractors.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from clpips.errors import DatasetError, ImageError
 from clpips.features.embedding.encoder import Embeddings
 from clpips.identity.distractors import (
     Array,
@@ -24,19 +20,12 @@ from clpips.identity.distractors import (
     distractor_cosines,
     view_cosines,
 )
-from clpips.identity.foreground import cleaned_mask, foreground, read_mask
+from clpips.identity.slot_pictures import Distances, Embed, SlotPictures
 from clpips.identity.views import VIEWS, Identity, NearIdentitySet, Slot, Views
-from clpips.io.image_files import read_picture
 from clpips.progress import Watch
 
 AT_ONCE = 64
 """Identities that are embedded together."""
-
-Embed: TypeAlias = Callable[[Sequence[tuple[str, str]], dict[str, str]], Embeddings]
-"""(key, path) of images, and a dictionary that receives why a path cannot be used →
-(n, d) unit rows, NaN where one cannot."""
-Distances: TypeAlias = Callable[[Image.Image, Sequence[Image.Image]], Sequence[float]]
-"""A picture and others → the others' distances from it; smaller is nearer."""
 
 
 @dataclass
@@ -47,15 +36,11 @@ class Similarities:
         identities: those that were measured.
         between: (identities, 3, 3); [n, i, j] is how similar view j is to view i.
         cross: by source, (identities, 3): how similar a distractor is to its view.
-        unusable: pictures that could not be read, and why; they count as missing.
-        n_without_mask: pictures left out because no mask, or an empty one, belongs to them.
     """
 
     identities: list[Identity]
     between: Array
     cross: dict[str, Array]
-    unusable: dict[str, str] = field(default_factory=dict)
-    n_without_mask: int = 0
 
     @classmethod
     def empty(cls, dataset: NearIdentitySet, chosen: Sequence[int]) -> Similarities:
@@ -84,9 +69,8 @@ def embedded_similarities(
     embed: Embed,
     chosen: Sequence[int],
     *,
+    pictures: SlotPictures | None = None,
     files: bool = True,
-    masks: bool = False,
-    skip_unreadable: bool = False,
     watch: Watch | None = None,
 ) -> Similarities:
     """Cosines of embeddings.
@@ -94,38 +78,19 @@ def embedded_similarities(
     Args:
         dataset: the set.
         embed: the encoder.
-        chosen: rising positions of its identities.
+        chosen: rising positions of the set's identities.
+        pictures: how pictures are read: whole or foregrounds.
         files: whether ``embed`` reads the pictures' files; else it knows them by their keys.
-        masks: show the encoder the foreground alone: everything outside the mask is black. A
-            distractor without a mask of its own takes its view's; a picture without a mask is
-            left out and counted.
-        skip_unreadable: take a picture that cannot be read for a missing one.
         watch: progress and cancel.
 
     Raises:
         DatasetError: a picture cannot be read; the sentence names file, row and column.
     """
-    found = Similarities.empty(dataset, chosen)
+    found, reader = Similarities.empty(dataset, chosen), pictures or SlotPictures()
     for start, block in _blocks(dataset, chosen, AT_ONCE, watch or Watch()):
-        with tempfile.TemporaryDirectory(prefix="clpips-nearid-") as folder:
-            places: list[_Place] = []
-            rows: list[tuple[str, str]] = []
-            where: dict[str, str] = {}
-            for place, slot, view in _slots(block):
-                path = slot.path if files else ""
-                if files and (masks or not path):
-                    path = str(Path(folder) / f"{len(rows)}.png")
-                    if not _write(slot, view, Path(path), found, masks=masks):
-                        continue
-                places.append(place)
-                rows.append((slot.key, path))
-                where[path] = slot.where
-            bad: dict[str, str] = {}
-            vectors = embed(rows, bad) if rows else np.zeros((0, 1), dtype=np.float32)
-            for path, reason in bad.items():
-                found.unusable[where[path]] = reason.removeprefix(f"{Path(path).name}: ")
-        _check_readable(found, skip_unreadable)
-        _put(found, start, block, places, vectors)
+        there = list(_slots(block))
+        vectors = reader.embed([slot for _, slot in there], embed, files=files)
+        _put(found, start, block, [place for place, _ in there], vectors)
     return found
 
 
@@ -134,8 +99,7 @@ def measured_similarities(
     distances: Distances,
     chosen: Sequence[int],
     *,
-    masks: bool = False,
-    skip_unreadable: bool = False,
+    pictures: SlotPictures | None = None,
     watch: Watch | None = None,
 ) -> Similarities:
     """Minus the distances of a metric that compares two pictures.
@@ -146,27 +110,24 @@ def measured_similarities(
     Raises:
         DatasetError: a picture cannot be read; the sentence names file, row and column.
     """
-    found = Similarities.empty(dataset, chosen)
+    found, reader = Similarities.empty(dataset, chosen), pictures or SlotPictures()
     for start, block in _blocks(dataset, chosen, 1, watch or Watch()):
-        pictures: dict[_Place, Image.Image] = {}
-        for place, slot, view in _slots(block):
-            picture = _read(slot, view, found, masks=masks)
-            if picture is not None:
-                pictures[place] = picture
-        _check_readable(found, skip_unreadable)
-        for target in [place for place in pictures if not place.source]:
-            others = [
-                place
-                for place in pictures
-                if (place.view == target.view if place.source else place.view != target.view)
-            ]
-            values = distances(pictures[target], [pictures[place] for place in others])
+        read = {place: reader.read(slot) for place, slot in _slots(block)}
+        held = {place: picture for place, picture in read.items() if picture is not None}
+        for target in [place for place in held if not place.source]:
+            others = [place for place in held if _compared(target, place)]
+            values = distances(held[target], [held[place] for place in others])
             for place, distance in zip(others, values, strict=True):
                 if place.source:
                     found.cross[place.source][start, target.view] = -distance
                 else:
                     found.between[start, target.view, place.view] = -distance
     return found
+
+
+def _compared(target: _Place, other: _Place) -> bool:
+    """A view is compared with the other views and with the distractors on its own background."""
+    return (other.view == target.view) if other.source else (other.view != target.view)
 
 
 def _blocks(
@@ -179,49 +140,13 @@ def _blocks(
         yield start, list(islice(views, size))
 
 
-def _slots(block: Sequence[Views]) -> Iterator[tuple[_Place, Slot, Slot | None]]:
-    """Every image that is there, with its place and the view whose background it has."""
+def _slots(block: Sequence[Views]) -> Iterator[tuple[_Place, Slot]]:
+    """Every image that is there, with its place."""
     for number, views in enumerate(block):
         for source, slots in (("", views.positives), *views.distractors.items()):
             for view, slot in enumerate(slots):
                 if slot is not None:
-                    yield _Place(number, source, view), slot, views.positives[view]
-
-
-def _write(slot: Slot, view: Slot | None, path: Path, found: Similarities, *, masks: bool) -> bool:
-    """Put an image into a file for the encoder; whether there is one."""
-    if not masks:
-        path.write_bytes(slot.read())
-        return True
-    picture = _read(slot, view, found, masks=True)
-    if picture is None:
-        return False
-    picture.save(path, "PNG", compress_level=1)
-    return True
-
-
-def _read(slot: Slot, view: Slot | None, found: Similarities, *, masks: bool) -> Image.Image | None:
-    """An image, perhaps its foreground alone; ``None`` where it cannot be used, which is noted."""
-    try:
-        picture = read_picture(slot.read(), slot.where)
-        if not masks:
-            return picture
-        data = slot.read_mask() or (view.read_mask() if view is not None else None)
-        mask = None if data is None else cleaned_mask(read_mask(data, f"{slot.where}, mask"))
-    except (ImageError, OSError) as error:
-        found.unusable[slot.where] = str(error)
-        return None
-    if mask is None or not mask.any():
-        found.n_without_mask += 1
-        return None
-    return foreground(picture, mask)
-
-
-def _check_readable(found: Similarities, skip: bool) -> None:
-    if found.unusable and not skip:
-        where, reason = next(iter(found.unusable.items()))
-        words = reason if reason.startswith(where) else f"{where}: {reason}"
-        raise DatasetError(f"{words} (--skip-unreadable counts such images as missing)")
+                    yield _Place(number, source, view), slot
 
 
 def _put(

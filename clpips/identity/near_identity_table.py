@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clpips.errors import DatasetError
-from clpips.identity.views import SPLITS, VIEWS, Identity, Slot, Slots, Views
+from clpips.identity.views import SPLITS, VIEWS, Identity, Slot, Slots, Views, with_view_masks
 from clpips.io.atomic_files import write_files
 from clpips.io.csv_files import csv_bytes
 from clpips.io.image_names import ImageFolder
@@ -71,10 +71,11 @@ class NearIdentityTable:
         """The images of identities by their positions; of all by default."""
         for position in range(len(self.identities)) if chosen is None else chosen:
             identity = self.identities[position]
+            own = self._of(identity, "")
             yield Views(
                 identity,
-                self._of(identity, ""),
-                {source: self._of(identity, source) for source in self.sources},
+                own,
+                {each: with_view_masks(self._of(identity, each), own) for each in self.sources},
             )
 
     def _of(self, identity: Identity, source: str) -> Slots:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -35,7 +35,8 @@ class Slot:
         where: names it in messages: file, row and column.
         path: its file; empty where the picture lies in a table, or files were not asked for.
         data: the picture's file as bytes, where it lies in a table.
-        mask_path, mask_data: the same for its own foreground mask, where it has one.
+        mask_path, mask_data: the same for its foreground mask, where it has one. A distractor
+            without one of its own has its view's.
     """
 
     key: str
@@ -49,8 +50,14 @@ class Slot:
         """The picture's file."""
         return Path(self.path).read_bytes() if self.data is None else self.data
 
+    def with_mask_of(self, view: Slot | None) -> Slot:
+        """The same slot with its view's mask, if it has none of its own."""
+        if view is None or self.mask_path or self.mask_data is not None:
+            return self
+        return replace(self, mask_path=view.mask_path, mask_data=view.mask_data)
+
     def read_mask(self) -> bytes | None:
-        """The mask's file; ``None`` where it has none of its own."""
+        """The mask's file; ``None`` where there is none."""
         if self.mask_data is None and self.mask_path:
             return Path(self.mask_path).read_bytes()
         return self.mask_data
@@ -58,6 +65,12 @@ class Slot:
 
 Slots: TypeAlias = tuple[Slot | None, ...]
 """Three; ``None`` where there is no image. Places are kept."""
+
+
+def with_view_masks(slots: Slots, views: Slots) -> Slots:
+    """Distractors, each with its own mask or that of the view on whose background it stands."""
+    pairs = zip(slots, views, strict=True)
+    return tuple(None if slot is None else slot.with_mask_of(view) for slot, view in pairs)
 
 
 @dataclass(frozen=True, slots=True)

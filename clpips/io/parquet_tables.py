@@ -71,6 +71,15 @@ class ParquetTable:
                 )
         return found[0]
 
+    @cached_property
+    def n_rows(self) -> int:
+        """The rows of all files.
+
+        Raises:
+            DatasetError: not Parquet.
+        """
+        return sum(_count(file) for file in self.files)
+
     def rows(
         self, columns: Sequence[str], wanted: Collection[int] | None = None
     ) -> Iterator[TableRow]:
@@ -184,6 +193,11 @@ def _opened(file: Path) -> Iterator[Any]:
 def _columns(file: Path) -> tuple[str, ...]:
     with _opened(file) as table:
         return tuple(table.schema_arrow.names)
+
+
+def _count(file: Path) -> int:
+    with _opened(file) as table:
+        return int(table.metadata.num_rows)
 
 
 def _group_rows(table: Any, group: int, columns: Sequence[str]) -> Iterator[Mapping[str, Any]]:

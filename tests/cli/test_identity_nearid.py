@@ -16,6 +16,7 @@ from clpips.__main__ import main
 from clpips.features.embedding.file import write_embeddings
 from clpips.features.registry import space_of
 from clpips.identity.near_identity_set import open_near_identity_set
+from clpips.identity.part_level_set import open_part_level_set
 from clpips.metric.card import Card
 from clpips.metric.clpips import CLPIPS
 from clpips.metric.serialization import write_metric
@@ -260,3 +261,77 @@ def test_embeddings_must_cover_the_set(run: Run, tmp_path: Path) -> None:
     )
     assert status == 2
     assert "must cover 'positive-a-1.png'" in said
+
+
+def test_a_part_level_set_is_recognised(run: Run, tmp_path: Path, stock_file: Path) -> None:
+    data = fakes.part_level_set(tmp_path / "mtg")
+    draw = np.random.default_rng(0)
+    rows = [pair.pictures for pair in open_part_level_set(data).pairs()]
+    vectors = {
+        slot.key: draw.normal(size=6).astype(np.float32) for row in rows for slot in row.values()
+    }
+    write_embeddings(vectors, tmp_path / "e.npz")
+    status, printed, _ = run(
+        data, "--embeddings", tmp_path / "e.npz", "--out", tmp_path / "out", "--json"
+    )
+    report = json.loads(printed)
+    assert status == 0
+    assert report["sources"] == {"mtg": report["pooled"]}
+    assert report["pooled"]["n_margins"] == 10
+    unit = {key: v / np.linalg.norm(v) for key, v in vectors.items()}
+
+    def similar(row: int, one: str, other: str) -> float:
+        return float(unit[rows[row][one].key] @ unit[rows[row][other].key])
+
+    won = [
+        similar(n, "1", "2") > similar(n, a, b)
+        for n in range(5)
+        for a, b in (("1", "1p"), ("2", "2p"))
+    ]
+    assert report["pooled"]["pa"] == pytest.approx(np.mean(won))
+    oracles = [pair.oracles for pair in open_part_level_set(data).pairs()]
+    r = np.corrcoef([similar(n, "2", "1p") for n in range(5)], [o[0] for o in oracles])[0, 1]
+    assert report["part_level"]["correlations"]["2_1p"] == pytest.approx(r, abs=1e-6)
+    status, printed, said = run(
+        data, "--metric", stock_file, "--out", tmp_path / "metric", "--masks", "--json"
+    )
+    assert status == 0, said
+    assert json.loads(printed)["masked"]["pooled"]["n_margins"] == 10
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "sentence"),
+    [
+        ("image_2_part_mask", None, "the column 'image_2_part_mask' is missing"),
+        ("image_1_original", [1, 2, 3, 4, 5], "row 2, image_1_original must hold a picture"),
+        ("image_1_inpainted", [b"x"] * 5, "row 2, image_1_inpainted: "),
+        ("image_2_object_mask", [b"x"] * 5, "row 2, image_2_object_mask: "),
+        (
+            "image_2_original",
+            [{"bytes": None, "path": "gone.png"}] * 5,
+            "row 2, image_2_original: no image 'gone.png'",
+        ),
+    ],
+)
+def test_a_damaged_part_level_set_is_one_sentence(
+    run: Run,
+    tmp_path: Path,
+    stock_file: Path,
+    column: str,
+    values: list[Any] | None,
+    sentence: str,
+) -> None:
+    data = fakes.part_level_set(tmp_path / "mtg", changed={column: values})
+    status, printed, said = run(data, "--metric", stock_file, "--out", tmp_path / "out", "--json")
+    assert (status, printed) == (2, "")
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_a_part_level_set_has_no_splits(run: Run, tmp_path: Path) -> None:
+    data = fakes.part_level_set(tmp_path / "mtg")
+    status, _, said = run(
+        data, "--embeddings", "x.npz", "--out", tmp_path / "out", "--split", "val"
+    )
+    assert status == 2
+    assert "has no splits" in said

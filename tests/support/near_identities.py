@@ -101,6 +101,26 @@ def parquet_set(
     return folder
 
 
+def part_level_set(
+    folder: Path, rows: int = 5, *, changed: Mapping[str, list[Any] | None] | None = None
+) -> Path:
+    """A part-level set (MTG) as it is published: objects of one size, parts of several."""
+    columns: dict[str, Any] = {}
+    for number in (1, 2):
+        for offset, kind in enumerate(("original", "inpainted")):
+            columns[f"image_{number}_{kind}"] = [
+                picture(png(1000 * n + 10 * number + offset)) for n in range(rows)
+            ]
+        columns[f"image_{number}_object_mask"] = [picture(disc(radius=0.45))] * rows
+        columns[f"image_{number}_part_mask"] = [
+            picture(disc(radius=0.1 + 0.05 * ((n + number) % 6))) for n in range(rows)
+        ]
+    columns |= changed or {}
+    kept = {name: values for name, values in columns.items() if values is not None}
+    write_parquet(folder / "data" / "test-00000-of-00001.parquet", kept)
+    return folder
+
+
 def picture(data: bytes | None, plain: bool = False) -> Any:
     """A cell that holds a picture."""
     if plain or data is None:
