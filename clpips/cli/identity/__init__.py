@@ -7,9 +7,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from clpips.cli.identity import nearid
+from clpips.cli.identity import humans, nearid
 
-COMMANDS: tuple[ModuleType, ...] = (nearid,)
+COMMANDS: tuple[ModuleType, ...] = (nearid, humans)
 """Each has ``add_parser(commands)``, which imports no torch, and ``run(options)``."""
 
 
