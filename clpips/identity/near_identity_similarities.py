@@ -24,8 +24,8 @@ from clpips.identity.slot_pictures import Distances, Embed, SlotPictures
 from clpips.identity.views import VIEWS, Identity, NearIdentitySet, Slot, Views
 from clpips.progress import Watch
 
-AT_ONCE = 64
-"""Identities that are embedded together."""
+PICTURES_AT_ONCE = 512
+"""So many pictures are embedded together, or those of one identity."""
 
 
 @dataclass
@@ -87,7 +87,8 @@ def embedded_similarities(
         DatasetError: a picture cannot be read; the sentence names file, row and column.
     """
     found, reader = Similarities.empty(dataset, chosen), pictures or SlotPictures()
-    for start, block in _blocks(dataset, chosen, AT_ONCE, watch or Watch()):
+    size = max(1, PICTURES_AT_ONCE // (VIEWS * (1 + len(dataset.sources))))
+    for start, block in _blocks(dataset, chosen, size, watch or Watch()):
         there = list(_slots(block))
         vectors = reader.embed([slot for _, slot in there], embed, files=files)
         _put(found, start, block, [place for place, _ in there], vectors)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import near_identities as fakes
 import numpy as np
 import pytest
 from pictures import layer_person, simulated
@@ -26,6 +27,9 @@ from clpips.errors import ClpipsError
 from clpips.evaluation.held_out import fit_and_hold_out
 from clpips.export.report_numbers import numbers_of_report, read_report
 from clpips.generation.pool import read_pool
+from clpips.identity.human_ratings import read_ratings
+from clpips.identity.near_identity_set import open_near_identity_set
+from clpips.identity.part_level_set import is_part_level_set, open_part_level_set
 from clpips.io.image_files import read_picture
 from clpips.io.rankings import read_rankings
 from clpips.progress import Watch
@@ -177,3 +181,36 @@ def test_reports(tmp_path: Path) -> None:
     report = {"participants": {"ann": {"n_rankings": 6, "held_out": held_out}}, "backbone": "alex"}
     seeds = {"report.json": json.dumps(report).encode()}
     try_all(seeds, file_reader(tmp_path, lambda path: numbers_of_report(read_report(path))))
+
+
+def test_near_identity_tables(tmp_path: Path) -> None:
+    fakes.csv_set(tmp_path, masks=True)
+    seeds = {"nearid.csv": (tmp_path / "nearid.csv").read_bytes()}
+    try_all(seeds, file_reader(tmp_path, lambda path: open_near_identity_set(path, masks=True)))
+
+
+def test_published_near_identity_sets(tmp_path: Path) -> None:
+    fakes.parquet_set(tmp_path, masks=True)
+    seeds = {name: (tmp_path / name).read_bytes() for name in ("positives.parquet", "flux.parquet")}
+
+    def read(data: bytes, name: str) -> object:
+        for each, original in seeds.items():
+            (tmp_path / each).write_bytes(data if each == name else original)
+        return list(open_near_identity_set(tmp_path).views())
+
+    try_all(seeds, read)
+
+
+def test_part_level_sets(tmp_path: Path) -> None:
+    file = next(fakes.part_level_set(tmp_path, 2).rglob("*.parquet"))
+
+    def read(path: Path) -> object:
+        return is_part_level_set(path) and list(open_part_level_set(path).pairs())
+
+    try_all({"mtg.parquet": file.read_bytes()}, file_reader(tmp_path, read))
+
+
+def test_ratings(tmp_path: Path) -> None:
+    held = {"object_00_cup-0_0": 1, "object_20_rubik's_cube-1_0": 2.5, "style_00_Möwe-0_0": None}
+    seeds = {"r.json": json.dumps(held, ensure_ascii=False).encode()}
+    try_all(seeds, file_reader(tmp_path, read_ratings))
