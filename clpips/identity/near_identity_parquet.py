@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,11 @@ class NearIdentityParquet:
     def sources(self) -> tuple[str, ...]:
         """The distractors' generators."""
         return tuple(one.name for one in self.generators)
+
+    def of_sources(self, sources: Sequence[str]) -> NearIdentityParquet:
+        """The same set with some of its sources."""
+        held = {one.name: one for one in self.generators}
+        return replace(self, generators=tuple(held[name] for name in sources))
 
     def views(self, chosen: Sequence[int] | None = None) -> Iterator[Views]:
         """The images of identities by their rising positions, read a few rows at a time."""

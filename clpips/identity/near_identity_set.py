@@ -14,6 +14,7 @@ from clpips.identity.near_identity_parquet import read_near_identity_parquet
 from clpips.identity.near_identity_table import LAYOUT, TABLE, read_near_identity_table
 from clpips.identity.views import SPLITS, Identity, NearIdentitySet
 from clpips.io.parquet_tables import ParquetTable
+from clpips.text import named
 
 ALL = "all"
 HELD_OUT_SHARE = 0.05
@@ -26,6 +27,7 @@ def open_near_identity_set(
     image_dir: str | os.PathLike[str] | None = None,
     files: bool = True,
     masks: bool = False,
+    sources: Sequence[str] = (),
     notes: list[str] | None = None,
 ) -> NearIdentitySet:
     """A near-identity set: a folder with ``nearid.csv``, that table itself, or Parquet tables.
@@ -35,20 +37,24 @@ def open_near_identity_set(
         image_dir: what the paths in ``nearid.csv`` are relative to; by default its folder.
         files: whether the images of ``nearid.csv`` have to be there.
         masks: whether the masks that it names have to be there.
+        sources: only these distractors, in this order; all by default.
         notes: receives what was found that the set's owner may not expect.
 
     Raises:
         DatasetError: no such set, or one that breaks a rule; the sentence names file and row.
+        InputError: a source that the set does not have.
     """
     place = Path(path)
     table = place / TABLE if place.is_dir() else place
     if table.is_file() and not _holds_pictures(table):
-        return read_near_identity_table(
+        held = read_near_identity_table(
             table, image_dir=image_dir, files=files, masks=masks, notes=notes
         )
+        return held.of_sources(_checked_sources(place, held, sources))
     if not place.exists():
         raise DatasetError(f"{place}: no such near-identity set")
-    return read_near_identity_parquet(place)
+    published = read_near_identity_parquet(place)
+    return published.of_sources(_checked_sources(place, published, sources))
 
 
 def chosen_identities(identities: Sequence[Identity], split: str, *, seed: int = 0) -> list[int]:
@@ -106,6 +112,18 @@ def split_of(identities: Sequence[Identity], *, seed: int = 0) -> list[str]:
                 found[position] = name
             order = [position for position in order if found[position] == "train"]
     return found
+
+
+def _checked_sources(
+    place: Path, dataset: NearIdentitySet, sources: Sequence[str]
+) -> Sequence[str]:
+    for source in sources:
+        if source not in dataset.sources:
+            raise InputError(
+                f"{place}: a source must be one of {named(list(dataset.sources), 12)}, "
+                f"got {source!r}"
+            )
+    return tuple(dict.fromkeys(sources)) or dataset.sources
 
 
 def _spread(length: int, count: int, phase: float) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,10 @@ class NearIdentityTable:
     sources: tuple[str, ...]
     slots: Mapping[tuple[str, str, int], Slot]
     """By id, source (empty for positives) and view from 1."""
+
+    def of_sources(self, sources: Sequence[str]) -> NearIdentityTable:
+        """The same set with some of its sources."""
+        return replace(self, sources=tuple(sources))
 
     def views(self, chosen: Sequence[int] | None = None) -> Iterator[Views]:
         """The images of identities by their positions; of all by default."""

@@ -334,4 +334,4 @@ def test_a_part_level_set_has_no_splits(run: Run, tmp_path: Path) -> None:
         data, "--embeddings", "x.npz", "--out", tmp_path / "out", "--split", "val"
     )
     assert status == 2
-    assert "has no splits" in said
+    assert "has no splits or sources, got 'val'" in said

@@ -157,3 +157,13 @@ def test_a_folder_without_a_set_is_refused(tmp_path: Path) -> None:
         open_near_identity_set(tmp_path)
     with pytest.raises(DatasetError, match="no such near-identity set"):
         open_near_identity_set(tmp_path / "elsewhere")
+
+
+def test_some_of_the_sources_can_be_chosen(tmp_path: Path) -> None:
+    fakes.csv_set(tmp_path / "folder")
+    for folder in (tmp_path / "folder", fakes.parquet_set(tmp_path / "parquet")):
+        held = open_near_identity_set(folder, sources=["sdxl", "sdxl"])
+        assert list(held.sources) == ["sdxl"]
+        assert all(list(views.distractors) == ["sdxl"] for views in held.views())
+        with pytest.raises(InputError, match="must be one of 'flux', 'sdxl', got 'qwen'"):
+            open_near_identity_set(folder, sources=["qwen"])

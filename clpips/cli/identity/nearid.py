@@ -40,6 +40,9 @@ def add_parser(commands: Any) -> None:
         help="which identities (default: all)",
     )
     parser.add_argument(
+        "--sources", nargs="+", metavar="NAME", default=[], help="only these distractors"
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, help="of the intervals, and of a split of our own"
     )
     parser.add_argument(
@@ -83,6 +86,7 @@ def _near_identity(options: argparse.Namespace) -> Result:
         image_dir=options.images,
         files=not options.embeddings,
         masks=options.masks,
+        sources=options.sources,
         notes=notes,
     )
     chosen = chosen_identities(dataset.identities, options.split, seed=options.seed)
@@ -104,8 +108,11 @@ def _part_level(options: argparse.Namespace) -> Result:
     from clpips.identity.part_level_set import open_part_level_set
     from clpips.identity.slot_pictures import SlotPictures
 
-    if options.split != "all":
-        raise InputError(f"{options.dataset}: a part-level set has no splits, got {options.split}")
+    if options.split != "all" or options.sources:
+        got = options.sources[0] if options.sources else options.split
+        raise InputError(
+            f"{options.dataset}: a part-level set has no splits or sources, got {got!r}"
+        )
     dataset = open_part_level_set(Path(options.dataset))
     measure = chosen_measure(options)
     parts, margins = [], []
