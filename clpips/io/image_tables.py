@@ -1,4 +1,4 @@
-"""Tables of identity-labelled images: ``name,species,file_path[,method,ref_path,prompt]``.
+"""Tables of identity-labelled images: ``name,species,file_path[,method,ref_path,prompt,mask_path]``.
 
 One row an image. ``name`` is the identity, ``species`` its coarse class, paths are relative to
 the table's folder or to ``image_dir``. Galleries, queries and references are such tables; they are
@@ -22,7 +22,8 @@ from clpips.io.tabular_files import Layout, file_rows
 from clpips.text import quoted
 
 REQUIRED = ("name", "species", "file_path")
-OPTIONAL = ("method", "ref_path", "prompt")
+OPTIONAL = ("method", "ref_path", "prompt", "mask_path")
+FILES = ("file_path", "ref_path", "mask_path")
 LAYOUT = Layout("a table of images", REQUIRED, OPTIONAL, DatasetError)
 GENERATED = "generated"
 """The method of queries whose table names none."""
@@ -36,11 +37,13 @@ class ImageRow:
         name: its identity; unique within a species.
         species: its coarse class.
         file_path: as it stands in the table.
-        path: the file; empty where files were not asked for.
+        path: the file; empty where it is not there and need not be.
         method: what generated it; :data:`GENERATED` where the table names none.
         ref_path: the reference image that it was generated from, as it stands; may be empty.
         ref: that file; empty where there is none.
         prompt: the text that it was generated from; may be empty.
+        mask_path: a picture that is white where the subject is, as it stands; may be empty.
+        mask: that file; empty where there is none.
     """
 
     name: str
@@ -51,6 +54,8 @@ class ImageRow:
     ref_path: str = ""
     ref: str = ""
     prompt: str = ""
+    mask_path: str = ""
+    mask: str = ""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -70,7 +75,7 @@ def read_image_table(
     Args:
         table: ``.csv``, ``.tsv``, ``.parquet`` or ``.jsonl``.
         image_dir: what paths are relative to; by default the table's own folder.
-        files: whether every image has to be there; not needed where embeddings are given.
+        files: whether every image has to be there; not so where embeddings are given.
         notes: receives what was found that the table's owner may not expect.
 
     Raises:
@@ -82,7 +87,7 @@ def read_image_table(
     found: list[ImageRow] = []
     seen: dict[tuple[str, str], int] = {}
     for number, cells in file_rows(source, LAYOUT, [] if notes is None else notes):
-        row = _row(source, number, cells, images if files else None)
+        row = _row(source, number, cells, images, required=files)
         first = seen.setdefault((row.method, row.path or row.file_path), number)
         if first != number:
             raise LAYOUT.wrong(
@@ -110,7 +115,7 @@ def _cell(row: ImageRow, column: str) -> str:
 
 
 def _row(
-    source: Path, number: int, cells: Mapping[str, Any], images: ImageFolder | None
+    source: Path, number: int, cells: Mapping[str, Any], images: ImageFolder, *, required: bool
 ) -> ImageRow:
     values = {
         column: text_cell(LAYOUT, source, number, cells, column)
@@ -120,9 +125,13 @@ def _row(
         if not values[column]:
             raise LAYOUT.wrong(source, number, f"{column} must not be empty")
     values["method"] = values["method"] or GENERATED
-    path = ref = ""
-    if images is not None:
-        path = image_cell(LAYOUT, source, number, "file_path", values["file_path"], images)
-        if values["ref_path"]:
-            ref = image_cell(LAYOUT, source, number, "ref_path", values["ref_path"], images)
-    return ImageRow(**values, path=path, ref=ref)
+    found: dict[str, str] = {}
+    for column in FILES:
+        name = values[column]
+        if name and required:
+            found[column] = image_cell(LAYOUT, source, number, column, name, images)
+        else:
+            found[column] = (images.find(name) or "") if name else ""
+    return ImageRow(
+        **values, path=found["file_path"], ref=found["ref_path"], mask=found["mask_path"]
+    )

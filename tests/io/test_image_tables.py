@@ -31,7 +31,7 @@ def test_a_written_table_reads_the_same(folder: Path) -> None:
     assert read_image_table(folder / "t.csv") == rows
 
 
-def test_files_are_not_looked_for_where_embeddings_are_given(folder: Path) -> None:
+def test_files_need_not_be_there_where_embeddings_are_given(folder: Path) -> None:
     (folder / "t.csv").write_text(HEADER + "rex,dog,elsewhere.png\n")
     (row,) = read_image_table(folder / "t.csv", files=False)
     assert (row.identity, row.path, row.method) == (("dog", "rex"), "", "generated")

@@ -7,9 +7,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from clpips.cli.identity import humans, nearid
+from clpips.cli.identity import humans, nearid, rank
 
-COMMANDS: tuple[ModuleType, ...] = (nearid, humans)
+COMMANDS: tuple[ModuleType, ...] = (rank, nearid, humans)
 """Each has ``add_parser(commands)``, which imports no torch, and ``run(options)``."""
 
 

@@ -1,0 +1,155 @@
+"""``clpips identity rank``: does a generated image find its subject among look-alikes?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clpips.cli.identity.encoder_option import add_encoder_options
+from clpips.cli.output import one_number, print_json, progress
+
+if TYPE_CHECKING:
+    from clpips.identity.distances import Distances
+    from clpips.identity.rank_report import RankReport
+    from clpips.io.image_tables import ImageRow
+    from clpips.progress import Watch
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser("rank", help="rank real images by their distance to generated ones")
+    parser.add_argument("--queries", required=True, help="table of the generated images")
+    parser.add_argument("--gallery", required=True, help="table of real images to search")
+    parser.add_argument(
+        "--references", help="table of the real images that were shown to the methods"
+    )
+    parser.add_argument("--out", required=True, help="folder for report.json, queries.csv, report.html")
+    parser.add_argument("--images", help="folder that image paths are relative to")
+    add_encoder_options(parser, metric=True)
+    parser.add_argument(
+        "--masks", action="store_true", help="compare what is white in each image's mask_path"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of intervals, tests and samples")
+    parser.add_argument("--json", action="store_true", help="print report.json")
+
+
+@dataclass(frozen=True)
+class _Tables:
+    queries: list[ImageRow]
+    gallery: list[ImageRow]
+    references: list[ImageRow]
+    notes: list[str]
+
+    @property
+    def rows(self) -> list[ImageRow]:
+        """Every image that is compared with another."""
+        from clpips.identity.ranking import named_references
+
+        named = named_references(self.queries) if self.references else []
+        return [*self.queries, *self.gallery, *self.references, *named]
+
+
+def run(options: argparse.Namespace) -> None:
+    """``clpips identity rank``: rank, summarise, write, print."""
+    from clpips.identity.rank_page import write_rank_report
+
+    tables = _read(options)
+    with progress() as watch:
+        report = _report(options, tables, watch)
+        write_rank_report(report, Path(options.out), watch.part(0.95, 0.05))
+    if options.json:
+        print_json(report.to_dict())
+    else:
+        _print(report, options.out)
+
+
+def _read(options: argparse.Namespace) -> _Tables:
+    from clpips.io.image_tables import read_image_table
+
+    notes: list[str] = []
+
+    def table(path: str | None) -> list[ImageRow]:
+        if path is None:
+            return []
+        needed = options.embeddings is None
+        return read_image_table(path, image_dir=options.images, files=needed, notes=notes)
+
+    return _Tables(table(options.queries), table(options.gallery), table(options.references), notes)
+
+
+def _report(options: argparse.Namespace, tables: _Tables, watch: Watch) -> RankReport:
+    from clpips.identity.rank_report import summarise
+    from clpips.identity.ranking import rank_queries, with_reference_similarity
+
+    distances, compared_by, unusable = _distances(options, tables, watch.part(0.0, 0.7))
+    notes = [*tables.notes, *(f"left out: {reason}" for reason in unusable.values())]
+    ranked = rank_queries(tables.queries, tables.gallery, distances, watch.part(0.7, 0.2))
+    ceiling = []
+    if tables.references:
+        ranked = with_reference_similarity(ranked, tables.references, distances)
+        species = {row.species for row in tables.queries}
+        known = [row for row in tables.references if row.species in species]
+        ceiling = rank_queries(known, tables.gallery, distances, watch.part(0.9, 0.05))
+    missing = [bool(each) for each in distances.is_missing(tables.gallery)]
+    return summarise(
+        ranked,
+        ceiling,
+        tables.gallery,
+        missing,
+        compared_by=compared_by,
+        settings={"seed": options.seed, "masks": options.masks},
+        notes=notes,
+        seed=options.seed,
+    )
+
+
+def _distances(
+    options: argparse.Namespace, tables: _Tables, watch: Watch
+) -> tuple[Distances, Mapping[str, Any], Mapping[str, str]]:
+    from clpips.cli.identity.encoder_option import embeddings_for
+    from clpips.identity.distances import CosineDistances, image_key
+
+    rows = list({image_key(row): row for row in tables.rows}.values())
+    if options.metric is not None:
+        from clpips.cli.identity.personal_distances import PersonalDistances
+
+        personal = PersonalDistances(options.metric, watch)
+        return personal, personal.card, personal.unusable
+    found, card, unusable = embeddings_for(
+        options, [(row.file_path, row.path) for row in rows], watch
+    )
+    places = {image_key(row): place for place, row in enumerate(rows)}
+    return CosineDistances(found, places), card.to_dict(), unusable
+
+
+_TITLES = ("mAP", "95 % interval", "rank-1", "rank-5", "MRR", "chance", "ceiling", "drift", "ref. sim.", "n")
+
+
+def _print(report: RankReport, out: str) -> None:
+    name = max((len(_label(m.method, c)) for m in report.methods for c in (*m.classes, "macro")))
+    print(f"{'':{name}}  {'mAP':>6}  {'95 % interval':>15}  rank-1   MRR  chance  ceiling  drift  ref. sim.    n")
+    for method in report.methods:
+        shown = {**method.classes, **({"macro": method.macro} if len(method.classes) > 1 else {})}
+        for species, one in shown.items():
+            interval = "–" if one.map_ci is None else "{:.3f} … {:.3f}".format(*one.map_ci)
+            cells = [one_number(v) for v in (one.map, one.rank1, one.mrr, one.chance_map, one.ceiling_map, one.drift, one.reference_similarity)]
+            print(
+                f"{_label(method.method, species):{name}}  {cells[0]:>6}  {interval:>15}  {cells[1]:>6} {cells[2]:>5}"
+                f"  {cells[3]:>6}  {cells[4]:>7} {cells[5]:>6}  {cells[6]:>9}  {one.n_queries:>3}"
+            )
+    for pair in report.comparisons:
+        interval = "" if pair.ci is None else " ({:+.3f} to {:+.3f})".format(*pair.ci)
+        print(
+            f"{pair.first} − {pair.second}: {pair.difference:+.3f} mAP{interval}, "
+            f"p = {pair.p_corrected:.3f} over {pair.n_identities} identities"
+        )
+    for note in report.notes:
+        print(note)
+    print(f"written to {out}")
+
+
+def _label(method: str, species: str) -> str:
+    return f"{method}  {species}"
