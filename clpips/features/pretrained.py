@@ -41,7 +41,7 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
         InputError: timm or the model hub has no such model.
         WeightsError: its weights are not available, or it does not encode square colour images.
     """
-    folder = _folder("timm", name, "model.safetensors")
+    folder = model_folder("timm", name, "model.safetensors")
     with requires("encoders", f"timm:{name}"):
         import timm
         from timm.data.config import resolve_model_data_config
@@ -51,17 +51,17 @@ def open_timm(name: str, device: str | torch.device) -> PooledEncoder:
             known = timm.is_model_pretrained if "." in name else timm.is_model
             if not known(name):
                 raise InputError(f"timm:{name} must name one of timm's models, and there is none")
-        with _hub(folder):
+        with reachable_hub(folder):
             model = timm.create_model(source, pretrained=True, num_classes=0)
         settings: Any = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm
     except InputError:
         raise
     except Exception as error:  # any error of the library, the hub or the file system
-        raise _not_had("timm", name, error) from error
+        raise not_had("timm", name, error) from error
     return _encoder(
         f"timm:{name}",
         model,
-        _only(_frozen(model, device)),
+        _only(frozen(model, device)),
         settings["input_size"],
         (settings["mean"], settings["std"]),
         device,
@@ -83,20 +83,20 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
         WeightsError: transformers does not support it, its weights are unavailable or
             incomplete, or it does not encode square colour images.
     """
-    folder = _folder("transformers", name, "*.safetensors")
+    folder = model_folder("transformers", name, "*.safetensors")
     source: Any = str(folder) if folder else name
     kept = {"trust_remote_code": False}
     with requires("encoders", f"transformers:{name}"):
         from transformers import AutoConfig, AutoImageProcessor, AutoModel
     try:
         processors: Any = AutoImageProcessor
-        with _quietly(), _hub(folder):
+        with quietly(), reachable_hub(folder):
             config = AutoConfig.from_pretrained(source, **kept)
             model, loading_info = AutoModel.from_pretrained(
                 source, use_safetensors=True, output_loading_info=True, **kept
             )
     except Exception as error:  # any error of the library, the hub or the file system
-        raise _not_had("transformers", name, error) from error
+        raise not_had("transformers", name, error) from error
     made_up = [key for key in loading_info["missing_keys"] if "pooler" not in key.split(".")]
     if made_up:
         raise WeightsError(
@@ -106,7 +106,7 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
     for key in loading_info["missing_keys"]:
         values[key].zero_()  # otherwise the checksum would depend on random numbers
     try:
-        with _quietly(), _hub(folder):
+        with quietly(), reachable_hub(folder):
             prepare = processors.from_pretrained(source, **kept)
     except Exception as error:  # the same
         raise WeightsError(
@@ -119,7 +119,7 @@ def open_transformers(name: str, device: str | torch.device) -> PooledEncoder:
     return _encoder(
         f"transformers:{name}",
         model,
-        _embedding(_frozen(model, device), pooled=not loading_info["missing_keys"]),
+        embedding_of(frozen(model, device), pooled=not loading_info["missing_keys"]),
         [getattr(vision, "num_channels", 3), *size],
         (
             _three(getattr(prepare, "image_mean", None), CLIP_MEAN),
@@ -178,7 +178,7 @@ def _shapes(tensors: Sequence[Tensor]) -> list[torch.Size]:
     return [tensor.shape for tensor in tensors]
 
 
-def _folder(library: str, name: str, weights: str) -> Path | None:
+def model_folder(library: str, name: str, weights: str) -> Path | None:
     """The folder that a name refers to, or ``None``."""
     path = Path(name).expanduser()
     if not path.is_dir():
@@ -189,7 +189,8 @@ def _folder(library: str, name: str, weights: str) -> Path | None:
     return path.absolute()
 
 
-def _frozen(model: Any, device: str | torch.device) -> Any:
+def frozen(model: Any, device: str | torch.device) -> Any:
+    """The model for inference, on a device."""
     return model.requires_grad_(False).eval().to(device)
 
 
@@ -197,7 +198,14 @@ def _only(model: Any) -> Taps:
     return lambda images: (model(images),)
 
 
-def _embedding(model: Any, *, pooled: bool) -> Taps:
+def embedding_of(model: Any, *, pooled: bool) -> Taps:
+    """A transformers model's image embedding, else its pooled output, CLS token or mean map.
+
+    Args:
+        model: the model.
+        pooled: whether its pooler may be used.
+    """
+
     def taps(images: Tensor) -> tuple[Tensor, ...]:
         if hasattr(model, "get_image_features"):
             found = model.get_image_features(pixel_values=images)
@@ -219,7 +227,7 @@ def _three(found: Any, otherwise: Sequence[float]) -> Sequence[float]:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without transformers' progress bars and reports on standard error."""
     from transformers.utils import logging as module
 
@@ -236,7 +244,7 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _hub(folder: Path | None) -> Iterator[None]:
+def reachable_hub(folder: Path | None) -> Iterator[None]:
     """Use only previously downloaded files if the model hub does not answer.
 
     Otherwise the libraries request each file six times, which takes a minute.
@@ -261,7 +269,8 @@ def _hub(folder: Path | None) -> Iterator[None]:
         settings.HF_HUB_OFFLINE = before
 
 
-def _not_had(library: str, name: str, error: Exception) -> InputError | WeightsError:
+def not_had(library: str, name: str, error: Exception) -> InputError | WeightsError:
+    """Why a model cannot be had: the hub has none of that name, or it could not be fetched."""
     if _is_unknown(error):
         return InputError(f"{library}:{name} must name a model that the hub has, and there is none")
     return WeightsError(

@@ -18,9 +18,7 @@ QUERIES_AT_ONCE, GALLERY_AT_ONCE = 64, 16_384
 class Distances(Protocol):
     """What ranks galleries. Smaller is nearer; NaN where an image cannot be compared."""
 
-    def between(
-        self, queries: Sequence[ImageRow], gallery: Sequence[ImageRow]
-    ) -> Iterator[Array]:
+    def between(self, queries: Sequence[ImageRow], gallery: Sequence[ImageRow]) -> Iterator[Array]:
         """For each query, (gallery,) distances."""
         ...
 
@@ -52,9 +50,7 @@ class CosineDistances:
         """(n, d) the images' embeddings."""
         return self.features[[self._row_of[image_key(row)] for row in rows]]
 
-    def between(
-        self, queries: Sequence[ImageRow], gallery: Sequence[ImageRow]
-    ) -> Iterator[Array]:
+    def between(self, queries: Sequence[ImageRow], gallery: Sequence[ImageRow]) -> Iterator[Array]:
         """See :class:`Distances`."""
         yield from cosine_distances(self.of(queries), self.of(gallery))
 

@@ -53,7 +53,9 @@ def html_page(report: RankReport, watch: Watch) -> str:
     from markupsafe import Markup
 
     source = files("clpips.identity").joinpath("report.html.jinja").read_text("utf-8")
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        source
+    )
     shown = {method.method: worst_queries(method) for method in report.methods}
     pictures = _Pictures()
     for number, one in enumerate(queries := [q for group in shown.values() for q in group]):

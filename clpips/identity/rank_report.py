@@ -15,6 +15,7 @@ from clpips.identity.retrieval import (
     macro_figures,
 )
 from clpips.io.image_tables import ImageRow
+from clpips.text import named
 from clpips.version import __version__
 
 COLUMNS = (
@@ -121,10 +122,22 @@ def summarise(
         }
         macro = macro_figures(classes, groups, seed=seed)
         results.append(MethodResult(method, tuple(queries), classes, macro))
+    alone = [
+        name for name in dict.fromkeys(row.species for row in gallery) if _is_alone(gallery, name)
+    ]
+    if alone:
+        notes = [
+            *notes,
+            f"every order gives mAP 1 where the gallery shows one identity only: {named(alone)}",
+        ]
     compared = compare_methods({one.method: one.queries for one in results}, seed=seed)
     return RankReport(
         tuple(results), tuple(ceiling), tuple(compared), compared_by, settings, tuple(notes)
     )
+
+
+def _is_alone(gallery: Sequence[ImageRow], species: str) -> bool:
+    return len({row.name for row in gallery if row.species == species}) == 1
 
 
 def query_rows(report: RankReport) -> Iterator[dict[str, Any]]:

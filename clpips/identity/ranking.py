@@ -107,8 +107,8 @@ def with_reference_similarity(
     for one in ranked:
         query = one.query
         against = [_named_reference(query)] if query.ref_path else own.get(query.identity, [])
-        similarity = 1.0 - distances.of_pairs([query] * len(against), against) if against else []
-        finite = np.asarray(similarity)[np.isfinite(similarity)]
+        similar = 1.0 - distances.of_pairs([query] * len(against), against)
+        finite = similar[np.isfinite(similar)]
         mean = float(finite.mean()) if finite.size else None
         found.append(replace(one, reference_similarity=mean))
     return found

@@ -1,6 +1,7 @@
-"""Tables of identity-labelled images: ``name,species,file_path[,method,ref_path,prompt,mask_path]``.
+"""Tables of identity-labelled images, one row an image.
 
-One row an image. ``name`` is the identity, ``species`` its coarse class, paths are relative to
+Columns: ``name,species,file_path[,method,ref_path,prompt,mask_path]``. ``name`` is the identity,
+``species`` its coarse class, paths are relative to
 the table's folder or to ``image_dir``. Galleries, queries and references are such tables; they are
 CSV, Parquet or JSON Lines.
 """

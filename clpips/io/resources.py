@@ -34,6 +34,11 @@ def tiny_model_folder() -> Path:
     return _data_folder() / "models" / "tiny"
 
 
+def tiny_clip_folder() -> Path:
+    """The tiny CLIP, in the layout of transformers; its text tower is the tiny model's."""
+    return _data_folder() / "models" / "tiny-clip"
+
+
 def app_root() -> Path:
     """The folder that holds the study platform: the package ``app`` and ``.streamlit/``."""
     return _inside_or_beside("_app", "")

@@ -258,7 +258,9 @@ def test_a_model_that_the_hub_does_not_have_is_wrong_input(
         raise OSError("not a valid model identifier") from unknown
 
     monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", answered)
-    monkeypatch.setattr("clpips.features.pretrained._hub", lambda folder: contextlib.nullcontext())
+    monkeypatch.setattr(
+        "clpips.features.pretrained.reachable_hub", lambda folder: contextlib.nullcontext()
+    )
     with pytest.raises(InputError, match="nobody/nothing must name a model that the hub has"):
         space_of("transformers:nobody/nothing")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Declare the command and its options."""
-    parser = commands.add_parser("rank", help="rank real images by their distance to generated ones")
+    parser = commands.add_parser(
+        "rank", help="rank real images by their distance to generated ones"
+    )
     parser.add_argument("--queries", required=True, help="table of the generated images")
     parser.add_argument("--gallery", required=True, help="table of real images to search")
     parser.add_argument(
         "--references", help="table of the real images that were shown to the methods"
     )
-    parser.add_argument("--out", required=True, help="folder for report.json, queries.csv, report.html")
+    parser.add_argument(
+        "--out", required=True, help="folder for report.json, queries.csv, report.html"
+    )
     parser.add_argument("--images", help="folder that image paths are relative to")
     add_encoder_options(parser, metric=True)
     parser.add_argument(
@@ -85,7 +89,6 @@ def _report(options: argparse.Namespace, tables: _Tables, watch: Watch) -> RankR
     from clpips.identity.ranking import rank_queries, with_reference_similarity
 
     distances, compared_by, unusable = _distances(options, tables, watch.part(0.0, 0.7))
-    notes = [*tables.notes, *(f"left out: {reason}" for reason in unusable.values())]
     ranked = rank_queries(tables.queries, tables.gallery, distances, watch.part(0.7, 0.2))
     ceiling = []
     if tables.references:
@@ -101,7 +104,7 @@ def _report(options: argparse.Namespace, tables: _Tables, watch: Watch) -> RankR
         missing,
         compared_by=compared_by,
         settings={"seed": options.seed, "masks": options.masks},
-        notes=notes,
+        notes=[*tables.notes, *(f"left out: {reason}" for reason in unusable.values())],
         seed=options.seed,
     )
 
@@ -117,7 +120,7 @@ def _distances(
         from clpips.cli.identity.personal_distances import PersonalDistances
 
         personal = PersonalDistances(options.metric, watch)
-        return personal, personal.card, personal.unusable
+        return personal, personal.card.to_dict(), personal.unusable
     found, card, unusable = embeddings_for(
         options, [(row.file_path, row.path) for row in rows], watch
     )
@@ -125,21 +128,27 @@ def _distances(
     return CosineDistances(found, places), card.to_dict(), unusable
 
 
-_TITLES = ("mAP", "95 % interval", "rank-1", "rank-5", "MRR", "chance", "ceiling", "drift", "ref. sim.", "n")
+COLUMNS = {
+    "rank-1": "rank1", "MRR": "mrr", "chance": "chance_map", "ceiling": "ceiling_map",
+    "drift": "drift", "ref. sim.": "reference_similarity",
+}  # fmt: skip
 
 
 def _print(report: RankReport, out: str) -> None:
-    name = max((len(_label(m.method, c)) for m in report.methods for c in (*m.classes, "macro")))
-    print(f"{'':{name}}  {'mAP':>6}  {'95 % interval':>15}  rank-1   MRR  chance  ceiling  drift  ref. sim.    n")
+    rows = [("", "mAP", "95 % interval", *COLUMNS, "n")]
     for method in report.methods:
-        shown = {**method.classes, **({"macro": method.macro} if len(method.classes) > 1 else {})}
+        shown = dict(method.classes)
+        if len(shown) > 1:
+            shown["all classes"] = method.macro
         for species, one in shown.items():
             interval = "–" if one.map_ci is None else "{:.3f} … {:.3f}".format(*one.map_ci)
-            cells = [one_number(v) for v in (one.map, one.rank1, one.mrr, one.chance_map, one.ceiling_map, one.drift, one.reference_similarity)]
-            print(
-                f"{_label(method.method, species):{name}}  {cells[0]:>6}  {interval:>15}  {cells[1]:>6} {cells[2]:>5}"
-                f"  {cells[3]:>6}  {cells[4]:>7} {cells[5]:>6}  {cells[6]:>9}  {one.n_queries:>3}"
-            )
+            values = [one_number(getattr(one, name)) for name in COLUMNS.values()]
+            name = f"{method.method}  {species}"
+            rows.append((name, one_number(one.map), interval, *values, str(one.n_queries)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *rest = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        print(f"{row[0]:<{len(first)}}  {'  '.join(rest)}".rstrip())
     for pair in report.comparisons:
         interval = "" if pair.ci is None else " ({:+.3f} to {:+.3f})".format(*pair.ci)
         print(
@@ -149,7 +158,3 @@ def _print(report: RankReport, out: str) -> None:
     for note in report.notes:
         print(note)
     print(f"written to {out}")
-
-
-def _label(method: str, species: str) -> str:
-    return f"{method}  {species}"

@@ -1,0 +1,83 @@
+"""Which embeddings a command uses: an encoder's, one's own, or none but a personal metric."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from clpips.errors import InputError
+from clpips.features.embedding.names import ENCODERS, checked_encoder_name
+
+if TYPE_CHECKING:
+    from clpips.features.embedding.compute import Unusable
+    from clpips.features.embedding.encoder import Embeddings, EncoderCard
+    from clpips.progress import Watch
+
+
+def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False) -> None:
+    """Declare ``--encoder | --embeddings`` (``| --metric``), and what goes with an encoder."""
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument(
+        "--encoder",
+        type=_encoder,
+        metavar="NAME",
+        help=f"{', '.join(ENCODERS)}, timm:MODEL, transformers:MODEL or open_clip:MODEL",
+    )
+    how.add_argument("--embeddings", metavar="FILE", help="embeddings of one's own (.npz)")
+    if metric:
+        how.add_argument("--metric", metavar="FILE", help="a personal metric (.safetensors)")
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="cpu, cuda or auto (default: auto)"
+    )
+    parser.add_argument(
+        "--batch-size", type=_count, metavar="N", help="images per network pass (default: 32)"
+    )
+
+
+def embeddings_for(
+    options: argparse.Namespace, rows: Sequence[tuple[str, str]], watch: Watch
+) -> tuple[Embeddings, EncoderCard, Unusable]:
+    """Embeddings of a table's images.
+
+    Args:
+        options: what :func:`add_encoder_options` declared.
+        rows: of each image, its path as it stands in the table, and the file.
+        watch: progress and cancel.
+
+    Returns:
+        (n, d) unit rows, NaN where an image cannot be used; what made them; and why images
+        cannot be used, by file.
+    """
+    from clpips.features.cache import default_cache
+    from clpips.features.embedding.compute import embed_files
+    from clpips.features.embedding.file import EmbeddingsFile
+    from clpips.features.embedding.registry import open_encoder
+
+    if options.embeddings is not None:
+        file = EmbeddingsFile(options.embeddings)
+        return file.of([name for name, _ in rows]), file.card, {}
+    encoder = open_encoder(options.encoder, device=options.device)
+    unusable: Unusable = {}
+    found = embed_files(
+        encoder,
+        [path for _, path in rows],
+        cache=default_cache(),
+        watch=watch,
+        batch_size=options.batch_size,
+        unusable=unusable,
+    )
+    return found, encoder.card, unusable
+
+
+def _encoder(name: str) -> str:
+    try:
+        return checked_encoder_name(name)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a positive whole number, got {text!r}")
+    return int(text)

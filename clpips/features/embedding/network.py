@@ -1,0 +1,60 @@
+"""An image encoder from a network and the preparation of one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clpips.features.embedding.encoder import Embeddings, EncoderCard, unit
+
+Prepare = Callable[[Image.Image], Tensor]
+"""An RGB picture of any size → what the network takes: (3, height, width)."""
+Forward = Callable[[Tensor], Tensor]
+"""A prepared batch (n, 3, height, width) → (n, dimensions), of any length."""
+
+
+@dataclass(frozen=True)
+class NetworkEncoder:
+    """A frozen network on one device, with its own preparation of pictures.
+
+    Args:
+        card: what the embeddings are made with.
+        prepare: turns one picture into the network's input.
+        forward: the network, already on ``device``.
+        device: where it runs.
+    """
+
+    card: EncoderCard
+    prepare: Prepare
+    forward: Forward
+    device: torch.device
+
+    @torch.inference_mode()
+    def embed(self, images: Sequence[Image.Image]) -> Embeddings:
+        """See :class:`~clpips.features.embedding.encoder.ImageEncoder`."""
+        batch = torch.stack([self.prepare(image) for image in images]).to(self.device)
+        return unit(self.forward(batch).float().cpu().numpy())
+
+
+def resized_square(side: int, mean: Sequence[float], std: Sequence[float]) -> tuple[Prepare, str]:
+    """Resize to a square (bicubic, antialiased, no crop) and scale; and the words that say so."""
+    from torchvision.transforms import v2
+
+    steps = v2.Compose(
+        [
+            v2.Resize((side, side), v2.InterpolationMode.BICUBIC),
+            v2.ToImage(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(list(mean), list(std)),
+        ]
+    )
+    words = f"resized to {side} × {side} (bicubic, no crop), mean {_three(mean)}, std {_three(std)}"
+    return steps, words
+
+
+def _three(values: Sequence[float]) -> str:
+    return "/".join(f"{value:.3g}" for value in values)

@@ -1,0 +1,129 @@
+"""``clpips identity rank`` as a person at a terminal meets it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import scene
+
+from clpips import CLPIPS, Ranking
+from clpips.__main__ import main
+from clpips.features.embedding.file import write_embeddings
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two species with two identities each: gallery, references, queries of two methods."""
+    folder = tmp_path_factory.mktemp("identity")
+    tables = {"gallery": ["name,species,file_path"], "references": ["name,species,file_path"]}
+    tables["queries"] = ["name,species,file_path,method"]
+    number = 0
+    for species in ("dog", "toy"):
+        for name in ("a", "b"):
+            for kind, more in (("gallery", ("", "")), ("references", ("",)),
+                               ("queries", (",one", ",two"))):  # fmt: skip
+                for place, ending in enumerate(more):
+                    path = f"{kind}-{species}-{name}-{place}.png"
+                    number += 1
+                    scene(number, 40).save(folder / path)
+                    tables[kind].append(f"{name},{species},{path}{ending}")
+    for kind, lines in tables.items():
+        (folder / f"{kind}.csv").write_text("\n".join(lines))
+    paths = sorted(path.name for path in folder.glob("*.png"))
+    rng = np.random.default_rng(0)
+    features = {path: rng.normal(size=8).astype(np.float32) for path in paths}
+    write_embeddings(features, folder / "own.npz")
+    return folder
+
+
+def queries(out: Path) -> list[dict[str, str]]:
+    with (out / "queries.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def arguments(study: Path, out: Path, *how: str) -> list[str]:
+    tables = [f"--{kind}={study / kind}.csv" for kind in ("queries", "gallery", "references")]
+    return ["identity", "rank", *tables, f"--out={out}", *how]
+
+
+def test_it_writes_report_queries_and_a_page(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(arguments(study, tmp_path, "--encoder", "alex", "--json")) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report == json.loads((tmp_path / "report.json").read_text())
+    assert list(report["methods"]) == ["one", "two"]
+    figures = report["methods"]["one"]["classes"]["dog"]
+    for key in ("map", "map_ci", "map_ties", "rank1", "rank5", "rank10", "mrr", "n_queries",
+                "n_gallery", "n_left_out", "chance_map", "ceiling_map", "drift",
+                "reference_similarity"):  # fmt: skip
+        assert key in figures
+    assert report["compared_by"]["name"] == "alex"
+    rows = queries(tmp_path)
+    assert len(rows) == 8
+    assert float(rows[0]["ap"]) <= 1
+    page = (tmp_path / "report.html").read_text()
+    assert "data-picture" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_embeddings_of_ones_own_need_no_pictures(study: Path, tmp_path: Path) -> None:
+    for kind in ("queries", "gallery", "references"):
+        (tmp_path / f"{kind}.csv").write_text((study / f"{kind}.csv").read_text())
+    how = ("--embeddings", str(study / "own.npz"))
+    assert main(arguments(tmp_path, tmp_path / "out", *how)) == 0
+
+
+def test_a_personal_metric_ranks_by_its_own_distances(study: Path, tmp_path: Path) -> None:
+    images = [str(path) for path in sorted(study.glob("*.png"))]
+    order = Ranking("ada", images[0], tuple(images[1:6]), (1, 2, 3, 4, 5))
+    personal = CLPIPS("alex").fit([order])
+    personal.save(tmp_path / "ada.safetensors")
+    how = ("--metric", str(tmp_path / "ada.safetensors"))
+    assert main(arguments(study, tmp_path / "out", *how)) == 0
+    rows = queries(tmp_path / "out")
+    distances = {
+        path.name: personal.distance(study / rows[0]["file_path"], path)
+        for path in study.glob(f"gallery-{rows[0]['species']}-*.png")
+    }
+    assert rows[0]["nearest"].split() == sorted(distances, key=lambda name: distances[name])
+
+
+def test_an_image_that_cannot_be_read_is_left_out_by_name(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for path in study.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "gallery-dog-a-0.png").write_bytes(b"no picture")
+    assert main(arguments(tmp_path, tmp_path / "out", "--encoder", "alex", "--json")) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["methods"]["one"]["classes"]["dog"]["n_left_out"] == 1
+    assert "gallery-dog-a-0.png" in " ".join(report["notes"])
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence"),
+    [
+        (("--encoder", "effnet"), "an encoder must be one of"),
+        (("--encoder", "alex", "--device", "tpu9"), "the device must be"),
+        (("--encoder", "alex", "--gallery", "none.csv"), "no such table of images"),
+        (("--embeddings", "none.npz"), "no such embeddings file"),
+        (("--encoder", "open_clip:no-such-model"), "open_clip:no-such-model"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_nothing_is_written(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture, how: tuple[str, ...], sentence: str
+) -> None:
+    try:
+        status = main(arguments(study, tmp_path / "out", *how))
+    except SystemExit as left:
+        status = left.code
+    error = capsys.readouterr().err
+    assert status in (1, 2)
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
