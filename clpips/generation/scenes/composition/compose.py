@@ -37,6 +37,11 @@ _PLACES: dict[str, Callable[[Pen, Setting], None]] = {
 def compose(asked: Description, style: Style, seed: int, *, aspect: float) -> str:
     """The picture as SVG, 1000 units high and ``aspect`` times as wide."""
     setting, placed = _settled(asked, seed, aspect)
+    return draw_placed(setting, placed, style)
+
+
+def draw_placed(setting: Setting, placed: list[Placed], style: Style) -> str:
+    """A setting with copies of things where they stand, farthest first, as SVG."""
     pen = Pen(setting.light, setting.width, hard=style.hard)
     if setting.place not in SKYLESS:
         if setting.place != "space":
