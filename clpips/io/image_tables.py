@@ -104,10 +104,15 @@ def read_image_table(
 
 def write_image_table(rows: Sequence[ImageRow], path: str | os.PathLike[str]) -> None:
     """Write a CSV table of images; optional columns appear where a row has them."""
+    write_files({Path(path): image_table_bytes(rows)})
+
+
+def image_table_bytes(rows: Sequence[ImageRow]) -> bytes:
+    """The same table as the file's content."""
     optional = [c for c in OPTIONAL if any(_cell(row, c) for row in rows)]
     columns = (*REQUIRED, *optional)
     cells = [{column: _cell(row, column) for column in columns} for row in rows]
-    write_files({Path(path): csv_bytes(columns, cells)})
+    return csv_bytes(columns, cells)
 
 
 def _cell(row: ImageRow, column: str) -> str:

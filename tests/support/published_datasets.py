@@ -54,6 +54,7 @@ def cub(root: Path, *, classes: Mapping[int, str] = CUB_CLASSES, per_class: int 
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
 
 
@@ -67,7 +68,12 @@ def save_annotations(path: Path, rows: Sequence[Mapping[str, object]], **variabl
     annotations = np.empty((1, len(rows)), dtype=[(name, object) for name in rows[0]])
     for place, row in enumerate(rows):
         annotations[0, place] = tuple(row.values())
-    scipy.io.savemat(path, {"annotations": annotations, **variables})
+    save_mat(path, annotations=annotations, **variables)
+
+
+def save_mat(path: Path, **variables: object) -> None:
+    """A compressed MATLAB file, as MATLAB writes it by default."""
+    scipy.io.savemat(path, variables, do_compression=True)
 
 
 def names_cell(names: Sequence[str]) -> np.ndarray:
@@ -96,7 +102,7 @@ def cars_devkit(root: Path, labels: Sequence[int]) -> Path:
     save_annotations(devkit / "cars_test_annos.mat", unlabelled)
     save_annotations(devkit / "cars_test_annos_withlabels.mat", labelled)
     save_annotations(devkit / "cars_train_annos.mat", labelled[:1])
-    scipy.io.savemat(devkit / "cars_meta.mat", {"class_names": names_cell(car_models())})
+    save_mat(devkit / "cars_meta.mat", class_names=names_cell(car_models()))
     return root
 
 

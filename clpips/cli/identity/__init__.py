@@ -7,9 +7,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from clpips.cli.identity import humans, nearid, rank
+from clpips.cli.identity import humans, nearid, prepare, rank
 
-COMMANDS: tuple[ModuleType, ...] = (rank, nearid, humans)
+COMMANDS: tuple[ModuleType, ...] = (rank, prepare, nearid, humans)
 """Each has ``add_parser(commands)``, which imports no torch, and ``run(options)``."""
 
 

@@ -13,6 +13,7 @@ from published_datasets import (
     cars_devkit,
     names_cell,
     save_annotations,
+    save_mat,
 )
 
 from clpips.errors import DatasetError, InputError
@@ -99,7 +100,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "annotations must have the field 'class', got 'bbox_x1'",
     ),
     "no variable": (
-        lambda root: scipy.io.savemat(root / "devkit" / "cars_meta.mat", {"names": 1}),
+        lambda root: save_mat(root / "devkit" / "cars_meta.mat", names=1),
         "cars_meta.mat: must hold the variable 'class_names'",
     ),
     "not MATLAB": (
@@ -111,8 +112,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "cars_test_annos_withlabels.mat: not a MATLAB file",
     ),
     "no struct": (
-        lambda root: scipy.io.savemat(
-            root / "devkit" / "cars_test_annos_withlabels.mat", {"annotations": np.ones(4)}
+        lambda root: save_mat(
+            root / "devkit" / "cars_test_annos_withlabels.mat", annotations=np.ones(4)
         ),
         "must have the field 'fname', got none",
     ),
@@ -132,9 +133,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "row 2: no image '00002.jpg' in",
     ),
     "empty name": (
-        lambda root: scipy.io.savemat(
-            root / "devkit" / "cars_meta.mat", {"class_names": names_cell(["a", ""])}
-        ),
+        lambda root: save_mat(root / "devkit" / "cars_meta.mat", class_names=names_cell(["a", ""])),
         "cars_meta.mat, row 2: class_names must be text",
     ),
 }
@@ -146,6 +145,19 @@ def test_damage_is_refused_by_file_and_row(kind: str, tmp_path: Path) -> None:
     damage(small(tmp_path))
     with pytest.raises(DatasetError, match=sentence):
         read_stanford_cars(tmp_path, classes={"car": [0]}, draw=Draw(1, 1, 0))
+
+
+def test_a_damaged_file_without_checksums_cannot_end_the_process(tmp_path: Path) -> None:
+    table = small(tmp_path) / "devkit" / "cars_test_annos_withlabels.mat"
+    found = scipy.io.loadmat(table)["annotations"]
+    scipy.io.savemat(table, {"annotations": found})
+    how = {"classes": {"car": [0]}, "draw": Draw(1, 1, 0)}
+    assert len(read_stanford_cars(tmp_path, **how).gallery) == 1
+    content = bytearray(table.read_bytes())
+    content[300] = 64  # scipy 1.17 reads beyond its memory
+    table.write_bytes(content)
+    with pytest.raises(DatasetError, match="not a MATLAB file"):
+        read_stanford_cars(tmp_path, **how)
 
 
 def test_an_empty_folder_and_too_few_images_are_refused(tmp_path: Path) -> None:
