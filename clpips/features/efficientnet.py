@@ -40,13 +40,22 @@ def open_efficientnet(device: str | torch.device) -> PooledEncoder:
     """
     middle = (0.5, 0.5, 0.5)
     return PooledEncoder(
-        _taps(_model().to(device)),
+        pooled_taps(open_network(device)),
         checksum=SHA256,
         side=224,
         mean=middle,
         std=middle,
         device=device,
     )
+
+
+def open_network(device: str | torch.device) -> Any:
+    """timm's network with the shipped weights, frozen, on a device.
+
+    Raises:
+        WeightsError: the package that ships the weights is missing, or its file differs.
+    """
+    return _model().to(device)
 
 
 def weights_file() -> Path:
@@ -79,7 +88,23 @@ def _model() -> Any:
     return model.requires_grad_(False).eval()
 
 
-def _taps(model: Any) -> Taps:
+def stage_maps(model: Any) -> Taps:
+    """The feature maps of stages 5 and 7: (n, 3, 224, 224) → (n, 196, 112) and (n, 49, 320)."""
+
+    def maps(images: Tensor) -> tuple[Tensor, ...]:
+        activation = model.bn1(model.conv_stem(images))
+        stages = []
+        for stage in model.blocks:
+            activation = stage(activation)
+            stages.append(activation)
+        return tuple(each.flatten(2).transpose(1, 2) for each in (stages[4], stages[6]))
+
+    return maps
+
+
+def pooled_taps(model: Any) -> Taps:
+    """The means of :data:`BLOCKS` over a picture."""
+
     def taps(images: Tensor) -> tuple[Tensor, ...]:
         activation = model.bn1(model.conv_stem(images))
         stages = []

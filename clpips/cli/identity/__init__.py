@@ -7,9 +7,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from clpips.cli.identity import humans, nearid, prepare, rank
+from clpips.cli.identity import build, humans, nearid, prepare, rank, train
 
-COMMANDS: tuple[ModuleType, ...] = (rank, prepare, nearid, humans)
+COMMANDS: tuple[ModuleType, ...] = (rank, prepare, nearid, humans, build, train)
 """Each has ``add_parser(commands)``, which imports no torch, and ``run(options)``."""
 
 

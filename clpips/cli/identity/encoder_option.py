@@ -20,9 +20,9 @@ def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument(
         "--encoder",
-        type=_encoder,
+        type=encoder_name,
         metavar="NAME",
-        help=f"{', '.join(ENCODERS)}, timm:MODEL, transformers:MODEL or open_clip:MODEL",
+        help=f"{', '.join(ENCODERS)}, timm:MODEL, transformers:MODEL, open_clip:MODEL or head:FILE",
     )
     how.add_argument("--embeddings", metavar="FILE", help="embeddings of one's own (.npz)")
     if metric:
@@ -70,7 +70,8 @@ def embeddings_for(
     return found, encoder.card, unusable
 
 
-def _encoder(name: str) -> str:
+def encoder_name(name: str) -> str:
+    """An encoder's checked name, for argparse."""
     try:
         return checked_encoder_name(name)
     except InputError as error:

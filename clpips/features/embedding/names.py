@@ -11,18 +11,18 @@ OFFLINE = ("efficientnet-lite0", "alex", "vgg", "tiny-clip")
 PUBLISHED = ("clip-b32", "dinov2-base", "siglip2", "bioclip-2", "miewid")
 """Encoders of the papers; their weights are on the model hub."""
 ENCODERS = (*OFFLINE, *PUBLISHED)
-OPEN_CLIP = "open_clip"
+OPEN_CLIP, HEAD = "open_clip", "head"
 
 
 def checked_encoder_name(name: str) -> str:
     """The checked name of an encoder; a name that passes may still belong to no published model.
 
     Raises:
-        InputError: none of :data:`ENCODERS`, no and no ``timm:``, ``transformers:`` or
+        InputError: none of :data:`ENCODERS`, no ``head:``, ``timm:``, ``transformers:`` or
             ``open_clip:`` name or folder.
     """
     library, colon, model = name.partition(":")
-    if name in ENCODERS:
+    if name in ENCODERS or (library == HEAD and model):
         return name
     if colon and model and library in LIBRARIES:
         return checked_space_name(name)
@@ -30,6 +30,6 @@ def checked_encoder_name(name: str) -> str:
         return name
     raise InputError(
         f"an encoder must be one of {', '.join(ENCODERS)}, timm:<name or folder>, "
-        f"transformers:<id or folder> or open_clip:<name or folder>, "
+        f"transformers:<id or folder>, open_clip:<name or folder> or head:<file>, "
         f"got {quoted(name)}"
     )

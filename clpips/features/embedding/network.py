@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from clpips.features.embedding.encoder import Embeddings, EncoderCard, unit
 
@@ -15,6 +15,8 @@ Prepare = Callable[[Image.Image], Tensor]
 """An RGB picture of any size → what the network takes: (3, height, width)."""
 Forward = Callable[[Tensor], Tensor]
 """A prepared batch (n, 3, height, width) → (n, dimensions), of any length."""
+Tokens = Callable[[Tensor], tuple[Tensor, ...]]
+"""A prepared batch → one or more maps (n, positions, channels): patch tokens or feature maps."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,30 @@ class NetworkEncoder:
         prepare: turns one picture into the network's input.
         forward: the network, already on ``device``.
         device: where it runs.
+        maps: what a head can be trained on; without it, the one vector of ``forward``.
+        own_head: the network's attention-pooling head, where it has one (SigLIP).
     """
 
     card: EncoderCard
     prepare: Prepare
     forward: Forward
     device: torch.device
+    maps: Tokens | None = None
+    own_head: nn.Module | None = None
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Embeddings:
         """See :class:`~clpips.features.embedding.encoder.ImageEncoder`."""
         batch = torch.stack([self.prepare(image) for image in images]).to(self.device)
         return unit(self.forward(batch).float().cpu().numpy())
+
+    @torch.inference_mode()
+    def tokens(self, images: Sequence[Image.Image]) -> tuple[Tensor, ...]:
+        """The network's maps of pictures, each (n, positions, channels), on its device."""
+        batch = torch.stack([self.prepare(image) for image in images]).to(self.device)
+        if self.maps is None:
+            return (self.forward(batch)[:, None],)
+        return self.maps(batch)
 
 
 def resized_square(side: int, mean: Sequence[float], std: Sequence[float]) -> tuple[Prepare, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,13 @@ from clpips.errors import InputError, WeightsError
 from clpips.extras import requires
 from clpips.features.base import joint_checksum
 from clpips.features.embedding.encoder import EncoderCard
-from clpips.features.embedding.network import Forward, NetworkEncoder, Prepare, resized_square
+from clpips.features.embedding.network import (
+    Forward,
+    NetworkEncoder,
+    Prepare,
+    Tokens,
+    resized_square,
+)
 from clpips.features.pretrained import (
     checksum_of,
     embedding_of,
@@ -89,7 +96,30 @@ def open_transformers_encoder(name: str, model: str, device: torch.device) -> Ne
     taps = embedding_of(network, pooled=False)
     settings = processor.to_json_string()
     words = f"transformers' {type(processor).__name__} as published: {_brief(settings)}"
-    return _checked(name, network, prepare, lambda x: taps(x)[0], words, settings, device)
+    encoder = _checked(name, network, prepare, lambda x: taps(x)[0], words, settings, device)
+    tower = getattr(network, "vision_model", network)
+    head = getattr(tower, "head", None)
+    own = head if isinstance(getattr(head, "attention", None), nn.MultiheadAttention) else None
+    return replace(encoder, maps=_patch_tokens(tower), own_head=own)
+
+
+def _patch_tokens(tower: Any) -> Tokens | None:
+    """A vision transformer's patch tokens after its last normalisation, without CLS and registers;
+    ``None`` for a network of another kind.
+    """
+    side = getattr(tower.config, "patch_size", None)
+    if not isinstance(side, int):
+        return None
+
+    def tokens(images: Tensor) -> tuple[Tensor, ...]:
+        found = tower(pixel_values=images).last_hidden_state
+        patches = (images.shape[-2] // side) * (images.shape[-1] // side)
+        # SigLIP and DINOv2 have normalised their last state; CLIP normalises its CLS token alone.
+        if hasattr(tower, "post_layernorm") and not hasattr(tower, "head"):
+            found = tower.post_layernorm(found)
+        return (found[:, -patches:],)
+
+    return tokens
 
 
 def _open_timm(name: str, model: str, device: torch.device) -> NetworkEncoder:
@@ -108,7 +138,22 @@ def _open_timm(name: str, model: str, device: torch.device) -> NetworkEncoder:
         raise not_had("timm", model, error) from error
     network = frozen(network, device)
     words = f"timm's own evaluation transform: {_brief(json.dumps(settings, default=str))}"
-    return _checked(name, network, prepare, network, words, repr(settings), device)
+    encoder = _checked(name, network, prepare, network, words, repr(settings), device)
+    return replace(encoder, maps=_timm_maps(network))
+
+
+def _timm_maps(network: Any) -> Tokens:
+    """A timm network's last feature map, or its tokens without CLS and registers."""
+
+    def maps(images: Tensor) -> tuple[Tensor, ...]:
+        found = network.forward_features(images)
+        if found.ndim == 4 and found.shape[1] == network.num_features:
+            return (found.flatten(2).transpose(1, 2),)
+        if found.ndim == 4:  # channels last, as in Swin
+            return (found.flatten(1, 2),)
+        return (found[:, getattr(network, "num_prefix_tokens", 0) :],)
+
+    return maps
 
 
 def _open_open_clip(name: str, model: str, device: torch.device) -> NetworkEncoder:

@@ -10,12 +10,14 @@
 | ``siglip2`` | google/siglip2-so400m-patch14-384 | image embedding |
 | ``bioclip-2`` | imageomics/bioclip-2 | image embedding |
 | ``miewid`` | conservationxlabs/miewid-msv2 | pooled features |
+| ``head:FILE`` | an encoder with a trained head | the head's vector |
 | ``timm:``, ``transformers:``, ``open_clip:`` | any model of theirs | its pooled features |
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -25,11 +27,14 @@ from clpips.features import efficientnet
 from clpips.features.architecture import spec_of
 from clpips.features.base import joint_checksum
 from clpips.features.embedding.encoder import EncoderCard, ImageEncoder
+from clpips.features.embedding.head import PREFIX, open_head
 from clpips.features.embedding.names import OFFLINE, checked_encoder_name
 from clpips.features.embedding.network import NetworkEncoder, resized_square
 from clpips.features.lpips import Network
 
 Device: TypeAlias = str | torch.device
+SIDE = 224
+"""The side at which EfficientNet and LPIPS's networks embed: what they were trained on."""
 
 
 def open_encoder(name: str, *, device: Device = "cpu") -> ImageEncoder:
@@ -46,6 +51,8 @@ def open_encoder(name: str, *, device: Device = "cpu") -> ImageEncoder:
     """
     checked = checked_encoder_name(name)
     place = chosen_device(device)
+    if checked.startswith(PREFIX):
+        return open_head(checked.removeprefix(PREFIX), partial(open_encoder, device=place))
     if checked in OFFLINE:
         return _OFFLINE[checked](place)
     from clpips.features.embedding.published import open_published
@@ -72,15 +79,12 @@ def chosen_device(device: Device) -> torch.device:
 
 
 def _efficientnet(device: torch.device) -> NetworkEncoder:
-    encoder = efficientnet.open_efficientnet(device)
-    prepare, words = resized_square(encoder.side, (0.5,) * 3, (0.5,) * 3)
+    network = efficientnet.open_network(device)
+    prepare, words = resized_square(SIDE, (0.5,) * 3, (0.5,) * 3)
     name = "efficientnet-lite0"
-    card = EncoderCard(name, joint_checksum(encoder.checksum, words), 1280, words)
-    return NetworkEncoder(card, prepare, lambda batch: encoder.taps(batch)[2], device)
-
-
-SIDE = 224
-"""The side at which LPIPS's networks embed: what they were trained on."""
+    card = EncoderCard(name, joint_checksum(efficientnet.SHA256, words), 1280, words)
+    taps, maps = efficientnet.pooled_taps(network), efficientnet.stage_maps(network)
+    return NetworkEncoder(card, prepare, lambda batch: taps(batch)[2], device, maps)
 
 
 def _lpips(name: str) -> Callable[[torch.device], NetworkEncoder]:
