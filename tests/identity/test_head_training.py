@@ -99,6 +99,34 @@ def test_a_resumed_run_ends_like_one_that_was_never_interrupted(tmp_path: Path) 
         assert torch.equal(one, two)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("kind", KINDS)
+def test_mixed_precision_on_a_gpu_trains_like_the_cpu_and_resumes(
+    kind: str, tmp_path: Path
+) -> None:
+    maps, rows = planted()
+
+    def losses(device: str, **others: Any) -> list[float]:
+        head = make_head(kind, SHAPES, dimensions=8, heads=2, seed=0)
+        fit_standard(head, maps, rows.pictures(range(20)))
+        settings = TrainingSettings(epochs=6, batch_size=8, lr=1e-3, warmup=4, accumulate=2)
+        state = train_head(
+            head, maps, rows, range(20), range(20, COUNT), settings,
+            device=torch.device(device), **others,
+        )  # fmt: skip
+        return [each.loss for each in state.curve]
+
+    whole = losses("cuda")
+    assert whole == pytest.approx(losses("cpu"), rel=0.02)
+    hit: list[str] = []
+    watch = Watch(lambda share, words: hit.extend([words] * words.startswith("Epoch 4")))
+    stopping = Watch(watch.progress, lambda: bool(hit))
+    with pytest.raises(Cancelled):
+        losses("cuda", checkpoint=tmp_path / "run", watch=stopping)
+    resumed = losses("cuda", checkpoint=tmp_path / "run", resume=True)
+    assert resumed == pytest.approx(whole, rel=0.01)
+
+
 def test_a_checkpoint_of_other_settings_or_no_checkpoint_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "run"
     trained(file)
