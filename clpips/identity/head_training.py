@@ -32,6 +32,10 @@ Maps: TypeAlias = Sequence[np.ndarray[Any, np.dtype[np.float16]]]
 AT_ONCE = 256
 """Pictures that pass the head at a time where no gradient is needed."""
 
+FIRST_SCALE = 1024.0
+"""Of gradients in float16. The library's own 65536 overflows in the first steps, which it then
+skips: too many where a run has a few dozen."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
@@ -256,7 +260,7 @@ class _Run:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda step: learning_rate_factor(step, steps, settings.warmup)
         )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=self.mixed)
+        self.scaler = torch.amp.GradScaler(device.type, init_scale=FIRST_SCALE, enabled=self.mixed)
 
     def parts(self) -> dict[str, Any]:
         """What a checkpoint holds of it."""
