@@ -216,6 +216,24 @@ def set_margins(
     ]
 
 
+def head_margins(
+    head: nn.Module,
+    maps: Maps,
+    rows: TokenRows,
+    chosen: Sequence[int],
+    *,
+    device: torch.device,
+) -> list[np.ndarray[Any, np.dtype[np.float64]]]:
+    """By source, the (identities, 6) directed margins of identities under a head."""
+    index = list(chosen)
+    used = rows.pictures(index)
+    vectors = embed_rows(head, maps, used.tolist(), device=device)
+    places = np.full(len(maps[0]) + 1, NOTHING)  # the last one is that of −1
+    places[used] = np.arange(len(used))
+    compact = TokenRows(places[rows.positives[index]], places[rows.distractors[index]])
+    return set_margins(vectors, compact, range(len(index)))
+
+
 def validation_ssr(
     head: nn.Module,
     maps: Maps,
@@ -225,13 +243,7 @@ def validation_ssr(
     device: torch.device,
 ) -> float | None:
     """The share of identities that win all margins, pooled over sources; ``None`` without any."""
-    index = list(chosen)
-    used = rows.pictures(index)
-    vectors = embed_rows(head, maps, used.tolist(), device=device)
-    places = np.full(len(maps[0]) + 1, NOTHING)
-    places[used] = np.arange(len(used))
-    compact = TokenRows(places[rows.positives[index]], places[rows.distractors[index]])
-    margins = set_margins(vectors, compact, range(len(index)))
+    margins = head_margins(head, maps, rows, chosen, device=device)
     named = {str(source): each for source, each in enumerate(margins)}
     return pooled(named, resamples=1).ssr
 

@@ -56,7 +56,7 @@ def test_build_scenes_writes_a_set_with_both_levels_and_a_split(drawn: Path) -> 
     for views in dataset.views():
         assert all(views.positives) and all(all(each) for each in views.distractors.values())
     with Image.open(drawn / "000000" / "view-1.png") as picture:
-        assert picture.size == (64, 64)
+        assert picture.size == (32, 32)
 
 
 def test_build_scenes_refuses_a_folder_in_use_and_impossible_sizes(

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,14 +152,15 @@ def _trained(
 ) -> dict[str, Any]:
     """Train and save; the report."""
     from clpips.features.embedding.head import HeadCard, save_head
-    from clpips.identity.head_training import embed_rows, train_head
+    from clpips.identity.head_training import head_margins, train_head
 
     own = encoder.own_head if options.head == "attention" else None
     shapes = tuple((each.shape[1], each.shape[2]) for each in maps)
     head = _new_head(options, shapes, own, maps, slots.rows.pictures(split["train"]))
     out = Path(options.out)
     checkpoint = out.with_name(out.name + CHECKPOINT)
-    before = embed_rows(head, maps, device=encoder.device)
+    test = partial(head_margins, head, maps, slots.rows, split["test"], device=encoder.device)
+    before = test()
     state = train_head(
         head,
         maps,
@@ -172,7 +174,7 @@ def _trained(
         watch=watch,
         on_epoch=_line,
     )
-    after = embed_rows(head, maps, device=encoder.device)
+    after = test()
     card = HeadCard(
         encoder=encoder.card.name,
         encoder_checksum=encoder.card.checksum,
@@ -192,7 +194,7 @@ def _trained(
     return {
         "out": str(out),
         **asdict(card),
-        "test": _before_and_after(before, after, slots, split["test"]),
+        "test": _before_and_after(before, after, slots.sources),
     }
 
 
@@ -222,24 +224,21 @@ def _new_head(
 
 
 def _before_and_after(
-    before: np.ndarray[Any, Any],
-    after: np.ndarray[Any, Any],
-    slots: TrainingSlots,
-    test: Sequence[int],
+    before: Sequence[np.ndarray[Any, Any]],
+    after: Sequence[np.ndarray[Any, Any]],
+    sources: Sequence[str],
 ) -> dict[str, Any]:
-    """SSR of test identities under the untrained head and the trained one, by source."""
+    """SSR from margins under the untrained head and the trained one, by source."""
     from clpips.identity.distractors import summarised
-    from clpips.identity.head_training import set_margins
 
     found = {}
-    early, late_margins = (set_margins(each, slots.rows, test) for each in (before, after))
-    for source, first, second in zip(slots.sources, early, late_margins, strict=True):
-        late = summarised(second)
+    for source, early, late in zip(sources, before, after, strict=True):
+        last = summarised(late)
         found[source] = {
-            "before": summarised(first).ssr,
-            "after": late.ssr,
-            "after_ci": None if late.ssr_ci is None else list(late.ssr_ci),
-            "n_identities": late.n_identities,
+            "before": summarised(early).ssr,
+            "after": last.ssr,
+            "after_ci": None if last.ssr_ci is None else list(last.ssr_ci),
+            "n_identities": last.n_identities,
         }
     return found
 
