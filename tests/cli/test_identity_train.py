@@ -32,7 +32,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("drawn") / "set"
     assert (
         main(
-            ["identity", "build", "scenes", "--identities", "8", "--size", "64", "--out", str(out)]
+            ["identity", "build", "scenes", "--identities", "8", "--size", "32", "--out", str(out)]
         )
         == 0
     )
