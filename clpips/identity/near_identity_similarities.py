@@ -88,9 +88,9 @@ def embedded_similarities(
     """
     found, reader = Similarities.empty(dataset, chosen), pictures or SlotPictures()
     size = max(1, PICTURES_AT_ONCE // (VIEWS * (1 + len(dataset.sources))))
-    for start, block in _blocks(dataset, chosen, size, watch or Watch()):
+    for start, block, part in _blocks(dataset, chosen, size, watch or Watch()):
         there = list(_slots(block))
-        vectors = reader.embed([slot for _, slot in there], embed, files=files)
+        vectors = reader.embed([slot for _, slot in there], embed, part, files=files)
         _put(found, start, block, [place for place, _ in there], vectors)
     return found
 
@@ -103,7 +103,7 @@ def measured_similarities(
     pictures: SlotPictures | None = None,
     watch: Watch | None = None,
 ) -> Similarities:
-    """Minus the distances of a metric that compares two pictures.
+    """1 − the distances of a metric that compares two pictures.
 
     Each view is a target, with which the other views and the view's distractors are compared. The
     arguments are those of :func:`embedded_similarities`.
@@ -112,7 +112,7 @@ def measured_similarities(
         DatasetError: a picture cannot be read; the sentence names file, row and column.
     """
     found, reader = Similarities.empty(dataset, chosen), pictures or SlotPictures()
-    for start, block in _blocks(dataset, chosen, 1, watch or Watch()):
+    for start, block, _ in _blocks(dataset, chosen, 1, watch or Watch()):
         read = {place: reader.read(slot) for place, slot in _slots(block)}
         held = {place: picture for place, picture in read.items() if picture is not None}
         for target in [place for place in held if not place.source]:
@@ -120,9 +120,9 @@ def measured_similarities(
             values = distances(held[target], [held[place] for place in others])
             for place, distance in zip(others, values, strict=True):
                 if place.source:
-                    found.cross[place.source][start, target.view] = -distance
+                    found.cross[place.source][start, target.view] = 1 - distance
                 else:
-                    found.between[start, target.view, place.view] = -distance
+                    found.between[start, target.view, place.view] = 1 - distance
     return found
 
 
@@ -133,12 +133,14 @@ def _compared(target: _Place, other: _Place) -> bool:
 
 def _blocks(
     dataset: NearIdentitySet, chosen: Sequence[int], size: int, watch: Watch
-) -> Iterator[tuple[int, list[Views]]]:
-    """A few identities at a time, with the number of the first."""
-    views = dataset.views(chosen)
-    for start in range(0, len(chosen), size):
-        watch.report(start / len(chosen), f"{start} of {len(chosen)} identities")
-        yield start, list(islice(views, size))
+) -> Iterator[tuple[int, list[Views], Watch]]:
+    """A few identities at a time, with the number of the first, and progress for them."""
+    views, total = dataset.views(chosen), len(chosen)
+    for start in range(0, total, size):
+        words = f"Identity {start + 1:,} of {total:,}"
+        watch.report(start / total, words)
+        part = watch.part(start / total, min(size, total - start) / total, f"{words}: ")
+        yield start, list(islice(views, size)), part
 
 
 def _slots(block: Sequence[Views]) -> Iterator[tuple[_Place, Slot]]:

@@ -129,10 +129,10 @@ def embedded_part_similarities(
     """
     reader = pictures or SlotPictures()
 
-    def measured(block: list[PartPair]) -> dict[str, Array]:
+    def measured(block: list[PartPair], part: Watch) -> dict[str, Array]:
         places = [(n, name) for n, pair in enumerate(block) for name in pair.pictures]
         slots = [block[n].pictures[name] for n, name in places]
-        vectors = reader.embed(slots, embed, files=files).astype(np.float64)
+        vectors = reader.embed(slots, embed, part, files=files).astype(np.float64)
         held = {name: np.full((len(block), vectors.shape[1]), np.nan) for name in PICTURES}
         for (n, name), vector in zip(places, vectors, strict=True):
             held[name][n] = vector
@@ -148,13 +148,14 @@ def measured_part_similarities(
     pictures: SlotPictures | None = None,
     watch: Watch | None = None,
 ) -> PartSimilarities:
-    """Minus the distances of a metric that compares two pictures; the first is its target.
+    """1 − the distances of a metric that compares two pictures; the first is its target.
 
     The arguments are those of :func:`embedded_part_similarities`.
     """
     reader = pictures or SlotPictures()
 
-    def measured(block: list[PartPair]) -> dict[str, Array]:
+    def measured(block: list[PartPair], part: Watch) -> dict[str, Array]:
+        del part
         found = {series: np.full(len(block), np.nan) for series, _, _ in _series()}
         for n, pair in enumerate(block):
             read = {name: reader.read(slot) for name, slot in pair.pictures.items()}
@@ -178,12 +179,12 @@ def _measure(
         if wanted:
             values = distances(held[target], [held[other] for _, other in wanted])
             for (series, _), distance in zip(wanted, values, strict=True):
-                found[series][0] = -distance
+                found[series][0] = 1 - distance
 
 
 def _over_blocks(
     dataset: PartLevelSet,
-    measured: Callable[[list[PartPair]], dict[str, Array]],
+    measured: Callable[[list[PartPair], Watch], dict[str, Array]],
     size: int,
     watch: Watch,
 ) -> PartSimilarities:
@@ -192,8 +193,10 @@ def _over_blocks(
     oracles: list[tuple[float, float]] = []
     pairs, total = dataset.pairs(), dataset.table.n_rows
     while block := list(islice(pairs, size)):
-        watch.report(len(oracles) / max(total, 1), f"{len(oracles)} of {total} rows")
-        for series, values in measured(block).items():
+        done, words = len(oracles), f"Row {len(oracles) + 1:,} of {total:,}"
+        watch.report(done / total, words)
+        part = watch.part(done / total, len(block) / total, f"{words}: ")
+        for series, values in measured(block, part).items():
             parts[series].append(values)
         oracles += [pair.oracles for pair in block]
     if not oracles:

@@ -12,14 +12,16 @@ import numpy as np
 from PIL import Image
 
 from clpips.errors import DatasetError, ImageError
+from clpips.features.embedding.compute import MIN_SIDE as ENCODER_SIDE
 from clpips.features.embedding.encoder import Embeddings
 from clpips.identity.foreground import Mask, cleaned_mask, foreground, read_mask
 from clpips.identity.views import Slot
-from clpips.io.image_files import read_picture
+from clpips.io.image_files import MIN_SIDE, read_picture
+from clpips.progress import Watch
 
-Embed: TypeAlias = Callable[[Sequence[tuple[str, str]], dict[str, str]], Embeddings]
-"""(key, path) of images, and a dictionary that receives why a path cannot be used →
-(n, d) unit rows, NaN where one cannot."""
+Embed: TypeAlias = Callable[[Sequence[tuple[str, str]], Watch, dict[str, str]], Embeddings]
+"""(key, path) of images, progress, and what receives why a path cannot be used → (n, d) unit rows,
+NaN where one cannot."""
 Distances: TypeAlias = Callable[[Image.Image, Sequence[Image.Image]], Sequence[float]]
 """A picture and others → the others' distances from it; smaller is nearer."""
 
@@ -45,14 +47,14 @@ class SlotPictures:
     unusable: dict[str, str] = field(default_factory=dict)
     n_without_mask: int = 0
 
-    def read(self, slot: Slot) -> Image.Image | None:
-        """A picture; ``None`` where it cannot be used.
+    def read(self, slot: Slot, *, min_side: int = MIN_SIDE) -> Image.Image | None:
+        """A picture; ``None`` where it cannot be used, for example below ``min_side`` pixels.
 
         Raises:
             DatasetError: it cannot be read, and is not to be skipped.
         """
         try:
-            picture = read_picture(slot.read(), slot.where)
+            picture = read_picture(slot.read(), slot.where, min_side=min_side)
             if not self.masks:
                 return picture
             mask = self._mask(slot)
@@ -64,12 +66,15 @@ class SlotPictures:
             return None
         return foreground(picture, mask)
 
-    def embed(self, slots: Sequence[Slot], embed: Embed, *, files: bool = True) -> Embeddings:
+    def embed(
+        self, slots: Sequence[Slot], embed: Embed, watch: Watch, *, files: bool = True
+    ) -> Embeddings:
         """(slots, d) embeddings; NaN where a picture cannot be used.
 
         Args:
             slots: of which the pictures are.
             embed: the encoder.
+            watch: progress and cancel.
             files: whether it reads the pictures' files; else it knows them by their keys.
 
         Raises:
@@ -84,12 +89,11 @@ class SlotPictures:
             there = [number for number, path in enumerate(paths) if path is not None]
             if not there:
                 return np.full((len(slots), 1), np.nan, dtype=np.float32)
-            vectors = embed([(slots[n].key, paths[n] or "") for n in there], bad)
+            vectors = embed([(slots[n].key, paths[n] or "") for n in there], watch, bad)
         for number in there:
-            reason = bad.get(paths[number] or "")
-            if reason is not None:
-                name = Path(paths[number] or "").name
-                self._note(slots[number].where, reason.removeprefix(f"{name}: "))
+            path = paths[number] or ""
+            if path in bad:
+                self._note(slots[number].where, bad[path].removeprefix(f"{path}: "))
         found = np.full((len(slots), vectors.shape[1]), np.nan, dtype=np.float32)
         found[there] = vectors
         return found
@@ -108,7 +112,7 @@ class SlotPictures:
                 return slot.path
             fresh.write_bytes(slot.data)
             return str(fresh)
-        picture = self.read(slot)
+        picture = self.read(slot, min_side=ENCODER_SIDE)
         if picture is None:
             return None
         picture.save(fresh, "PNG", compress_level=1)

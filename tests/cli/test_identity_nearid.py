@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,14 @@ from typing import Any
 import near_identities as fakes
 import numpy as np
 import pytest
+from PIL import Image
 
 from clpips.__main__ import main
+from clpips.features.embedding.encoder import ImageEncoder
 from clpips.features.embedding.file import write_embeddings
+from clpips.features.embedding.registry import open_encoder
 from clpips.features.registry import space_of
+from clpips.identity.foreground import cleaned_mask
 from clpips.identity.near_identity_set import open_near_identity_set
 from clpips.identity.part_level_set import open_part_level_set
 from clpips.metric.card import Card
@@ -335,3 +340,83 @@ def test_a_part_level_set_has_no_splits(run: Run, tmp_path: Path) -> None:
     )
     assert status == 2
     assert "has no splits or sources, got 'val'" in said
+
+
+ENCODER = "tiny-clip"
+
+
+@pytest.fixture(scope="session")
+def encoder() -> ImageEncoder:
+    return open_encoder(ENCODER)
+
+
+def embedded(encoder: ImageEncoder, pictures: list[Image.Image]) -> np.ndarray:
+    return encoder.embed([picture.convert("RGB") for picture in pictures]).astype(np.float64)
+
+
+@pytest.mark.parametrize("layout", ["folder", "parquet"])
+def test_an_encoder_sees_whole_pictures_and_foregrounds(
+    run: Run, tmp_path: Path, encoder: ImageEncoder, layout: str
+) -> None:
+    data, out = tmp_path / "set", tmp_path / "out"
+    if layout == "folder":
+        fakes.csv_set(data, ["a", "b"], ["flux"], masks=True)
+    else:
+        fakes.parquet_set(data, (0, 1), masks=True)
+    status, printed, said = run(
+        data, "--encoder", ENCODER, "--out", out, "--masks", "--json", "--device", "cpu"
+    )
+    assert status == 0, said
+    report = json.loads(printed)
+    assert report["encoder"]["name"] == ENCODER
+    assert report["encoder"]["checksum"] == encoder.card.checksum
+    with (out / "margins.csv").open(encoding="utf-8-sig", newline="") as held:
+        rows = list(csv.DictReader(held))
+    views = next(open_near_identity_set(data).views())
+    slots = [views.positives[0], views.positives[2], views.distractors["flux"][0]]
+    pictures = [Image.open(io.BytesIO(slot.read())) for slot in slots if slot is not None]
+    shown = [Image.fromarray(np.array(one) * middle(one)) for one in pictures]
+    for how, each in (("whole", pictures), ("foreground", shown)):
+        anchor, other, distractor = embedded(encoder, each)
+        row = next(
+            row
+            for row in rows
+            if (row["shown"], row["source"], row["anchor"], row["other"]) == (how, "flux", "1", "3")
+        )
+        expected = anchor @ other - anchor @ distractor
+        assert float(row["margin"]) == pytest.approx(expected, abs=1e-6)
+
+
+def middle(picture: Image.Image) -> np.ndarray:
+    """The mask of the fakes, cleaned."""
+    grey = np.asarray(Image.open(io.BytesIO(fakes.disc())))
+    assert grey.shape[::-1] == picture.size
+    return cleaned_mask(grey)[..., None].astype(np.uint8)
+
+
+def test_an_encoder_names_the_cell_of_a_damaged_picture(run: Run, tmp_path: Path) -> None:
+    broken = [fakes.picture(fakes.png(0)), fakes.picture(b"no picture"), None]
+    data = fakes.parquet_set(tmp_path / "set", changed={"flux": {"nimg2": broken}})
+    arguments = (data, "--encoder", ENCODER, "--out", tmp_path / "out", "--json")
+    status, printed, said = run(*arguments)
+    assert (status, printed) == (2, "")
+    assert "flux.parquet, row 3, nimg2: " in said
+    assert "clpips-pictures" not in said
+    status, printed, _ = run(*arguments, "--skip-unreadable")
+    assert status == 0
+    report = json.loads(printed)
+    assert list(report["unusable"]) == [f"{data / 'flux.parquet'}, row 3, nimg2"]
+    assert report["sources"]["flux"]["n_margins"] == 6 + 4 + 4
+
+
+def test_an_encoder_measures_a_part_level_set(run: Run, tmp_path: Path) -> None:
+    data = fakes.part_level_set(tmp_path / "mtg")
+    status, printed, said = run(
+        data, "--encoder", ENCODER, "--out", tmp_path / "out", "--masks", "--json"
+    )
+    assert status == 0, said
+    report = json.loads(printed)
+    assert report["part_level"]["n_correlated"] == dict.fromkeys(
+        ("1_1p", "2_2p", "1_2p", "2_1p"), 5
+    )
+    assert report["masked"]["part_level"]["mo"] != report["part_level"]["mo"]

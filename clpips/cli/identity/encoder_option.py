@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from clpips.errors import InputError
 from clpips.features.embedding.names import ENCODERS, checked_encoder_name
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from clpips.features.embedding.compute import Unusable
     from clpips.features.embedding.encoder import Embeddings, EncoderCard
     from clpips.progress import Watch
+
+
+Rows: TypeAlias = Sequence[tuple[str, str]]
+"""Of each image, its path as it stands in a table, and the file."""
+EmbedRows: TypeAlias = "Callable[[Rows, Watch, Unusable], Embeddings]"
+"""Rows, progress, and what receives why images cannot be used, by file → (n, d) unit rows."""
 
 
 def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False) -> None:
@@ -36,7 +42,7 @@ def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False
 
 
 def embeddings_for(
-    options: argparse.Namespace, rows: Sequence[tuple[str, str]], watch: Watch
+    options: argparse.Namespace, rows: Rows, watch: Watch
 ) -> tuple[Embeddings, EncoderCard, Unusable]:
     """Embeddings of a table's images.
 
@@ -49,6 +55,13 @@ def embeddings_for(
         (n, d) unit rows, NaN where an image cannot be used; what made them; and why images
         cannot be used, by file.
     """
+    card, embed = embedder_for(options)
+    unusable: Unusable = {}
+    return embed(rows, watch, unusable), card, unusable
+
+
+def embedder_for(options: argparse.Namespace) -> tuple[EncoderCard, EmbedRows]:
+    """The same for many tables in turn: the encoder, or the file, is opened once."""
     from clpips.features.cache import default_cache
     from clpips.features.embedding.compute import embed_files
     from clpips.features.embedding.file import EmbeddingsFile
@@ -56,18 +69,20 @@ def embeddings_for(
 
     if options.embeddings is not None:
         file = EmbeddingsFile(options.embeddings)
-        return file.of([name for name, _ in rows]), file.card, {}
+        return file.card, lambda rows, watch, unusable: file.of([name for name, _ in rows])
     encoder = open_encoder(options.encoder, device=options.device)
-    unusable: Unusable = {}
-    found = embed_files(
-        encoder,
-        [path for _, path in rows],
-        cache=default_cache(),
-        watch=watch,
-        batch_size=options.batch_size,
-        unusable=unusable,
-    )
-    return found, encoder.card, unusable
+
+    def embed(rows: Rows, watch: Watch, unusable: Unusable) -> Embeddings:
+        return embed_files(
+            encoder,
+            [path for _, path in rows],
+            cache=default_cache(),
+            watch=watch,
+            batch_size=options.batch_size,
+            unusable=unusable,
+        )
+
+    return encoder.card, embed
 
 
 def encoder_name(name: str) -> str:

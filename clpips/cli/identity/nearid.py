@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from clpips.cli.identity.encoder_option import add_encoder_options
 from clpips.cli.output import print_json, progress
 from clpips.errors import InputError
 from clpips.progress import Watch
@@ -25,9 +26,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "dataset", help="folder with nearid.csv, or with Parquet tables as published (NearID, MTG)"
     )
-    how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--embeddings", metavar="FILE", help="embeddings of one's own (.npz)")
-    how.add_argument("--metric", metavar="FILE", help="a personal metric (.safetensors)")
+    add_encoder_options(parser, metric=True)
     parser.add_argument("--out", required=True, help="folder for report.json and margins.csv")
     parser.add_argument("--images", help="folder that image paths are relative to")
     parser.add_argument(

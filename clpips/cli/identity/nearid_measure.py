@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clpips.cli.identity.encoder_option import embedder_for
 from clpips.features.cache import content_hash
 from clpips.features.embedding.encoder import EncoderCard
-from clpips.features.embedding.file import EmbeddingsFile
 from clpips.identity.near_identity_similarities import (
     Similarities,
     embedded_similarities,
@@ -69,7 +69,7 @@ class PairMetric:
         pictures: SlotPictures,
         watch: Watch,
     ) -> Similarities:
-        """Minus the distances in a near-identity set."""
+        """1 − the distances in a near-identity set."""
         return measured_similarities(
             dataset, self.distances, chosen, pictures=pictures, watch=watch
         )
@@ -77,26 +77,28 @@ class PairMetric:
     def part_level(
         self, dataset: PartLevelSet, pictures: SlotPictures, watch: Watch
     ) -> PartSimilarities:
-        """Minus the distances in a part-level set."""
+        """1 − the distances in a part-level set."""
         return measured_part_similarities(dataset, self.distances, pictures=pictures, watch=watch)
 
 
 def chosen_measure(options: argparse.Namespace) -> Embedder | PairMetric:
-    """What ``--embeddings`` or ``--metric`` names."""
-    if options.metric:
-        return _personal_metric(options.metric)
-    file = EmbeddingsFile(options.embeddings)
-    return Embedder(file.card, lambda rows, bad: file.of([key for key, _ in rows]), files=False)
+    """What ``--encoder``, ``--embeddings`` or ``--metric`` names."""
+    if options.metric is not None:
+        return _personal_metric(options.metric, options.device)
+    card, embed = embedder_for(options)
+    return Embedder(card, embed, files=options.embeddings is None)
 
 
-def _personal_metric(path: str) -> PairMetric:
+def _personal_metric(path: str, device: str) -> PairMetric:
+    from clpips.features.embedding.registry import chosen_device
     from clpips.metric.clpips import CLPIPS
 
-    metric = CLPIPS.load(path)
+    metric = CLPIPS.load(path, device=str(chosen_device(device)))
     card = EncoderCard(
         Path(path).name,
         content_hash(path).decode(),
         len(metric.weights),
-        f"distances of a personal metric ({metric.backbone}); a similarity is minus a distance",
+        f"distances of a personal metric ({metric.backbone}), each picture at the view's size; "
+        "a similarity is 1 − the distance",
     )
     return PairMetric(card, lambda target, images: metric.distances(target, images).values)
