@@ -57,6 +57,11 @@ class NearIdentityParquet:
         """The distractors' generators."""
         return tuple(one.name for one in self.generators)
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether any table has columns of masks."""
+        return any(one.masks for one in (self.positives, *self.generators))
+
     def of_sources(self, sources: Sequence[str]) -> NearIdentityParquet:
         """The same set with some of its sources."""
         held = {one.name: one for one in self.generators}

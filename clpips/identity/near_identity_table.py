@@ -67,6 +67,11 @@ class NearIdentityTable:
     slots: Mapping[tuple[str, str, int], Slot]
     """By id, source (empty for positives) and view from 1."""
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether any row names a mask, where masks were asked for."""
+        return any(slot.mask_path for slot in self.slots.values())
+
     def of_sources(self, sources: Sequence[str]) -> NearIdentityTable:
         """The same set with some of its sources."""
         return replace(self, sources=tuple(sources))

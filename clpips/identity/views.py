@@ -106,6 +106,11 @@ class NearIdentitySet(Protocol):
         """The distractors' generators; at least one."""
         ...
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether any image has a foreground mask."""
+        ...
+
     def views(self, chosen: Sequence[int] | None = None) -> Iterator[Views]:
         """The images of identities by their rising positions; of all by default."""
         ...

@@ -258,6 +258,19 @@ def test_masks_and_embeddings_of_a_file_exclude_each_other(run: Run, tmp_path: P
     assert "--masks needs an encoder" in said
 
 
+@pytest.mark.parametrize("layout", ["folder", "parquet"])
+def test_a_set_without_masks_has_no_foregrounds(
+    run: Run, tmp_path: Path, stock_file: Path, layout: str
+) -> None:
+    make = fakes.csv_set if layout == "folder" else fakes.parquet_set
+    make(tmp_path / "set")
+    status, _, said = run(
+        tmp_path / "set", "--metric", stock_file, "--masks", "--out", tmp_path / "o"
+    )
+    assert status == 2
+    assert "--masks needs masks, and the set has none" in said
+
+
 def test_embeddings_must_cover_the_set(run: Run, tmp_path: Path) -> None:
     fakes.csv_set(tmp_path / "set")
     write_embeddings({"other.png": np.ones(3, dtype=np.float32)}, tmp_path / "e.npz")

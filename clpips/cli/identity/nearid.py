@@ -88,6 +88,8 @@ def _near_identity(options: argparse.Namespace) -> Result:
         sources=options.sources,
         notes=notes,
     )
+    if options.masks and not dataset.has_masks:
+        raise InputError(f"{dataset.path}: --masks needs masks, and the set has none")
     chosen = chosen_identities(dataset.identities, options.split, seed=options.seed)
     measure = chosen_measure(options)
     parts, margins = [], []
