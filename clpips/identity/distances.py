@@ -46,9 +46,13 @@ class CosineDistances:
     def __init__(self, features: Array, row_of: Mapping[str, int]) -> None:
         self.features, self._row_of = features, row_of
 
+    def rows_of(self, images: Sequence[ImageRow]) -> Array:
+        """(n,) where the images' embeddings are in :attr:`features`."""
+        return np.array([self._row_of[image_key(image)] for image in images], dtype=np.intp)
+
     def of(self, rows: Sequence[ImageRow]) -> Array:
         """(n, d) the images' embeddings."""
-        return self.features[[self._row_of[image_key(row)] for row in rows]]
+        return self.features[self.rows_of(rows)]
 
     def between(self, queries: Sequence[ImageRow], gallery: Sequence[ImageRow]) -> Iterator[Array]:
         """See :class:`Distances`."""

@@ -56,10 +56,59 @@ def rank_gallery(distances: Array, relevant: Array) -> QueryResult:
     (0.3333333333333333, 0.5)
     """
     finite = np.isfinite(distances)
-    distances, relevant = distances[finite], relevant[finite]
+    ranks = _ranks(distances[finite], relevant[finite])
+    return ranks.result(int(finite.sum()))
+
+
+def rank_part(
+    distances: Array, relevant: Array, *, complete_below: float, n_ranked: int
+) -> QueryResult:
+    """The same from a part of the gallery: the images nearest to the query and all relevant ones.
+
+    The ranks of relevant images beyond the nearest ones are not known. Each counts at its expected
+    place, were they anywhere among the images left; ``ap_ties`` spans all places that are open.
+
+    Args:
+        distances: (n,) of the part, finite.
+        relevant: (n,) bool.
+        complete_below: every gallery image nearer than this is in the part.
+        n_ranked: images of the whole gallery at a finite distance.
+
+    >>> rank_part(np.array([0.1, 0.9]), np.array([False, True]), complete_below=0.5, n_ranked=4)
+    QueryResult(ap=0.3333333333333333, ap_ties=(0.25, 0.5), first_hit=3, n_relevant=1, n_ranked=4)
+    """
+    found = _ranks(distances, relevant)
+    n_known = int((distances < complete_below).sum())
+    beyond = np.flatnonzero(found.distances >= complete_below)
+    order = np.arange(1, len(beyond) + 1)
+    found.ranks[beyond] = n_known + order * (n_ranked - n_known + 1) / (len(beyond) + 1)
+    found.best[beyond] = n_known + order
+    found.worst[beyond] = n_ranked - len(beyond) + order
+    return found.result(n_ranked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranks:
+    """Ranks of the relevant images, nearest first; ``worst`` and ``best`` over orders of ties."""
+
+    distances: Array
+    ranks: Array
+    worst: Array
+    best: Array
+
+    def result(self, n_ranked: int) -> QueryResult:
+        """What the ranks make of the query."""
+        if not len(self.ranks):
+            return QueryResult(0.0, (0.0, 0.0), None, 0, n_ranked)
+        ties = (_precision(self.worst), _precision(self.best))
+        first_hit = round(float(self.ranks[0]))
+        return QueryResult(_precision(self.ranks), ties, first_hit, len(self.ranks), n_ranked)
+
+
+def _ranks(distances: Array, relevant: Array) -> _Ranks:
     own = np.flatnonzero(relevant)
     if not own.size:
-        return QueryResult(0.0, (0.0, 0.0), None, 0, len(distances))
+        return _Ranks(*(np.empty(0) for _ in range(4)))
     order = own[np.argsort(distances[own], kind="stable")]
     levels, place = np.unique(distances[order], return_inverse=True)
     nearer, level_size = _counted(distances, levels)
@@ -68,13 +117,12 @@ def rank_gallery(distances: Array, relevant: Array) -> QueryResult:
     among_level = np.arange(len(order)) - own_before[place]
     best = nearer[place] + among_level + 1
     worst = best + (level_size - own_at)[place]
-    ranks = best.copy()
+    ranks = best.astype(np.float64)
     for level in np.flatnonzero(level_size > own_at):  # a tie with another identity
         same = np.flatnonzero(distances == levels[level])
         mine = place == level
         ranks[mine] = nearer[level] + np.searchsorted(same, order[mine]) + 1
-    ties = (_precision(worst), _precision(best))
-    return QueryResult(_precision(ranks), ties, int(ranks[0]), len(own), len(distances))
+    return _Ranks(distances[order], ranks, worst, best)
 
 
 def nearest(distances: Array, count: int) -> Array:

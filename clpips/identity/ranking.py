@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from clpips.errors import DatasetError
-from clpips.identity.distances import Distances
-from clpips.identity.gallery import QueryResult, nearest, rank_gallery
+from clpips.identity.distances import CosineDistances, Distances
+from clpips.identity.gallery import QueryResult, nearest, rank_gallery, rank_part
+from clpips.identity.gallery_index import FOUND, RECALL_AT, GalleryIndex
 from clpips.io.image_tables import ImageRow
 from clpips.progress import Watch
-from clpips.text import named
+from clpips.text import named, quoted
 
 SHOWN = 10
 """So many of the nearest gallery images are kept for each query."""
+EXACT_UP_TO = 200_000
+"""Larger galleries of embeddings are searched through an index."""
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -60,36 +63,95 @@ class RankedQuery:
     text_similarity: float | None = None
 
 
+class GalleryRanking:
+    """Galleries, one of each species, that queries are ranked against.
+
+    Args:
+        gallery: the images of all species.
+        distances: what compares images.
+        exact_up_to: a species with more images is searched through an index
+            (:class:`~clpips.identity.gallery_index.GalleryIndex`) where embeddings are compared.
+        seed: of the index.
+    """
+
+    def __init__(
+        self,
+        gallery: Sequence[ImageRow],
+        distances: Distances,
+        *,
+        exact_up_to: int = EXACT_UP_TO,
+        seed: int = 0,
+    ) -> None:
+        self._distances, self._exact_up_to, self._seed = distances, exact_up_to, seed
+        self._species = {
+            species: _SpeciesGallery([gallery[place] for place in places])
+            for species, places in _places_by(gallery, lambda row: row.species).items()
+        }
+        self._indexes: dict[str, GalleryIndex] = {}
+
+    def rank(self, queries: Sequence[ImageRow], watch: Watch) -> list[RankedQuery]:
+        """Rank, for each query, the gallery images of its species.
+
+        Returns:
+            One result a query, in the queries' order.
+
+        Raises:
+            DatasetError: a species without any gallery image.
+            MissingExtra: faiss is not installed and a gallery is too large to do without.
+            Cancelled: the caller cancelled.
+        """
+        absent = sorted({row.species for row in queries} - set(self._species))
+        if absent:
+            raise DatasetError(
+                f"the gallery must have images of every species of the queries, got none of "
+                f"{named(absent)}"
+            )
+        found: dict[int, RankedQuery] = {}
+        for species, places in _places_by(queries, lambda row: row.species).items():
+            part = watch.part(len(found) / len(queries), len(places) / len(queries))
+            own = [queries[place] for place in places]
+            for number, one in enumerate(self._ranked(species, own, part)):
+                watch.report(len(found) / len(queries), f"Ranking query {len(found) + 1:,}")
+                found[places[number]] = one
+        return [found[place] for place in range(len(queries))]
+
+    def searches(self) -> list[str]:
+        """A sentence for each gallery that was searched through an index."""
+        return [
+            f"the gallery of {quoted(species)} ({index.n_ranked:,} images) was searched through an "
+            f"index, {index.n_probed} of {index.n_lists} lists at a time: recall@{RECALL_AT} "
+            f"{index.recall:.3f}; ranks beyond {FOUND:,} are estimated"
+            for species, index in self._indexes.items()
+        ]
+
+    def _ranked(
+        self, species: str, queries: Sequence[ImageRow], watch: Watch
+    ) -> Iterator[RankedQuery]:
+        gallery, distances = self._species[species], self._distances
+        missing = distances.is_missing(queries)
+        if isinstance(distances, CosineDistances) and len(gallery.images) > self._exact_up_to:
+            if species not in self._indexes:
+                rows = distances.rows_of(gallery.images)
+                self._indexes[species] = GalleryIndex(
+                    distances.features, rows, seed=self._seed, watch=watch
+                )
+            results = _searched(gallery, queries, distances.of(queries), self._indexes[species])
+        else:
+            results = _compared(gallery, queries, distances.between(queries, gallery.images))
+        for query, is_missing, (result, near, own) in zip(queries, missing, results, strict=True):
+            own = own[np.isfinite(own)]
+            similarity = float(1 - own.mean()) if own.size else None
+            yield RankedQuery(query, result, near, bool(is_missing), gallery_similarity=similarity)
+
+
 def rank_queries(
     queries: Sequence[ImageRow],
     gallery: Sequence[ImageRow],
     distances: Distances,
     watch: Watch,
 ) -> list[RankedQuery]:
-    """Rank, for each query, the gallery images of its species.
-
-    Returns:
-        One result a query, in the queries' order.
-
-    Raises:
-        DatasetError: a species without any gallery image.
-        Cancelled: the caller cancelled.
-    """
-    of_species = _by_species(gallery)
-    absent = sorted({row.species for row in queries} - set(of_species))
-    if absent:
-        raise DatasetError(
-            f"the gallery must have images of every species of the queries, got none of "
-            f"{named(absent)}"
-        )
-    found: dict[int, RankedQuery] = {}
-    for species, places in _places_by_species(queries).items():
-        own = [queries[place] for place in places]
-        ranked = _rank_species(own, of_species[species], distances)
-        for place, one in zip(places, ranked, strict=True):
-            watch.report(len(found) / len(queries), f"Ranking query {len(found) + 1}")
-            found[place] = one
-    return [found[place] for place in range(len(queries))]
+    """Rank queries once: see :class:`GalleryRanking`."""
+    return GalleryRanking(gallery, distances).rank(queries, watch)
 
 
 def with_reference_similarity(
@@ -123,35 +185,68 @@ def _named_reference(query: ImageRow) -> ImageRow:
     return ImageRow(query.name, query.species, query.ref_path, query.ref)
 
 
-def _rank_species(
-    queries: Sequence[ImageRow], gallery: Sequence[ImageRow], distances: Distances
-) -> Iterator[RankedQuery]:
-    names = np.array([row.name for row in gallery], dtype=object)
-    missing = distances.is_missing(queries)
-    rows = distances.between(queries, gallery)
-    for query, is_missing, row in zip(queries, missing, rows, strict=True):
-        relevant = names == query.name
-        near = tuple(
-            Neighbour(gallery[place], float(row[place]), bool(relevant[place]))
-            for place in nearest(row, SHOWN)
-        )
-        own = row[relevant & np.isfinite(row)]
-        similarity = float(1 - own.mean()) if own.size else None
-        yield RankedQuery(
-            query,
-            rank_gallery(row, relevant),
-            near,
-            bool(is_missing),
-            gallery_similarity=similarity,
+class _SpeciesGallery:
+    """The gallery images of one species, and where each identity's are."""
+
+    def __init__(self, images: Sequence[ImageRow]) -> None:
+        self.images = images
+        self._places = _places_by(images, lambda row: row.name)
+
+    def own(self, query: ImageRow) -> Array:
+        """The places of the images of a query's identity, rising."""
+        return np.array(self._places.get(query.name, []), dtype=np.intp)
+
+    def neighbours(self, places: Array, distances: Array, own: Array) -> tuple[Neighbour, ...]:
+        """The nearest of the images at these places, in file order, and their distances."""
+        return tuple(
+            Neighbour(self.images[places[at]], float(distances[at]), bool(places[at] in own))
+            for at in nearest(distances, SHOWN)
         )
 
 
-def _by_species(rows: Sequence[ImageRow]) -> Mapping[str, list[ImageRow]]:
-    return {s: [rows[p] for p in places] for s, places in _places_by_species(rows).items()}
+_Result: TypeAlias = tuple[QueryResult, tuple[Neighbour, ...], Array]
+"""How a query ranks, its neighbours, and its distances to images of its identity."""
 
 
-def _places_by_species(rows: Sequence[ImageRow]) -> Mapping[str, list[int]]:
+def _compared(
+    gallery: _SpeciesGallery, queries: Sequence[ImageRow], rows: Iterator[Array]
+) -> Iterator[_Result]:
+    """By comparing every gallery image."""
+    places = np.arange(len(gallery.images))
+    for query, row in zip(queries, rows, strict=True):
+        own = gallery.own(query)
+        relevant = np.zeros(len(row), dtype=bool)
+        relevant[own] = True
+        near = gallery.neighbours(places, row, own)
+        yield rank_gallery(row, relevant), near, row[own]
+
+
+def _searched(
+    gallery: _SpeciesGallery, queries: Sequence[ImageRow], features: Array, index: GalleryIndex
+) -> Iterator[_Result]:
+    """Through an index, and exactly for the images of a query's identity."""
+    results = zip(queries, features, index.nearest(features), strict=True)
+    for query, vector, (places, distances) in results:
+        own = gallery.own(query)
+        others = own[~np.isin(own, places)]
+        joined = np.concatenate([places, others])
+        values = np.concatenate([distances, index.distances(vector, others)])
+        order = np.argsort(joined)
+        joined, values = joined[order], values[order]
+        finite = np.isfinite(values)
+        joined, values = joined[finite], values[finite]
+        is_all = len(places) == index.n_ranked
+        result = rank_part(
+            values,
+            np.isin(joined, own),
+            complete_below=np.inf if is_all else distances.max(initial=-np.inf),
+            n_ranked=index.n_ranked if len(places) else 0,
+        )
+        yield result, gallery.neighbours(joined, values, own), values[np.isin(joined, own)]
+
+
+def _places_by(rows: Sequence[ImageRow], key: Callable[[ImageRow], str]) -> Mapping[str, list[int]]:
     found: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
-        found.setdefault(row.species, []).append(place)
+        found.setdefault(key(row), []).append(place)
     return found
