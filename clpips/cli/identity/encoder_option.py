@@ -37,7 +37,10 @@ def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False
         "--device", default="auto", metavar="NAME", help="cpu, cuda or auto (default: auto)"
     )
     parser.add_argument(
-        "--batch-size", type=_count, metavar="N", help="images per network pass (default: 32)"
+        "--batch-size",
+        type=positive_integer,
+        metavar="N",
+        help="images per network pass (default: 32)",
     )
 
 
@@ -93,7 +96,8 @@ def encoder_name(name: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _count(text: str) -> int:
+def positive_integer(text: str) -> int:
+    """An option's number of things, for argparse."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"must be a positive whole number, got {text!r}")
     return int(text)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clpips.cli.identity.encoder_option import add_encoder_options
+from clpips.cli.identity.encoder_option import add_encoder_options, positive_integer
 from clpips.cli.output import one_number, print_json, progress
 
 if TYPE_CHECKING:
     from clpips.identity.distances import Distances
     from clpips.identity.rank_report import RankReport
+    from clpips.identity.rank_run import RankTables
     from clpips.io.image_tables import ImageRow
     from clpips.progress import Watch
 
@@ -36,24 +36,15 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--masks", action="store_true", help="compare what is white in each image's mask_path"
     )
+    parser.add_argument(
+        "--exact-up-to",
+        type=positive_integer,
+        default=200_000,
+        metavar="N",
+        help="search a class with more gallery images through an index (default: 200,000)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of intervals, tests and samples")
     parser.add_argument("--json", action="store_true", help="print report.json")
-
-
-@dataclass(frozen=True)
-class _Tables:
-    queries: list[ImageRow]
-    gallery: list[ImageRow]
-    references: list[ImageRow]
-    notes: list[str]
-
-    @property
-    def rows(self) -> list[ImageRow]:
-        """Every image that is compared with another."""
-        from clpips.identity.ranking import named_references
-
-        named = named_references(self.queries) if self.references else []
-        return [*self.queries, *self.gallery, *self.references, *named]
 
 
 def run(options: argparse.Namespace) -> None:
@@ -70,7 +61,8 @@ def run(options: argparse.Namespace) -> None:
         _print(report, options.out)
 
 
-def _read(options: argparse.Namespace) -> _Tables:
+def _read(options: argparse.Namespace) -> RankTables:
+    from clpips.identity.rank_run import RankTables
     from clpips.io.image_tables import read_image_table
 
     notes: list[str] = []
@@ -81,36 +73,29 @@ def _read(options: argparse.Namespace) -> _Tables:
         needed = options.embeddings is None
         return read_image_table(path, image_dir=options.images, files=needed, notes=notes)
 
-    return _Tables(table(options.queries), table(options.gallery), table(options.references), notes)
+    return RankTables(
+        table(options.queries), table(options.gallery), table(options.references), notes
+    )
 
 
-def _report(options: argparse.Namespace, tables: _Tables, watch: Watch) -> RankReport:
-    from clpips.identity.rank_report import summarise
-    from clpips.identity.ranking import rank_queries, with_reference_similarity
+def _report(options: argparse.Namespace, tables: RankTables, watch: Watch) -> RankReport:
+    from clpips.identity.rank_run import rank_images
 
     distances, compared_by, unusable = _distances(options, tables, watch.part(0.0, 0.7))
-    ranked = rank_queries(tables.queries, tables.gallery, distances, watch.part(0.7, 0.2))
-    ceiling = []
-    if tables.references:
-        ranked = with_reference_similarity(ranked, tables.references, distances)
-        species = {row.species for row in tables.queries}
-        known = [row for row in tables.references if row.species in species]
-        ceiling = rank_queries(known, tables.gallery, distances, watch.part(0.9, 0.05))
-    missing = [bool(each) for each in distances.is_missing(tables.gallery)]
-    return summarise(
-        ranked,
-        ceiling,
-        tables.gallery,
-        missing,
+    return rank_images(
+        tables,
+        distances,
         compared_by=compared_by,
-        settings={"seed": options.seed, "masks": options.masks},
-        notes=[*tables.notes, *(f"left out: {reason}" for reason in unusable.values())],
+        unusable=unusable.values(),
+        settings={"masks": options.masks},
+        exact_up_to=options.exact_up_to,
         seed=options.seed,
+        watch=watch.part(0.7, 0.25),
     )
 
 
 def _distances(
-    options: argparse.Namespace, tables: _Tables, watch: Watch
+    options: argparse.Namespace, tables: RankTables, watch: Watch
 ) -> tuple[Distances, Mapping[str, Any], Mapping[str, str]]:
     from clpips.cli.identity.encoder_option import embeddings_for
     from clpips.identity.distances import CosineDistances, image_key

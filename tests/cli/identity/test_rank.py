@@ -127,3 +127,13 @@ def test_wrong_input_is_one_sentence_and_nothing_is_written(
     assert sentence in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_gallery_above_the_exact_size_is_searched_through_an_index(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    how = ("--embeddings", str(study / "own.npz"))
+    assert main(arguments(study, tmp_path / "exact", *how)) == 0
+    assert main(arguments(study, tmp_path / "index", *how, "--exact-up-to", "3")) == 0
+    assert "recall@10 1.000" in capsys.readouterr().out
+    assert queries(tmp_path / "index") == queries(tmp_path / "exact")
