@@ -1,7 +1,8 @@
 """How much a head over a frozen encoder helps to tell identities apart, on rendered scenes.
 
-Run ``python benchmarks/identity_head.py [--identities 1000] [--cache DIR]``; on one core about
-a quarter of an hour, nearly all of it for drawing and the frozen network. CPU seconds are printed.
+Run ``python benchmarks/identity_head.py [--identities 1000] [--cache DIR] [--out HEAD]``; on one
+core about a quarter of an hour, nearly all of it for drawing and the frozen network. CPU seconds
+are printed. ``--out`` keeps the chosen head, for ``--encoder head:HEAD``.
 
 Identities are those of ``clpips identity build scenes``: a thing with a look in three places and
 lights, a *far* distractor (another colour, material and pattern) and a *near* one (a similar kind,
@@ -28,14 +29,23 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from clpips.features import efficientnet
 from clpips.features.embedding.encoder import Embeddings, unit
+from clpips.features.embedding.head import HeadCard, save_head
 from clpips.features.embedding.network import resized_square
 from clpips.features.embedding.pooling import fit_standard, make_head
+from clpips.features.embedding.registry import open_encoder
 from clpips.generation.scenes.identities import LEVELS, VIEWS, scene_identities
 from clpips.identity.distractors import summarised
-from clpips.identity.head_training import TrainingSettings, embed_rows, set_margins, train_head
+from clpips.identity.head_training import (
+    TrainingSettings,
+    TrainingState,
+    embed_rows,
+    set_margins,
+    train_head,
+)
 from clpips.identity.training_draws import TokenRows
 from clpips.stats.shares import share_interval
 
@@ -134,10 +144,26 @@ def rendered(count: int, cache: Path | None) -> Rendered:
     return made
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained head, and all pictures' embeddings under it before and after."""
+
+    head: nn.Module
+    settings: TrainingSettings
+    state: TrainingState
+    before: Embeddings
+    after: Embeddings
+
+    @property
+    def ssr(self) -> float:
+        """On validation identities, in [0, 1]."""
+        return float(self.state.curve[self.state.best_epoch - 1].ssr or 0.0)
+
+
 def trained(
     data: Rendered, setting: Setting, train: Sequence[int], validation: Sequence[int]
-) -> tuple[Embeddings, Embeddings, float]:
-    """All pictures' embeddings under the untrained head and the trained one; validation SSR."""
+) -> Trained:
+    """One setting's head."""
     head = make_head(
         setting.kind, SHAPES, dimensions=setting.dimensions, heads=setting.heads, seed=SEED
     )
@@ -152,8 +178,26 @@ def trained(
         seed=SEED,
     )
     state = train_head(head, data.maps, data.rows, train, validation, settings, device=CPU)
-    best = state.curve[state.best_epoch - 1].ssr
-    return before, embed_rows(head, data.maps, device=CPU), float(best or 0.0)
+    return Trained(head, settings, state, before, embed_rows(head, data.maps, device=CPU))
+
+
+def save(one: Trained, setting: Setting, split: dict[str, int], path: Path) -> None:
+    """The head as a file for ``head:FILE``."""
+    encoder = open_encoder("efficientnet-lite0").card
+    card = HeadCard(
+        encoder=encoder.name,
+        encoder_checksum=encoder.checksum,
+        kind=setting.kind,
+        shapes=SHAPES,
+        dimensions=setting.dimensions,
+        heads=setting.heads,
+        settings=one.settings.to_dict(),
+        dataset=f"scenes, seed {SEED}",
+        split=split,
+        curve=tuple(each.to_dict() for each in one.state.curve),
+        best_epoch=one.state.best_epoch,
+    )
+    save_head(one.head, card, path)
 
 
 def measured(embeddings: Embeddings, rows: TokenRows, test: Sequence[int]) -> list[str]:
@@ -193,6 +237,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--identities", type=int, default=1000)
     parser.add_argument("--cache", type=Path, help="folder that keeps the token maps")
+    parser.add_argument("--out", type=Path, metavar="HEAD", help="file for the chosen head")
     options = parser.parse_args()
     torch.set_num_threads(1)
     started = time.process_time()
@@ -202,24 +247,29 @@ def main() -> None:
     train, validation, test = range(first), range(first, second), range(second, count)
     lines = [("EfficientNet-Lite0 itself", measured(data.embeddings, data.rows, test))]
     untrained: dict[str, list[str]] = {}
-    scores: dict[str, float] = {}
+    chosen: tuple[Setting, Trained] | None = None
     for setting in GRID:
         mark = time.process_time()
-        before, after, ssr = trained(data, setting, train, validation)
-        untrained.setdefault(setting.kind, measured(before, data.rows, test))
-        lines.append((setting.words, measured(after, data.rows, test)))
+        one = trained(data, setting, train, validation)
+        if setting.kind not in untrained:
+            untrained[setting.kind] = measured(one.before, data.rows, test)
+        lines.append((setting.words, measured(one.after, data.rows, test)))
         seconds = time.process_time() - mark
-        if setting.alpha:
-            scores[setting.words] = ssr
-        print(f"{setting.words}: validation SSR {100 * ssr:.1f}, {seconds:.0f} s", flush=True)
+        if setting.alpha and (chosen is None or one.ssr > chosen[1].ssr):
+            chosen = setting, one
+        print(f"{setting.words}: validation SSR {100 * one.ssr:.1f}, {seconds:.0f} s", flush=True)
+    if chosen is None:
+        raise SystemExit("the grid must have a setting with tier 2")
     lines[1:1] = [(f"{kind}, untrained", cells) for kind, cells in untrained.items()]
     columns = [
         f"{level}: {what}"
         for level in LEVELS
         for what in ("SSR", "same > distractor", "distractor > random")
     ]
-    print(f"\n{len(train)} / {len(validation)} / {len(test)} identities")
-    print(f"chosen on validation: {max(scores, key=lambda words: scores[words])}\n")
+    split = {"train": len(train), "val": len(validation), "test": len(test)}
+    print(f"\nidentities: {split}; chosen on validation: {chosen[0].words}\n")
+    if options.out is not None:
+        save(chosen[1], chosen[0], split, options.out)
     print("| head | " + " | ".join(columns) + " |")
     print("| --- |" + " --- |" * len(columns))
     for name, cells in lines:
