@@ -11,25 +11,17 @@ stands at the same spot, in the same size, before the same background to the las
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import resvg_py
 from PIL import Image
 
 from clpips.errors import GenerationError
-from clpips.generation.scenes.composition.clusters import Placed
-from clpips.generation.scenes.composition.compose import draw_placed
-from clpips.generation.scenes.composition.layout import lay_out
-from clpips.generation.scenes.composition.setting import Setting, settle_setting
-from clpips.generation.scenes.composition.style import STYLES, finish
+from clpips.generation.scenes.composition.stage import Stage
 from clpips.generation.scenes.drawing.appearance import Look
 from clpips.generation.scenes.drawing.colour import NAMED, RGB, rgb, to_lch, tweak
-from clpips.generation.scenes.language.description import Description, Thing
-from clpips.generation.scenes.things.registry import KINDS
 from clpips.generation.seeds import Chance, image_seed
 
 VIEWS = 3
@@ -51,14 +43,11 @@ PLACES = (
     "plain",
 )  # fmt: skip
 LIGHTS = ("noon", "golden", "overcast", "dawn")
-ENLARGED = (1.4, 1.8)
-"""How much larger than in other pictures the thing is drawn."""
 MATERIALS = ("matte", "gloss", "wood", "metal", "stone", "wool", "brick", "marble", "fur", "rust")
 PATTERNS = ("", "striped", "dotted", "checkered", "zigzag")
 APART, CLOSE = 0.22, (0.07, 0.13)
 """Distances in OKLab between the main colours of an identity and a distractor: at least this for
 ``far``, between these for ``near``."""
-STYLE = STYLES["soft"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +94,12 @@ def scene_identities(
 def _identity(index: int, seed: int, levels: Sequence[str], side: int) -> SceneIdentity:
     chance = Chance(seed)
     kind = chance.at("kind").pick([kind for group in SIMILAR for kind in group])
-    look = _look(chance.at("look"))
+    look = random_look(chance.at("look"))
     places, lights = _three(PLACES, chance.at("places")), _three(LIGHTS, chance.at("lights"))
     views = []
     others: dict[str, list[Image.Image]] = {level: [] for level in levels}
     for number, (place, light) in enumerate(zip(places, lights, strict=True)):
-        stage = _Stage.of(kind, place, light, chance.at(f"view/{number}"))
+        stage = Stage.of(kind, place, light, chance.at(f"view/{number}"))
         views.append(stage.drawn(kind, look, side))
         for level, pictures in others.items():
             other = _OTHERS[level](kind, look, chance.at(f"{level}/{number}"))
@@ -119,43 +108,8 @@ def _identity(index: int, seed: int, levels: Sequence[str], side: int) -> SceneI
     return SceneIdentity(f"{index:06d}", kind, tuple(views), distractors)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """One background with a spot where a thing stands."""
-
-    setting: Setting
-    spot: Placed
-    chance: Chance
-
-    @classmethod
-    def of(cls, kind: str, place: str, light: str, chance: Chance) -> _Stage:
-        asked = Description(things=(Thing(kind),), place=place, light=light)
-        setting = settle_setting(asked, 1000.0, chance)
-        (spot,) = lay_out(setting, chance.at("layout"))
-        larger = spot.size * chance.at("enlarged").between(*ENLARGED)
-        return cls(setting, _fitted(replace(spot, size=larger)), chance)
-
-    def drawn(self, kind: str, look: Look, side: int) -> Image.Image:
-        """A thing at the spot; one of another shape covers about the same area."""
-        ratio = KINDS[self.spot.kind].aspect / KINDS[kind].aspect
-        copy = _fitted(replace(self.spot, kind=kind, look=look, size=self.spot.size * ratio**0.5))
-        svg = draw_placed(self.setting, [copy], STYLE)
-        data = resvg_py.svg_to_bytes(
-            svg_string=svg, width=side, height=side, skip_system_fonts=True
-        )
-        with Image.open(io.BytesIO(data)) as rendered:
-            picture = rendered.convert("RGB")
-        return finish(picture, STYLE, self.chance.at("finish"))
-
-
-def _fitted(copy: Placed) -> Placed:
-    """The copy at its spot, no larger than the picture."""
-    size = min(copy.size, 0.97 * copy.y, 960 / KINDS[copy.kind].aspect)
-    half = size * KINDS[copy.kind].aspect / 2
-    return replace(copy, size=size, x=min(max(copy.x, half + 10), 990 - half))
-
-
-def _look(chance: Chance) -> Look:
+def random_look(chance: Chance) -> Look:
+    """A look for an identity: any colour, one far from it, a material, a pattern and a pose."""
     main = _any_colour(chance.at("colour"))
     return Look(
         main=main,
