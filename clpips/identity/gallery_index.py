@@ -70,7 +70,7 @@ class GalleryIndex:
         self._places = np.flatnonzero(np.concatenate(finite))
         self._rows_of_places, self._rows = rows, rows[self._places]
         self.n_ranked, self.recall, self.n_probed = len(self._rows), math.nan, PROBED
-        self.n_lists = max(1, math.isqrt(self.n_ranked))
+        self.n_lists = max(1, min(math.isqrt(self.n_ranked), self.n_ranked // PER_LIST))
         dimensions = features.shape[1]
         self._index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(dimensions),
