@@ -203,18 +203,16 @@ def embedding_of(model: Any, *, pooled: bool) -> Taps:
 
     Args:
         model: the model.
-        pooled: whether its pooler may be used.
+        pooled: whether the pooler of a model without an image embedding may be used.
     """
 
     def taps(images: Tensor) -> tuple[Tensor, ...]:
-        if hasattr(model, "get_image_features"):
-            found = model.get_image_features(pixel_values=images)
-        else:
-            found = model(pixel_values=images)
+        embeds = hasattr(model, "get_image_features")
+        found = (model.get_image_features if embeds else model)(pixel_values=images)
         if isinstance(found, Tensor):
             return (found,)
-        pooler = getattr(found, "pooler_output", None)
-        if pooled and pooler is not None:
+        pooler = getattr(found, "pooler_output", None)  # of CLIP and SigLIP: their embedding
+        if (embeds or pooled) and pooler is not None:
             return (pooler.flatten(1),)
         last = found.last_hidden_state
         return (last[:, 0] if last.ndim == 3 else last.mean(dim=(2, 3)),)

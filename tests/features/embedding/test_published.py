@@ -18,6 +18,7 @@ from timm.data.transforms_factory import create_transform
 from clpips.errors import WeightsError
 from clpips.features.embedding.published import _open_miewid
 from clpips.features.embedding.registry import open_encoder
+from clpips.io.resources import tiny_clip_folder
 
 PICTURES = [scene(1, 80), scene(2, 64).resize((90, 50))]
 
@@ -40,6 +41,16 @@ def test_a_transformers_encoder_is_the_cls_token_after_the_models_own_processor(
     encoder = open_encoder(f"transformers:{folder}")
     np.testing.assert_allclose(encoder.embed(PICTURES), expected, atol=1e-4)
     assert "image_mean [0.4, 0.5, 0.6]" in encoder.card.preprocessing
+
+
+def test_a_clip_encoder_is_the_embedding_that_the_model_compares_with_text() -> None:
+    folder = str(tiny_clip_folder())
+    model = transformers.CLIPModel.from_pretrained(folder).float().eval()
+    processor = transformers.CLIPImageProcessor.from_pretrained(folder)
+    values = processor(images=PICTURES, return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        found = model(input_ids=torch.tensor([[1, 2]]), pixel_values=values).image_embeds
+    np.testing.assert_allclose(open_encoder("tiny-clip").embed(PICTURES), unit(found), atol=1e-4)
 
 
 def test_a_timm_encoder_uses_the_models_own_transform(tmp_path: Path) -> None:
