@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,9 @@ from clpips.identity.datasets.split import Identity, by_identity, drawn
 from clpips.io.image_tables import ImageRow
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-SIZES: tuple[tuple[int | None, int | None], ...] = (
+GallerySize: TypeAlias = tuple[int | None, int | None]
+"""Subjects per species, images per subject; ``None`` for all."""
+SIZES: tuple[GallerySize, ...] = (
     (10, 10),
     (15, 10),
     (25, 10),
@@ -26,9 +29,30 @@ SIZES: tuple[tuple[int | None, int | None], ...] = (
     (10, 5),
     (10, 20),
 )
-"""The released ablation: subjects per species, images per subject."""
+"""The released ablation."""
+SIZE_SEED = 101
+"""Of the draws of a gallery of another size."""
 EXTRA_IMAGES, EXTRA_SEED = 15, 42
 """At most so many extra images of an identity join the pool, drawn with this seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryChoice:
+    """How a gallery's images are chosen.
+
+    Args:
+        by: ``random`` or ``kmeans``.
+        images: of each identity, at most.
+        seed: the release's, which depends on ``by``, where it is ``None``.
+    """
+
+    by: str
+    images: int = 10
+    seed: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
 
 
 def resized_gallery(
@@ -38,7 +62,7 @@ def resized_gallery(
     *,
     subjects: int | None = None,
     images: int | None = None,
-    seed: int = 101,
+    seed: int = SIZE_SEED,
 ) -> list[ImageRow]:
     """A gallery with another number of identities, and of images of each.
 

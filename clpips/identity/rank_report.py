@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,28 @@ class MethodResult:
 
 
 @dataclass(frozen=True, slots=True)
+class SizedGallery:
+    """The same queries against a gallery of another size.
+
+    Args:
+        subjects: identities of each species that were asked for; ``None`` for all.
+        images: of each identity; ``None`` for all.
+        n_gallery: images that it has.
+        methods: what they reach in it.
+    """
+
+    subjects: int | None
+    images: int | None
+    n_gallery: int
+    methods: tuple[MethodResult, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        size = {"subjects": self.subjects, "images": self.images, "n_gallery": self.n_gallery}
+        return {**size, "methods": methods_dict(self.methods)}
+
+
+@dataclass(frozen=True, slots=True)
 class RankReport:
     """Everything that a ranking of generated images showed.
 
@@ -54,6 +77,7 @@ class RankReport:
         compared_by: what made the distances: an encoder's card, or a metric's.
         settings: seed and choices, as they go into the document.
         notes: sentences about what was left out or found.
+        gallery_sizes: the ablation over gallery size, if it was asked for.
     """
 
     methods: tuple[MethodResult, ...]
@@ -62,23 +86,30 @@ class RankReport:
     compared_by: Mapping[str, Any]
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    gallery_sizes: tuple[SizedGallery, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            "methods": {
-                one.method: {
-                    "classes": {name: each.to_dict() for name, each in one.classes.items()},
-                    "macro": one.macro.to_dict(),
-                }
-                for one in self.methods
-            },
+            "methods": methods_dict(self.methods),
             "comparisons": [one.to_dict() for one in self.comparisons],
             "compared_by": dict(self.compared_by),
             "settings": dict(self.settings),
+            "gallery_sizes": [one.to_dict() for one in self.gallery_sizes],
             "notes": list(self.notes),
             "version": __version__,
         }
+
+
+def methods_dict(methods: Sequence[MethodResult]) -> dict[str, Any]:
+    """Methods' figures as plain values."""
+    return {
+        one.method: {
+            "classes": {name: each.to_dict() for name, each in one.classes.items()},
+            "macro": one.macro.to_dict(),
+        }
+        for one in methods
+    }
 
 
 def summarise(
@@ -90,6 +121,7 @@ def summarise(
     compared_by: Mapping[str, Any],
     settings: Mapping[str, Any],
     notes: Sequence[str] = (),
+    gallery_sizes: Sequence[SizedGallery] = (),
     seed: int = 0,
 ) -> RankReport:
     """The figures of every method and class.
@@ -99,9 +131,43 @@ def summarise(
         ceiling: the real references as queries, or none.
         gallery: all its images.
         gallery_missing: for each, whether it could not be compared.
-        compared_by, settings, notes: see :class:`RankReport`.
+        compared_by, settings, notes, gallery_sizes: see :class:`RankReport`.
         seed: of intervals and tests.
     """
+    results = method_results(ranked, ceiling, gallery, gallery_missing, seed=seed)
+    names: dict[str, set[str]] = {}
+    for row in gallery:
+        names.setdefault(row.species, set()).add(row.name)
+    if alone := [species for species, own in names.items() if len(own) == 1]:
+        notes = [
+            *notes,
+            f"every order gives mAP 1 where the gallery shows one identity only: {named(alone)}",
+        ]
+    compared = compare_methods({one.method: one.queries for one in results}, seed=seed)
+    return RankReport(
+        results,
+        tuple(ceiling),
+        tuple(compared),
+        compared_by,
+        settings,
+        tuple(notes),
+        tuple(gallery_sizes),
+    )
+
+
+def method_results(
+    ranked: Sequence[RankedQuery],
+    ceiling: Sequence[RankedQuery],
+    gallery: Sequence[ImageRow],
+    gallery_missing: Sequence[bool],
+    *,
+    seed: int = 0,
+) -> tuple[MethodResult, ...]:
+    """The figures of every method in one gallery; see :func:`summarise`."""
+    images = Counter(row.species for row in gallery)
+    missing = Counter(
+        row.species for row, absent in zip(gallery, gallery_missing, strict=True) if absent
+    )
     methods = list(dict.fromkeys(one.query.method for one in ranked))
     results = []
     for method in methods:
@@ -110,11 +176,8 @@ def summarise(
         classes = {
             name: class_figures(
                 group,
-                n_gallery=sum(row.species == name for row in gallery),
-                n_gallery_missing=sum(
-                    missing and row.species == name
-                    for row, missing in zip(gallery, gallery_missing, strict=True)
-                ),
+                n_gallery=images[name],
+                n_gallery_missing=missing[name],
                 ceiling=[one for one in ceiling if one.query.species == name],
                 seed=seed,
             )
@@ -122,22 +185,7 @@ def summarise(
         }
         macro = macro_figures(classes, groups, seed=seed)
         results.append(MethodResult(method, tuple(queries), classes, macro))
-    alone = [
-        name for name in dict.fromkeys(row.species for row in gallery) if _is_alone(gallery, name)
-    ]
-    if alone:
-        notes = [
-            *notes,
-            f"every order gives mAP 1 where the gallery shows one identity only: {named(alone)}",
-        ]
-    compared = compare_methods({one.method: one.queries for one in results}, seed=seed)
-    return RankReport(
-        tuple(results), tuple(ceiling), tuple(compared), compared_by, settings, tuple(notes)
-    )
-
-
-def _is_alone(gallery: Sequence[ImageRow], species: str) -> bool:
-    return len({row.name for row in gallery if row.species == species}) == 1
+    return tuple(results)
 
 
 def query_rows(report: RankReport) -> Iterator[dict[str, Any]]:

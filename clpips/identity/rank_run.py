@@ -6,11 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clpips.identity.distances import Distances
-from clpips.identity.rank_report import RankReport, summarise
+from clpips.errors import InputError
+from clpips.identity.distances import CosineDistances, Distances
+from clpips.identity.gallery_choice import (
+    SIZE_SEED,
+    GalleryChoice,
+    GallerySize,
+    random_gallery,
+    representative_gallery,
+    resized_gallery,
+)
+from clpips.identity.rank_report import RankReport, SizedGallery, method_results, summarise
 from clpips.identity.ranking import (
     EXACT_UP_TO,
     GalleryRanking,
+    RankedQuery,
     named_references,
     with_reference_similarity,
 )
@@ -26,19 +36,21 @@ class RankTables:
         queries: generated images.
         gallery: real images to search.
         references: the real images that the methods were shown, or none.
+        extra: further real images, which only larger galleries take.
         notes: what was found while they were read.
     """
 
     queries: Sequence[ImageRow]
     gallery: Sequence[ImageRow]
     references: Sequence[ImageRow] = ()
+    extra: Sequence[ImageRow] = ()
     notes: Sequence[str] = field(default=())
 
     @property
     def rows(self) -> list[ImageRow]:
         """Every image that is compared with another."""
         named = named_references(self.queries) if self.references else []
-        return [*self.queries, *self.gallery, *self.references, *named]
+        return [*self.queries, *self.gallery, *self.references, *self.extra, *named]
 
 
 def rank_images(
@@ -49,6 +61,9 @@ def rank_images(
     unusable: Iterable[str] = (),
     settings: Mapping[str, Any] | None = None,
     exact_up_to: int = EXACT_UP_TO,
+    choice: GalleryChoice | None = None,
+    sizes: Sequence[GallerySize] = (),
+    size_seed: int = SIZE_SEED,
     seed: int = 0,
     watch: Watch | None = None,
 ) -> RankReport:
@@ -61,33 +76,97 @@ def rank_images(
         unusable: why images could not be used, a sentence each.
         settings: choices, as the report states them.
         exact_up_to: see :class:`~clpips.identity.ranking.GalleryRanking`.
+        choice: which of the gallery's images to search; all by default.
+        sizes: further galleries of other sizes to rank the queries against.
+        size_seed: of the draws of these.
         seed: of intervals, tests and samples.
         watch: progress and cancel.
 
     Raises:
         DatasetError: a species of the queries without any gallery image.
+        InputError: a choice by k-means where there are no embeddings.
         Cancelled: the caller cancelled.
     """
     watch = watch or Watch()
-    gallery = GalleryRanking(tables.gallery, distances, exact_up_to=exact_up_to, seed=seed)
-    ranked = gallery.rank(tables.queries, watch.part(0.0, 0.7))
-    ceiling = []
+    share = 1 / (1 + len(sizes))
+    rows = tables.gallery if choice is None else chosen_gallery(choice, tables, distances)
+    gallery = GalleryRanking(rows, distances, exact_up_to=exact_up_to, seed=seed)
+    species = {row.species for row in tables.queries}
+    references = [row for row in tables.references if row.species in species]
+    ranked, ceiling = _ranked(gallery, tables.queries, references, watch.part(0.0, share))
     if tables.references:
         ranked = with_reference_similarity(ranked, tables.references, distances)
-        species = {row.species for row in tables.queries}
-        known = [row for row in tables.references if row.species in species]
-        ceiling = gallery.rank(known, watch.part(0.7, 0.3)) if known else []
+    queried = dict.fromkeys(row.identity for row in tables.queries)
+    # Who is not queried may not be in a smaller gallery.
+    references = [row for row in references if row.identity in queried]
+    sized = []
+    for number, (subjects, images) in enumerate(sizes, 1):
+        other = resized_gallery(
+            rows, tables.extra, [*queried], subjects=subjects, images=images, seed=size_seed
+        )
+        found, best = _ranked(
+            GalleryRanking(other, distances, exact_up_to=exact_up_to, seed=seed),
+            tables.queries,
+            references,
+            watch.part(number * share, share),
+        )
+        missing = _missing(distances, other)
+        methods = method_results(found, best, other, missing, seed=seed)
+        sized.append(SizedGallery(subjects, images, len(other), methods))
     return summarise(
         ranked,
         ceiling,
-        tables.gallery,
-        [bool(each) for each in distances.is_missing(tables.gallery)],
+        rows,
+        _missing(distances, rows),
         compared_by=compared_by,
-        settings={"seed": seed, "exact_up_to": exact_up_to, **(settings or {})},
+        settings={
+            "seed": seed,
+            "exact_up_to": exact_up_to,
+            **({"gallery_choice": choice.to_dict()} if choice else {}),
+            **({"size_seed": size_seed} if sizes else {}),
+            **(settings or {}),
+        },
         notes=[
             *tables.notes,
             *(f"left out: {reason}" for reason in unusable),
             *gallery.searches(),
         ],
+        gallery_sizes=sized,
         seed=seed,
     )
+
+
+def _ranked(
+    gallery: GalleryRanking,
+    queries: Sequence[ImageRow],
+    references: Sequence[ImageRow],
+    watch: Watch,
+) -> tuple[list[RankedQuery], list[RankedQuery]]:
+    """Queries and references in one gallery."""
+    ranked = gallery.rank(queries, watch.part(0.0, 0.7))
+    return ranked, gallery.rank(references, watch.part(0.7, 0.3)) if references else []
+
+
+def _missing(distances: Distances, rows: Sequence[ImageRow]) -> list[bool]:
+    return [bool(each) for each in distances.is_missing(rows)]
+
+
+def chosen_gallery(
+    choice: GalleryChoice, tables: RankTables, distances: Distances
+) -> list[ImageRow]:
+    """Some images of each identity, in the gallery's order.
+
+    Identities are taken in the order of the references, as in the release, then any others.
+
+    Raises:
+        InputError: k-means, where what compares images has no embeddings.
+    """
+    named = [row.identity for row in (*tables.references, *tables.gallery)]
+    order = [*dict.fromkeys(named)]
+    seed = {} if choice.seed is None else {"seed": choice.seed}
+    if choice.by == "random":
+        return random_gallery(tables.gallery, order, images=choice.images, **seed)
+    if not isinstance(distances, CosineDistances):
+        raise InputError("a gallery is chosen by k-means on embeddings, and a metric has none")
+    embeddings = distances.of(tables.gallery)
+    return representative_gallery(tables.gallery, embeddings, order, images=choice.images, **seed)

@@ -41,6 +41,7 @@ class PersonalDistances:
         )
         self.unusable: Unusable = {}
         self._watch = watch
+        self._known: dict[tuple[str, str], float] = {}
 
     def between(self, queries: Sequence[ImageRow], gallery: Sequence[ImageRow]) -> Iterator[Array]:
         """See :class:`~clpips.identity.distances.Distances`."""
@@ -66,10 +67,14 @@ class PersonalDistances:
         return np.array([row.path in self.unusable for row in rows], dtype=bool)
 
     def _of(self, pairs: dict[str, list[str]]) -> dict[tuple[str, str], float]:
-        wanted = {target: list(dict.fromkeys(images)) for target, images in pairs.items()}
-        return {
-            (target, image): float(self.metric.distances_of(vector[None])[0])
-            for target, image, vector in compute(
-                wanted, self.metric.network(), self._watch, self.unusable
-            )
+        """The distances known so far, these among them: galleries of other sizes share pairs."""
+        wanted = {
+            target: list(dict.fromkeys(i for i in images if (target, i) not in self._known))
+            for target, images in pairs.items()
         }
+        wanted = {target: images for target, images in wanted.items() if images}
+        for target, image, vector in compute(
+            wanted, self.metric.network(), self._watch, self.unusable
+        ):
+            self._known[target, image] = float(self.metric.distances_of(vector[None])[0])
+        return self._known

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clpips.cli.identity.encoder_option import add_encoder_options, positive_integer
 from clpips.cli.output import one_number, print_json, progress
+from clpips.errors import InputError
 
 if TYPE_CHECKING:
     from clpips.identity.distances import Distances
+    from clpips.identity.gallery_choice import GallerySize
     from clpips.identity.rank_report import RankReport
     from clpips.identity.rank_run import RankTables
     from clpips.io.image_tables import ImageRow
@@ -43,14 +45,63 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="search a class with more gallery images through an index (default: 200,000)",
     )
+    _add_gallery_options(parser)
     parser.add_argument("--seed", type=int, default=0, help="of intervals, tests and samples")
     parser.add_argument("--json", action="store_true", help="print report.json")
+
+
+def _add_gallery_options(parser: argparse.ArgumentParser) -> None:
+    """Declare which images are searched, and the ablations over them."""
+    parser.add_argument(
+        "--extra", metavar="TABLE", help="further real images, for larger galleries"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--gallery-size",
+        type=_gallery_sizes,
+        action="extend",
+        default=[],
+        metavar="SUBJECTS,IMAGES",
+        help="also rank in a gallery of so many subjects per species and images per subject "
+        "(a number or 'all'); may be repeated; 'release' stands for the published seven",
+    )
+    how.add_argument(
+        "--gallery-choice",
+        choices=("random", "kmeans"),
+        help="search only some images of each subject: drawn, or nearest to k-means centres",
+    )
+    parser.add_argument(
+        "--gallery-images",
+        type=positive_integer,
+        metavar="N",
+        help="images per subject that --gallery-choice keeps (default: 10)",
+    )
+    parser.add_argument(
+        "--gallery-seed",
+        type=int,
+        metavar="N",
+        help="of --gallery-size and --gallery-choice (default: 101, for kmeans 42)",
+    )
+
+
+def _gallery_sizes(text: str) -> list[GallerySize]:
+    """Sizes of galleries, for argparse."""
+    if text == "release":
+        from clpips.identity.gallery_choice import SIZES
+
+        return list(SIZES)
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise argparse.ArgumentTypeError(f"must be SUBJECTS,IMAGES or release, got {text!r}")
+    subjects, images = (None if part == "all" else positive_integer(part) for part in parts)
+    return [(subjects, images)]
 
 
 def run(options: argparse.Namespace) -> None:
     """``clpips identity rank``: rank, summarise, write, print."""
     from clpips.identity.rank_page import write_rank_report
 
+    _check(options)
     tables = _read(options)
     with progress() as watch:
         report = _report(options, tables, watch)
@@ -59,6 +110,18 @@ def run(options: argparse.Namespace) -> None:
         print_json(report.to_dict())
     else:
         _print(report, options.out)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what would have no effect, before anything is read."""
+    if options.extra is not None and not options.gallery_size:
+        raise InputError("--extra goes with --gallery-size")
+    if options.gallery_images is not None and options.gallery_choice is None:
+        raise InputError("--gallery-images goes with --gallery-choice")
+    if options.gallery_seed is not None and not (options.gallery_size or options.gallery_choice):
+        raise InputError("--gallery-seed goes with --gallery-size or --gallery-choice")
+    if options.gallery_choice == "kmeans" and options.metric is not None:
+        raise InputError("--gallery-choice kmeans needs embeddings, and a metric has none")
 
 
 def _read(options: argparse.Namespace) -> RankTables:
@@ -74,13 +137,22 @@ def _read(options: argparse.Namespace) -> RankTables:
         return read_image_table(path, image_dir=options.images, files=needed, notes=notes)
 
     return RankTables(
-        table(options.queries), table(options.gallery), table(options.references), notes
+        table(options.queries),
+        table(options.gallery),
+        table(options.references),
+        table(options.extra),
+        notes,
     )
 
 
 def _report(options: argparse.Namespace, tables: RankTables, watch: Watch) -> RankReport:
+    from clpips.identity.gallery_choice import SIZE_SEED, GalleryChoice
     from clpips.identity.rank_run import rank_images
 
+    choice = None
+    if options.gallery_choice is not None:
+        images = options.gallery_images or 10
+        choice = GalleryChoice(options.gallery_choice, images, options.gallery_seed)
     distances, compared_by, unusable = _distances(options, tables, watch.part(0.0, 0.7))
     return rank_images(
         tables,
@@ -89,6 +161,9 @@ def _report(options: argparse.Namespace, tables: RankTables, watch: Watch) -> Ra
         unusable=unusable.values(),
         settings={"masks": options.masks},
         exact_up_to=options.exact_up_to,
+        choice=choice,
+        sizes=options.gallery_size,
+        size_seed=SIZE_SEED if options.gallery_seed is None else options.gallery_seed,
         seed=options.seed,
         watch=watch.part(0.7, 0.25),
     )
@@ -120,7 +195,7 @@ COLUMNS = {
 
 
 def _print(report: RankReport, out: str) -> None:
-    rows = [("", "mAP", "95 % interval", *COLUMNS, "n")]
+    rows: list[tuple[str, ...]] = [("", "mAP", "95 % interval", *COLUMNS, "n")]
     for method in report.methods:
         shown = dict(method.classes)
         if len(shown) > 1:
@@ -130,16 +205,34 @@ def _print(report: RankReport, out: str) -> None:
             values = [one_number(getattr(one, name)) for name in COLUMNS.values()]
             name = f"{method.method}  {species}"
             rows.append((name, one_number(one.map), interval, *values, str(one.n_queries)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *rest = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        print(f"{row[0]:<{len(first)}}  {'  '.join(rest)}".rstrip())
+    _print_table(rows)
     for pair in report.comparisons:
         interval = "" if pair.ci is None else " ({:+.3f} to {:+.3f})".format(*pair.ci)
         print(
             f"{pair.first} − {pair.second}: {pair.difference:+.3f} mAP{interval}, "
             f"p = {pair.p_corrected:.3f} over {pair.n_identities} identities"
         )
+    _print_sizes(report)
     for note in report.notes:
         print(note)
     print(f"written to {out}")
+
+
+def _print_sizes(report: RankReport) -> None:
+    if not report.gallery_sizes:
+        return
+    rows: list[tuple[str, ...]] = [("subjects", "images", "gallery", "method", "mAP", "ceiling")]
+    for size in report.gallery_sizes:
+        wanted = ["all" if each is None else str(each) for each in (size.subjects, size.images)]
+        for one in size.methods:
+            reached = one_number(one.macro.map), one_number(one.macro.ceiling_map)
+            rows.append((*wanted, str(size.n_gallery), one.method, *reached))
+    _print_table(rows)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Columns as wide as their widest cell, the first to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *rest = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        print(f"{row[0]:<{len(first)}}  {'  '.join(rest)}".rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,12 @@ def test_an_image_that_cannot_be_read_is_left_out_by_name(
         (("--encoder", "alex", "--gallery", "none.csv"), "no such table of images"),
         (("--embeddings", "none.npz"), "no such embeddings file"),
         (("--encoder", "open_clip:no-such-model"), "open_clip:no-such-model"),
+        (("--encoder", "alex", "--gallery-size", "3"), "SUBJECTS,IMAGES"),
+        (("--encoder", "alex", "--gallery-size", "3,0"), "positive whole number"),
+        (("--encoder", "alex", "--extra", "gallery.csv"), "--extra goes with"),
+        (("--encoder", "alex", "--gallery-images", "3"), "--gallery-images goes with"),
+        (("--encoder", "alex", "--gallery-seed", "3"), "--gallery-seed goes with"),
+        (("--metric", "m.safetensors", "--gallery-choice", "kmeans"), "a metric has none"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_nothing_is_written(
@@ -137,3 +144,71 @@ def test_a_gallery_above_the_exact_size_is_searched_through_an_index(
     assert main(arguments(study, tmp_path / "index", *how, "--exact-up-to", "3")) == 0
     assert "recall@10 1.000" in capsys.readouterr().out
     assert queries(tmp_path / "index") == queries(tmp_path / "exact")
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Embeddings alone: two dogs that are queried, ten others in a table of their own."""
+    folder = tmp_path_factory.mktemp("crowd")
+    rng = np.random.default_rng(3)
+    features: dict[str, np.ndarray] = {}
+    for kind, names, images in (("queries", 2, 3), ("gallery", 2, 6), ("extra", 10, 6)):
+        lines = ["name,species,file_path"]
+        for number in range(names):
+            name = f"{kind if kind == 'extra' else 'dog'}-{number}"
+            centre = np.random.default_rng(number).normal(size=8)
+            for image in range(images):
+                path = f"{kind}/{name}/{image}.jpg"
+                features[path] = (centre + rng.normal(size=8)).astype(np.float32)
+                lines.append(f"{name},dog,{path}")
+        (folder / f"{kind}.csv").write_text("\n".join(lines))
+    write_embeddings(features, folder / "own.npz")
+    return folder
+
+
+def ranked(crowd: Path, out: Path, *how: str) -> dict:
+    tables = [f"--{kind}={crowd / kind}.csv" for kind in ("queries", "gallery")]
+    how = ("--embeddings", str(crowd / "own.npz"), *how, "--out", str(out))
+    assert main(["identity", "rank", *tables, *how]) == 0
+    return json.loads((out / "report.json").read_text())
+
+
+def test_galleries_of_other_sizes_are_ranked_as_if_they_were_the_gallery(
+    crowd: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    how = ("--extra", str(crowd / "extra.csv"), "--gallery-size")
+    found = ranked(crowd, tmp_path / "a", *how, "all,all", "--gallery-size", "5,2")
+    printed = capsys.readouterr().out
+    whole, small = found["gallery_sizes"]
+    assert (whole["subjects"], whole["images"], whole["n_gallery"]) == (None, None, 72)
+    assert (small["subjects"], small["images"], small["n_gallery"]) == (5, 2, 10)
+    assert re.search(r"^5 +2 +10 +generated +0\.\d{3}", printed, re.MULTILINE)
+    assert "Gallery size" in (tmp_path / "a" / "report.html").read_text()
+    both = (crowd / "gallery.csv").read_text() + "\n"
+    (tmp_path / "both.csv").write_text(
+        both + (crowd / "extra.csv").read_text().split("\n", 1)[1], "utf-8"
+    )
+    other = ranked(crowd, tmp_path / "b", "--gallery", str(tmp_path / "both.csv"))
+    own = other["methods"]["generated"]["macro"]
+    assert whole["methods"]["generated"]["macro"] == own
+    assert found["methods"]["generated"]["macro"]["map"] > own["map"]
+    again = ranked(crowd, tmp_path / "c", *how, "5,2", "--gallery-seed", "101")
+    assert again["gallery_sizes"] == [small]
+
+
+def test_the_released_sizes_are_all_there(crowd: Path, tmp_path: Path) -> None:
+    found = ranked(
+        crowd, tmp_path, "--extra", str(crowd / "extra.csv"), "--gallery-size", "release"
+    )
+    assert [(one["subjects"], one["images"]) for one in found["gallery_sizes"]] == [
+        (10, 10), (15, 10), (25, 10), (100, 10), (10, 1), (10, 5), (10, 20),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["random", "kmeans"])
+def test_a_chosen_gallery_is_the_one_that_is_searched(crowd: Path, tmp_path: Path, by: str) -> None:
+    found = ranked(crowd, tmp_path, "--gallery-choice", by, "--gallery-images", "2")
+    figures = found["methods"]["generated"]["classes"]["dog"]
+    assert figures["n_gallery"] == 4
+    assert found["settings"]["gallery_choice"] == {"by": by, "images": 2, "seed": None}
+    assert {row["n_ranked"] for row in queries(tmp_path)} == {"4"}
