@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from clpips.errors import InputError
 if TYPE_CHECKING:
     from clpips.identity.distances import Distances
     from clpips.identity.gallery_choice import GallerySize
+    from clpips.identity.masked_images import MaskedImages
     from clpips.identity.rank_report import RankReport
     from clpips.identity.rank_run import RankTables
     from clpips.io.image_tables import ImageRow
@@ -36,7 +38,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--images", help="folder that image paths are relative to")
     add_encoder_options(parser, metric=True)
     parser.add_argument(
-        "--masks", action="store_true", help="compare what is white in each image's mask_path"
+        "--masks",
+        action="store_true",
+        help="compare foregrounds alone: what is white in each image's mask_path",
     )
     parser.add_argument(
         "--exact-up-to",
@@ -103,8 +107,8 @@ def run(options: argparse.Namespace) -> None:
 
     _check(options)
     tables = _read(options)
-    with progress() as watch:
-        report = _report(options, tables, watch)
+    with progress() as watch, _shown(options, tables, watch.part(0.0, 0.1)) as (shown, masked):
+        report = _report(options, shown, masked, watch.part(0.1, 0.85))
         write_rank_report(report, Path(options.out), watch.part(0.95, 0.05))
     if options.json:
         print_json(report.to_dict())
@@ -120,6 +124,8 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--gallery-images goes with --gallery-choice")
     if options.gallery_seed is not None and not (options.gallery_size or options.gallery_choice):
         raise InputError("--gallery-seed goes with --gallery-size or --gallery-choice")
+    if options.masks and options.embeddings is not None:
+        raise InputError("--masks needs the pictures, and --embeddings are made already")
     if options.gallery_choice == "kmeans" and options.metric is not None:
         raise InputError("--gallery-choice kmeans needs embeddings, and a metric has none")
 
@@ -145,7 +151,18 @@ def _read(options: argparse.Namespace) -> RankTables:
     )
 
 
-def _report(options: argparse.Namespace, tables: RankTables, watch: Watch) -> RankReport:
+def _shown(
+    options: argparse.Namespace, tables: RankTables, watch: Watch
+) -> AbstractContextManager[tuple[RankTables, MaskedImages | None]]:
+    """The tables with the pictures that are compared: whole ones, or foregrounds."""
+    from clpips.identity.masked_images import masked_tables
+
+    return masked_tables(tables, watch) if options.masks else nullcontext((tables, None))
+
+
+def _report(
+    options: argparse.Namespace, tables: RankTables, masked: MaskedImages | None, watch: Watch
+) -> RankReport:
     from clpips.identity.gallery_choice import SIZE_SEED, GalleryChoice
     from clpips.identity.rank_run import rank_images
 
@@ -158,7 +175,7 @@ def _report(options: argparse.Namespace, tables: RankTables, watch: Watch) -> Ra
         tables,
         distances,
         compared_by=compared_by,
-        unusable=unusable.values(),
+        unusable=(masked.reasons(unusable) if masked else unusable).values(),
         settings={"masks": options.masks},
         exact_up_to=options.exact_up_to,
         choice=choice,

@@ -119,6 +119,7 @@ def test_an_image_that_cannot_be_read_is_left_out_by_name(
         (("--encoder", "alex", "--extra", "gallery.csv"), "--extra goes with"),
         (("--encoder", "alex", "--gallery-images", "3"), "--gallery-images goes with"),
         (("--encoder", "alex", "--gallery-seed", "3"), "--gallery-seed goes with"),
+        (("--embeddings", "e.npz", "--masks"), "--masks needs the pictures"),
         (("--metric", "m.safetensors", "--gallery-choice", "kmeans"), "a metric has none"),
     ],
 )
