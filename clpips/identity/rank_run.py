@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clpips.errors import InputError
@@ -59,6 +59,7 @@ def rank_images(
     *,
     compared_by: Mapping[str, Any],
     unusable: Iterable[str] = (),
+    text_similarity: Sequence[float | None] = (),
     settings: Mapping[str, Any] | None = None,
     exact_up_to: int = EXACT_UP_TO,
     choice: GalleryChoice | None = None,
@@ -74,6 +75,7 @@ def rank_images(
         distances: what compares them.
         compared_by: what made the distances, as the report states it.
         unusable: why images could not be used, a sentence each.
+        text_similarity: CLIP-T of each query, or nothing.
         settings: choices, as the report states them.
         exact_up_to: see :class:`~clpips.identity.ranking.GalleryRanking`.
         choice: which of the gallery's images to search; all by default.
@@ -96,6 +98,9 @@ def rank_images(
     ranked, ceiling = _ranked(gallery, tables.queries, references, watch.part(0.0, share))
     if tables.references:
         ranked = with_reference_similarity(ranked, tables.references, distances)
+    if text_similarity:
+        told = zip(ranked, text_similarity, strict=True)
+        ranked = [replace(one, text_similarity=similarity) for one, similarity in told]
     queried = dict.fromkeys(row.identity for row in tables.queries)
     # Who is not queried may not be in a smaller gallery.
     references = [row for row in references if row.identity in queried]

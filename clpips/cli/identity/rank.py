@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clpips.cli.identity.encoder_option import add_encoder_options, positive_integer
+from clpips.cli.identity.encoder_option import add_encoder_options, encoder_name, positive_integer
 from clpips.cli.output import one_number, print_json, progress
 from clpips.errors import InputError
 
@@ -41,6 +42,13 @@ def add_parser(commands: Any) -> None:
         "--masks",
         action="store_true",
         help="compare foregrounds alone: what is white in each image's mask_path",
+    )
+    parser.add_argument(
+        "--clip",
+        type=encoder_name,
+        metavar="NAME",
+        help="also measure CLIP-T, image against prompt: tiny-clip, clip-b32, siglip2 or "
+        "transformers:MODEL",
     )
     parser.add_argument(
         "--exact-up-to",
@@ -107,9 +115,12 @@ def run(options: argparse.Namespace) -> None:
 
     _check(options)
     tables = _read(options)
-    with progress() as watch, _shown(options, tables, watch.part(0.0, 0.1)) as (shown, masked):
-        report = _report(options, shown, masked, watch.part(0.1, 0.85))
-        write_rank_report(report, Path(options.out), watch.part(0.95, 0.05))
+    with progress() as watch:
+        similar, notes = _text_similarity(options, tables, watch.part(0.0, 0.1))
+        tables = replace(tables, notes=[*tables.notes, *notes])
+        with _shown(options, tables, watch.part(0.1, 0.1)) as (shown, masked):
+            report = _report(options, shown, masked, similar, watch.part(0.2, 0.75))
+            write_rank_report(report, Path(options.out), watch.part(0.95, 0.05))
     if options.json:
         print_json(report.to_dict())
     else:
@@ -136,18 +147,37 @@ def _read(options: argparse.Namespace) -> RankTables:
 
     notes: list[str] = []
 
-    def table(path: str | None) -> list[ImageRow]:
+    def table(path: str | None, *, files: bool = False) -> list[ImageRow]:
         if path is None:
             return []
-        needed = options.embeddings is None
-        return read_image_table(path, image_dir=options.images, files=needed, notes=notes)
+        files = files or options.embeddings is None
+        return read_image_table(path, image_dir=options.images, files=files, notes=notes)
 
     return RankTables(
-        table(options.queries),
+        table(options.queries, files=options.clip is not None),
         table(options.gallery),
         table(options.references),
         table(options.extra),
         notes,
+    )
+
+
+def _text_similarity(
+    options: argparse.Namespace, tables: RankTables, watch: Watch
+) -> tuple[list[float | None], list[str]]:
+    """CLIP-T of the queries, if it is asked for, and what is to be said about it."""
+    if options.clip is None:
+        return [], []
+    from clpips.features.cache import default_cache
+    from clpips.features.embedding.registry import open_encoder
+    from clpips.identity.text_similarity import text_similarities
+
+    return text_similarities(
+        tables.queries,
+        open_encoder(options.clip, device=options.device),
+        cache=default_cache(),
+        watch=watch,
+        batch_size=options.batch_size,
     )
 
 
@@ -161,7 +191,11 @@ def _shown(
 
 
 def _report(
-    options: argparse.Namespace, tables: RankTables, masked: MaskedImages | None, watch: Watch
+    options: argparse.Namespace,
+    tables: RankTables,
+    masked: MaskedImages | None,
+    text_similarity: Sequence[float | None],
+    watch: Watch,
 ) -> RankReport:
     from clpips.identity.gallery_choice import SIZE_SEED, GalleryChoice
     from clpips.identity.rank_run import rank_images
@@ -176,7 +210,8 @@ def _report(
         distances,
         compared_by=compared_by,
         unusable=(masked.reasons(unusable) if masked else unusable).values(),
-        settings={"masks": options.masks},
+        text_similarity=text_similarity,
+        settings={"masks": options.masks, "clip": options.clip},
         exact_up_to=options.exact_up_to,
         choice=choice,
         sizes=options.gallery_size,
@@ -207,7 +242,7 @@ def _distances(
 
 COLUMNS = {
     "rank-1": "rank1", "MRR": "mrr", "chance": "chance_map", "ceiling": "ceiling_map",
-    "drift": "drift", "ref. sim.": "reference_similarity",
+    "drift": "drift", "ref. sim.": "reference_similarity", "CLIP-T": "clip_t",
 }  # fmt: skip
 
 

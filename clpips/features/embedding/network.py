@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from clpips.features.embedding.encoder import Embeddings, EncoderCard, unit
+from clpips.features.embedding.text import TextTower
 
 Prepare = Callable[[Image.Image], Tensor]
 """An RGB picture of any size → what the network takes: (3, height, width)."""
@@ -30,6 +31,7 @@ class NetworkEncoder:
         device: where it runs.
         maps: what a head can be trained on; without it, the one vector of ``forward``.
         own_head: the network's attention-pooling head, where it has one (SigLIP).
+        texts: the text tower beside the image tower, where there is one (CLIP, SigLIP).
     """
 
     card: EncoderCard
@@ -38,6 +40,7 @@ class NetworkEncoder:
     device: torch.device
     maps: Tokens | None = None
     own_head: nn.Module | None = None
+    texts: TextTower | None = None
 
     @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Embeddings:

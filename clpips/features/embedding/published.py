@@ -27,6 +27,7 @@ from clpips.features.embedding.network import (
     Tokens,
     resized_square,
 )
+from clpips.features.embedding.text import TextTower
 from clpips.features.pretrained import (
     checksum_of,
     embedding_of,
@@ -100,7 +101,9 @@ def open_transformers_encoder(name: str, model: str, device: torch.device) -> Ne
     tower = getattr(network, "vision_model", network)
     head = getattr(tower, "head", None)
     own = head if isinstance(getattr(head, "attention", None), nn.MultiheadAttention) else None
-    return replace(encoder, maps=_patch_tokens(tower), own_head=own)
+    has_texts = hasattr(network, "get_text_features")
+    texts = TextTower(network, model, folder, device) if has_texts else None
+    return replace(encoder, maps=_patch_tokens(tower), own_head=own, texts=texts)
 
 
 def _patch_tokens(tower: Any) -> Tokens | None:

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pictures import scene
+from PIL import Image
 
 from clpips import CLPIPS, Ranking
 from clpips.__main__ import main
 from clpips.features.embedding.file import write_embeddings
+from clpips.features.embedding.registry import open_encoder
+from clpips.features.embedding.text import text_tower_of
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,8 @@ def test_an_image_that_cannot_be_read_is_left_out_by_name(
         (("--encoder", "alex", "--gallery", "none.csv"), "no such table of images"),
         (("--embeddings", "none.npz"), "no such embeddings file"),
         (("--encoder", "open_clip:no-such-model"), "open_clip:no-such-model"),
+        (("--encoder", "alex", "--clip", "alex"), "compares pictures with texts"),
+        (("--encoder", "alex", "--clip", "tiny-clip"), "CLIP-T needs prompts"),
         (("--encoder", "alex", "--gallery-size", "3"), "SUBJECTS,IMAGES"),
         (("--encoder", "alex", "--gallery-size", "3,0"), "positive whole number"),
         (("--encoder", "alex", "--extra", "gallery.csv"), "--extra goes with"),
@@ -145,6 +150,26 @@ def test_a_gallery_above_the_exact_size_is_searched_through_an_index(
     assert main(arguments(study, tmp_path / "index", *how, "--exact-up-to", "3")) == 0
     assert "recall@10 1.000" in capsys.readouterr().out
     assert queries(tmp_path / "index") == queries(tmp_path / "exact")
+
+
+def test_clip_t_is_the_similarity_of_image_and_prompt(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    table = [line.split(",") for line in (study / "queries.csv").read_text().split("\n")][:3]
+    prompts = ["prompt", "a red ball on grass", ""]
+    lines = [",".join([*cells, prompt]) for cells, prompt in zip(table, prompts, strict=True)]
+    (tmp_path / "queries.csv").write_text("\n".join(lines))
+    how = ("--embeddings", str(study / "own.npz"), "--clip", "tiny-clip", "--images", str(study))
+    how = (*how, "--queries", str(tmp_path / "queries.csv"))
+    assert main(arguments(study, tmp_path / "out", *how)) == 0
+    shown, without = queries(tmp_path / "out")
+    encoder = open_encoder("tiny-clip")
+    image = encoder.embed([Image.open(study / shown["file_path"]).convert("RGB")])[0]
+    (text,) = text_tower_of(encoder).embed([prompts[1]])
+    assert float(shown["clip_t"]) == pytest.approx(float(image @ text), abs=1e-6)
+    assert without["clip_t"] == ""
+    assert "CLIP-T by tiny-clip" in capsys.readouterr().out
+    assert "CLIP-T" in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")
