@@ -57,7 +57,7 @@ def html_page(report: RankReport, watch: Watch) -> str:
         source
     )
     shown = {method.method: worst_queries(method) for method in report.methods}
-    pictures = _Pictures()
+    pictures = SmallPictures()
     for number, one in enumerate(queries := [q for group in shown.values() for q in group]):
         watch.report(number / len(queries), f"Pictures of query {number + 1} of {len(queries)}")
         for row in (one.query, *(near.image for near in one.neighbours)):
@@ -168,8 +168,11 @@ def _padded(values: Sequence[float]) -> tuple[float, float]:
     return min(values) - room, max(values) + room
 
 
-class _Pictures:
-    """Small pictures, each once however often it is shown."""
+class SmallPictures:
+    """Small pictures, each once however often it is shown.
+
+    ``data`` are JPEG files of at most :data:`SIDE` pixels a side, in Base64.
+    """
 
     def __init__(self) -> None:
         self.data: list[str] = []

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clpips.errors import InputError
-from clpips.identity.distances import CosineDistances, Distances
+from clpips.identity.distances import Array, CosineDistances, Distances, image_key
 from clpips.identity.gallery_choice import (
     SIZE_SEED,
     GalleryChoice,
@@ -51,6 +51,20 @@ class RankTables:
         """Every image that is compared with another."""
         named = named_references(self.queries) if self.references else []
         return [*self.queries, *self.gallery, *self.references, *self.extra, *named]
+
+
+def cosine_distances(
+    tables: RankTables, embed: Callable[[Sequence[ImageRow]], Array]
+) -> CosineDistances:
+    """Distances of embeddings between all images of a ranking.
+
+    Args:
+        tables: the images.
+        embed: gives (n, d) unit rows for n images; it is called once, with each image once.
+    """
+    rows = list({image_key(row): row for row in tables.rows}.values())
+    places = {image_key(row): place for place, row in enumerate(rows)}
+    return CosineDistances(embed(rows), places)
 
 
 def rank_images(

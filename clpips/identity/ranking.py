@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -100,12 +100,7 @@ class GalleryRanking:
             MissingExtra: faiss is not installed and a gallery is too large to do without.
             Cancelled: the caller cancelled.
         """
-        absent = sorted({row.species for row in queries} - set(self._species))
-        if absent:
-            raise DatasetError(
-                f"the gallery must have images of every species of the queries, got none of "
-                f"{named(absent)}"
-            )
+        check_species(queries, self._species)
         found: dict[int, RankedQuery] = {}
         for species, places in _places_by(queries, lambda row: row.species).items():
             part = watch.part(len(found) / len(queries), len(places) / len(queries))
@@ -142,6 +137,24 @@ class GalleryRanking:
             own = own[np.isfinite(own)]
             similarity = float(1 - own.mean()) if own.size else None
             yield RankedQuery(query, result, near, bool(is_missing), gallery_similarity=similarity)
+
+
+def check_species(queries: Sequence[ImageRow], gallery: Collection[str]) -> None:
+    """Check that queries have something to search.
+
+    Args:
+        queries: the images.
+        gallery: the species that the gallery has images of.
+
+    Raises:
+        DatasetError: a species without any gallery image.
+    """
+    absent = sorted({row.species for row in queries}.difference(gallery))
+    if absent:
+        raise DatasetError(
+            f"the gallery must have images of every species of the queries, got none of "
+            f"{named(absent)}"
+        )
 
 
 def rank_queries(

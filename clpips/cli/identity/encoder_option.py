@@ -44,27 +44,17 @@ def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False
     )
 
 
-def embeddings_for(
-    options: argparse.Namespace, rows: Rows, watch: Watch
-) -> tuple[Embeddings, EncoderCard, Unusable]:
-    """Embeddings of a table's images.
+def embedder_for(options: argparse.Namespace) -> tuple[EncoderCard, EmbedRows]:
+    """What embeds a table's images; the encoder, or the file, is opened once.
 
     Args:
         options: what :func:`add_encoder_options` declared.
-        rows: of each image, its path as it stands in the table, and the file.
-        watch: progress and cancel.
 
     Returns:
-        (n, d) unit rows, NaN where an image cannot be used; what made them; and why images
-        cannot be used, by file.
+        The card of what embeds, and a function: of each image its path as it stands in the table
+        and the file; progress and cancel; and what receives why images cannot be used, by file →
+        (n, d) unit rows, NaN where an image cannot be used.
     """
-    card, embed = embedder_for(options)
-    unusable: Unusable = {}
-    return embed(rows, watch, unusable), card, unusable
-
-
-def embedder_for(options: argparse.Namespace) -> tuple[EncoderCard, EmbedRows]:
-    """The same for many tables in turn: the encoder, or the file, is opened once."""
     from clpips.features.cache import default_cache
     from clpips.features.embedding.compute import embed_files
     from clpips.features.embedding.file import EmbeddingsFile

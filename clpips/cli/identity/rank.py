@@ -224,20 +224,21 @@ def _report(
 def _distances(
     options: argparse.Namespace, tables: RankTables, watch: Watch
 ) -> tuple[Distances, Mapping[str, Any], Mapping[str, str]]:
-    from clpips.cli.identity.encoder_option import embeddings_for
-    from clpips.identity.distances import CosineDistances, image_key
+    from clpips.cli.identity.encoder_option import embedder_for
+    from clpips.identity.rank_run import cosine_distances
 
-    rows = list({image_key(row): row for row in tables.rows}.values())
     if options.metric is not None:
         from clpips.cli.identity.personal_distances import PersonalDistances
 
         personal = PersonalDistances(options.metric, watch)
         return personal, personal.card.to_dict(), personal.unusable
-    found, card, unusable = embeddings_for(
-        options, [(row.file_path, row.path) for row in rows], watch
+    card, embed = embedder_for(options)
+    unusable: dict[str, str] = {}
+    found = cosine_distances(
+        tables,
+        lambda rows: embed([(row.file_path, row.path) for row in rows], watch, unusable),
     )
-    places = {image_key(row): place for place, row in enumerate(rows)}
-    return CosineDistances(found, places), card.to_dict(), unusable
+    return found, card.to_dict(), unusable
 
 
 COLUMNS = {

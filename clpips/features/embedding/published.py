@@ -20,6 +20,7 @@ from clpips.errors import InputError, WeightsError
 from clpips.extras import requires
 from clpips.features.base import joint_checksum
 from clpips.features.embedding.encoder import EncoderCard
+from clpips.features.embedding.names import REPOSITORIES
 from clpips.features.embedding.network import (
     Forward,
     NetworkEncoder,
@@ -40,12 +41,12 @@ from clpips.features.pretrained import (
 from clpips.text import cut, one_line
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MIEWID, MIEWID_SIDE = "conservationxlabs/miewid-msv2", 440
+MIEWID, MIEWID_SIDE = REPOSITORIES["miewid"], 440
 MODELS: Mapping[str, str] = {
-    "clip-b32": "transformers:openai/clip-vit-base-patch32",
-    "dinov2-base": "transformers:facebook/dinov2-base",
-    "siglip2": "transformers:google/siglip2-so400m-patch14-384",
-    "bioclip-2": "open_clip:hf-hub:imageomics/bioclip-2",
+    "clip-b32": f"transformers:{REPOSITORIES['clip-b32']}",
+    "dinov2-base": f"transformers:{REPOSITORIES['dinov2-base']}",
+    "siglip2": f"transformers:{REPOSITORIES['siglip2']}",
+    "bioclip-2": f"open_clip:hf-hub:{REPOSITORIES['bioclip-2']}",
 }
 
 
