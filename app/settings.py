@@ -124,6 +124,11 @@ class Settings:
         return self.data_dir / "weights"
 
     @property
+    def identity(self) -> Path:
+        """Folder of the identity rankings, a folder each: uploads, results, pictures."""
+        return self.data_dir / "identity"
+
+    @property
     def exports(self) -> Path:
         """Folder of the files made for download."""
         return self.data_dir / "exports"

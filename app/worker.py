@@ -1,10 +1,10 @@
 """The worker process: ``python -m app.worker``. Its jobs are rows in the store.
 
 Three loops run in threads. One generates images, so that participants never wait behind a fit. One
-runs background jobs that take minutes (the simulated study, the comparison of metrics, a backup),
-so that researchers do not wait behind them. The third runs all other jobs that need torch. A fourth
-thread renews the leases. Within a loop, kinds of jobs take turns. Several workers may share one
-data folder; each job is held by one at a time.
+runs background jobs that take minutes (a simulated study, a comparison, a backup, an identity
+ranking), so that researchers do not wait behind them. The third runs all other jobs that need
+torch. A fourth thread renews the leases. Within a loop, kinds of jobs take turns. Several workers
+may share one data folder; each job is held by one at a time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from clpips.progress import Watch
 LOOPS: tuple[tuple[JobKind, ...], ...] = (
     ("generate", "regenerate"),
     ("guide", "vectors", "fit", "export", "explain", "selftest"),
-    ("simulate", "compare", "backup"),
+    ("simulate", "compare", "backup", "identity"),
 )
 REQUEUED_KINDS: tuple[JobKind, ...] = ("vectors", "compare")
 """Job kinds that may be requested again while they run, and are then repeated."""
@@ -276,6 +276,7 @@ def broken(kind: JobKind, error: Exception) -> str:
         "selftest": "The self-test could not be run",
         "simulate": "The participants could not be simulated",
         "backup": "The backup could not be made",
+        "identity": "The images could not be ranked",
     }[kind]
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{what}: the server's disk is full."

@@ -1,8 +1,8 @@
 """Backups: a whole data folder in one ``.tar``, made and checked while the app is running.
 
 In it: ``clpips.sqlite``, a snapshot of the database; the image files that it names; the fitted
-metrics and uploaded pools; and ``backup.json``, which lists them with their SHA-256. Left out is
-what can be made again: files for download, previews, logs and older backups.
+metrics, uploaded pools and identity rankings; and ``backup.json``, which lists them with their
+SHA-256. Left out is what can be made again: files for download, previews, logs and older backups.
 """
 
 from __future__ import annotations
@@ -21,22 +21,26 @@ from typing import IO
 from app.files.backup_manifest import (
     DATABASE,
     FOLDERS,
+    IDENTITY,
     IMAGE,
     MANIFEST,
     BackupManifest,
     check_member,
     parse_manifest,
 )
+from app.files.identity_runs import runs
 from app.files.manifest import Member
 from app.files.pools import uploaded
 from app.settings import Settings
 from app.store import Store
+from app.study.identity_run import RESULTS
 from clpips.errors import StudyError
 from clpips.io.atomic_files import atomic_file
 from clpips.progress import Watch
 
 BLOCK = 1 << 20
 TAR_BYTES = 2_048  # of an archive beside each file's content, at most
+PATTERNS = (*(f"{folder}/[!.]*" for folder in FOLDERS), f"{IDENTITY}/[!.]*/[!.]*")
 WRITING = 0.7  # of the progress bar; the rest is reading it again
 
 
@@ -111,7 +115,7 @@ class _Writer:
             name = image.path.relative_to(snapshot.settings.data_dir).as_posix()
             counts["images"] += self._add_image(name, image.sha)
         for name in self._others(snapshot):
-            watch.report(1.0, "Copying metrics and pools…")
+            watch.report(1.0, "Copying metrics, pools and rankings…")
             self._add(name, self.data_dir / name)
         manifest = BackupManifest(
             created=created, counts=counts, files=self.files, lost=tuple(self.lost)
@@ -125,9 +129,9 @@ class _Writer:
         What the database names and is not there is noted as lost.
         """
         there = {
-            f"{folder}/{file.name}"
-            for folder in FOLDERS
-            for file in sorted((self.data_dir / folder).glob("[!.]*"))
+            file.relative_to(self.data_dir).as_posix()
+            for pattern in PATTERNS
+            for file in self.data_dir.glob(pattern)
             if file.is_file()
         }
         self.lost += sorted(_named(snapshot) - there)
@@ -171,8 +175,9 @@ def _info(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _named(snapshot: Store) -> set[str]:
-    """The metrics and pools that the studies of a snapshot name."""
-    names = set()
+    """The metrics and pools that the studies of a snapshot name, and results of rankings."""
+    done = (run for job, run in runs(snapshot) if job.state == "done")
+    names = {f"{IDENTITY}/{run.key}/{name}" for run in done for name in RESULTS}
     for study in snapshot.studies.all(include_archived=True):
         names |= {name for maker in study.settings.makers if (name := uploaded(maker))}
         names |= {snapshot.fits.stored_path(fit) for fit in snapshot.fits.of_study(study.id)}
@@ -183,8 +188,8 @@ def _check_space(store: Store, folder: Path) -> None:
     """Snapshot and archive are on the disk at the same time."""
     images, size = store.images.total()
     needed = 2 * store.path.stat().st_size + size + images * TAR_BYTES
-    for name in FOLDERS:
-        needed += sum(file.stat().st_size for file in (store.settings.data_dir / name).glob("*"))
+    for pattern in PATTERNS:
+        needed += sum(file.stat().st_size for file in store.settings.data_dir.glob(pattern))
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StudyError(

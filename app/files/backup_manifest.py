@@ -18,6 +18,8 @@ DATABASE = "clpips.sqlite"
 MANIFEST = "backup.json"
 FOLDERS = ("weights", "pools")
 """Folders of the data folder that are copied whole, beside the images."""
+IDENTITY = "identity"
+"""Copied too; it has a folder for each ranking."""
 ONE = {
     "studies": "study",
     "participants": "participant",
@@ -28,7 +30,7 @@ ONE = {
 MAX_MANIFEST = 64_000_000
 
 IMAGE = re.compile(r"images/([0-9a-f]{2})/(\1[0-9a-f]{62})\.(?:png|jpg|webp)")
-OTHER = re.compile(rf"(?:{'|'.join(FOLDERS)})/[^./\\][^/\\]{{0,250}}")
+OTHER = re.compile(rf"(?:{'|'.join(FOLDERS)}|{IDENTITY}/[0-9a-f]{{16}})/[^./\\][^/\\]{{0,250}}")
 
 
 class BackupManifest(BaseModel, frozen=True, strict=True):

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.http.downloads import backup, download
+from app.http.downloads import backup, download, identity
 from app.http.health import health
 from app.http.images import image
 from app.http.login import log_in, log_out, set_up
@@ -43,6 +43,7 @@ ROUTES = [
     _route("/auth/login", log_in, "POST"),
     _route("/auth/logout", log_out, "POST"),
     _route("/download/backup/{name}", backup, "GET"),
+    _route("/download/identity/{job_id:int}/{name}", identity, "GET"),
     _route("/download/{export_id:int}/{name}", download, "GET"),
     _route("/health", health, "GET"),
 ]

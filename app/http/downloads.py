@@ -1,4 +1,4 @@
-"""``/download/…``: an exported file or a backup, streamed from disk."""
+"""``/download/…``: an exported file, a backup or an identity ranking, streamed from disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from app.http.lanes import READS
 from app.http.responses import NO_STORE, error, is_id
 from app.settings import BACKUP_NAME, RESEARCHER_COOKIE
 from app.store import open_store
+from app.study.identity_run import RESULTS, run_of
 from clpips.errors import StudyError
 
 SIGN_IN = "Please sign in on the researcher's page first, then download the file again."
@@ -43,6 +44,24 @@ async def backup(request: Request) -> Response:
     if not BACKUP_NAME.fullmatch(name) or not path.is_file():
         return error("There is no such download.", 404)
     return FileResponse(path, filename=name, media_type="application/x-tar", headers=NO_STORE)
+
+
+async def identity(request: Request) -> Response:
+    """A result of an identity ranking; 401 without a researcher's session."""
+    if (refused := await _refusal(request)) is not None:
+        return refused
+    store, name = open_store(), request.path_params["name"]
+    job_id = request.path_params["job_id"]
+    try:
+        run = run_of(await READS.run(store.jobs.get, job_id)) if is_id(job_id) else None
+    except StudyError:
+        run = None
+    if run is None or name not in RESULTS:
+        return error("There is no such download.", 404)
+    path = store.settings.identity / run.key / name
+    if not path.is_file():
+        return error("There is no such download.", 404)
+    return FileResponse(path, filename=name, headers=NO_STORE)
 
 
 async def _refusal(request: Request) -> Response | None:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # With no-referrer a form is sent with a null origin, which the log-in would have to refuse; the
 # researcher's addresses hold no secret, and same-origin hides them from other sites as well.
-_WITH_FORMS = ("/researcher", "/study")
+_WITH_FORMS = ("/researcher", "/study", "/identity")
 
 
 class SecurityHeaders:

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from app.store.database import DatabaseAccess, Row, first, now, number, row_by_id, rows
 from app.store.image_removal import left_behind, remove_files, remove_unused
-from app.store.job_queue import ask_to_cancel
+from app.store.job_queue import ask_to_cancel, empty_jobs
 from app.store.studies import read_study
 from app.study.records import StudyContents
 from clpips.errors import StudyError
@@ -83,7 +83,7 @@ class Deletion:
             jobs = rows(db, "SELECT * FROM job WHERE participant_id = ?", [participant_id])
             images |= _images_named(jobs)
             files = self._files(db, _METRICS_OF_PARTICIPANT, participant_id)
-            _empty(db, jobs)
+            empty_jobs(db, jobs)
             db.execute("DELETE FROM participant WHERE id = ?", [participant_id])
         self._remove_previews(jobs)
         remove_files(files)
@@ -95,7 +95,7 @@ class Deletion:
             jobs = rows(db, "SELECT * FROM job WHERE study_id = ?", [study_id])
             images |= _images_named(jobs)
             files = self._files(db, _FILES_OF_STUDY, study_id)
-            _empty(db, jobs)
+            empty_jobs(db, jobs)
             db.execute("DELETE FROM study WHERE id = ?", [study_id])
             images |= left_behind(db)
         self._remove_previews(jobs)
@@ -153,18 +153,6 @@ def _close(db: Database, study_id: int, title: str) -> None:
     sql = "SELECT id FROM job WHERE study_id = ? AND state IN ('queued', 'running')"
     for job in rows(db, sql, [study_id]):
         ask_to_cancel(db, job["id"])
-
-
-def _empty(db: Database, jobs: Iterable[Row]) -> None:
-    """Delete what jobs hold; their rows stay, so that no number is used twice."""
-    for job in jobs:
-        db.execute(
-            """UPDATE job SET payload = '{}', result = '{}', message = '', key = NULL,
-                   study_id = NULL, participant_id = NULL, lease_until = NULL,
-                   state = CASE WHEN state IN ('queued', 'running') THEN 'cancelled' ELSE state END
-               WHERE id = ?""",
-            [job["id"]],
-        )
 
 
 def _images_of_participant(db: Database, participant_id: int) -> set[str]:

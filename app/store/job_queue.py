@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlite_utils import Database
@@ -122,6 +122,18 @@ def reclaim(db: Database, row: Row) -> None:
         end_job(db, row["id"], "failed", message=f"the job was interrupted {MAX_ATTEMPTS} times")
     else:
         requeue(db, row["id"])
+
+
+def empty_jobs(db: Database, jobs: Iterable[Row]) -> None:
+    """Delete what jobs hold; their rows stay, so that no number is used twice."""
+    for job in jobs:
+        db.execute(
+            """UPDATE job SET payload = '{}', result = '{}', message = '', key = NULL,
+                   study_id = NULL, participant_id = NULL, lease_until = NULL,
+                   state = CASE WHEN state IN ('queued', 'running') THEN 'cancelled' ELSE state END
+               WHERE id = ?""",
+            [job["id"]],
+        )
 
 
 def requeue(db: Database, job_id: int, *, attempts_back: int = 0) -> None:

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from app.store.database import DatabaseAccess, Row, first, now, number, row_by_id, rows
 from app.store.job_queue import (
     ask_to_cancel,
+    empty_jobs,
     end_job,
     insert_job,
     job_from_row,
@@ -19,6 +20,7 @@ from app.store.job_queue import (
     requeue,
 )
 from app.study.types import Job, JobKind
+from clpips.errors import StudyError
 from clpips.text import without_paths
 
 LEASE_SECONDS = 30.0
@@ -147,6 +149,18 @@ class Jobs:
         with self._access.write() as db:
             ask_to_cancel(db, job_id)
             return _read_job(db, job_id)
+
+    def forget(self, job_id: int) -> None:
+        """Delete what an ended job holds; its number is not used again.
+
+        Raises:
+            StudyError: there is no such job, or it is queued or running.
+        """
+        with self._access.write() as db:
+            row = row_by_id(db, "job", job_id)
+            if row["state"] in ("queued", "running"):
+                raise StudyError("a job must have ended before it is deleted, this one is open")
+            empty_jobs(db, [row])
 
     def release(self, worker: str) -> int:
         """Return the running jobs of a worker that shuts down to the queue; returns how many."""

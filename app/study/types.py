@@ -145,6 +145,7 @@ JobKind = Literal[
     "selftest",
     "simulate",
     "backup",
+    "identity",
 ]
 
 

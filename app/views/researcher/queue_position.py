@@ -12,7 +12,7 @@ from app.views.researcher.formatting import NARROW
 QUEUES: tuple[tuple[JobKind, ...], ...] = (
     ("generate", "regenerate"),
     ("guide", "vectors", "fit", "export", "explain", "selftest"),
-    ("simulate", "compare", "backup"),
+    ("simulate", "compare", "backup", "identity"),
 )
 """Kinds that wait for each other and take turns; the same as the worker's loops."""
 NAMES: Mapping[JobKind, str] = {
@@ -27,6 +27,7 @@ NAMES: Mapping[JobKind, str] = {
     "simulate": "simulated study",
     "compare": "comparison",
     "backup": "backup",
+    "identity": "identity ranking",
 }
 RECENT = 50
 NOT_RUNNING = "Waiting for a worker. None is running: start one with `make run` or `clpips-app`."

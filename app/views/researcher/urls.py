@@ -33,6 +33,16 @@ def download_address(export_id: int, name: str) -> str:
     return f"/download/{export_id}/{quote(name, safe='')}"
 
 
+def identity_address(job_id: int) -> str:
+    """The page of one identity ranking."""
+    return f"/identity?run={job_id}"
+
+
+def identity_download(job_id: int, name: str) -> str:
+    """Where a result of an identity ranking is served."""
+    return f"/download/identity/{job_id}/{quote(name, safe='')}"
+
+
 def backup_address(name: str) -> str:
     """Where a backup is served."""
     return f"/download/backup/{quote(name, safe='')}"

@@ -7,7 +7,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -65,7 +65,7 @@ def opened_source(path: Path) -> Iterator[Source]:
             f"{path.name}: a pool must be a folder or a zip archive, got a file that is neither"
         ) from error
     with archive:
-        yield _Archive(archive)
+        yield _Archive(archive, *names_of(archive.infolist()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,13 @@ class _Folder:
 @dataclass(frozen=True, slots=True)
 class _Archive:
     archive: zipfile.ZipFile
+    entries: Mapping[str, zipfile.ZipInfo]
+    renamed: list[str]
 
     def listed(self, limits: Limits) -> list[Listed]:
         found: list[Listed] = []
         total = 0
-        entries, _ = names_of(self.archive.infolist())
-        for number, (name, info) in enumerate(entries.items(), start=1):
+        for number, (name, info) in enumerate(self.entries.items(), start=1):
             _check_name(name)
             if name.endswith("/"):
                 check_number(number, limits)
@@ -133,12 +134,11 @@ class _Archive:
         return sorted(found, key=lambda each: each.name)
 
     def notes(self) -> list[str]:
-        return names_of(self.archive.infolist())[1]
+        return list(self.renamed)
 
     def read(self, file: Listed) -> bytes:
         try:
-            entries, _ = names_of(self.archive.infolist())
-            with self.archive.open(entries[file.name]) as opened:
+            with self.archive.open(self.entries[file.name]) as opened:
                 return opened.read(file.size + 1)
         except (*_BROKEN, KeyError) as error:
             reason = cut(one_line(error), 200) or type(error).__name__
