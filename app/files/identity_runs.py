@@ -108,7 +108,7 @@ def _read(
         own["reference"] = own["reference"] or targets
         notes += left_out
     check_species(own["query"], {row.species for row in own["gallery"]})
-    return RankTables(own["query"], own["gallery"], own["reference"], notes)
+    return RankTables(own["query"], own["gallery"], own["reference"], notes=notes)
 
 
 def _remove_strays(store: Store) -> None:
