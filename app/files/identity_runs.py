@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.files.identity_sample import drawn, redrawn_targets, sample
@@ -14,14 +15,27 @@ from app.files.identity_tables import GALLERY, QUERIES, REFERENCES, read_upload
 from app.store import Store
 from app.study.identity_run import KEY, IdentityRun, run_of
 from app.study.types import Job
-from clpips.identity.rank_run import RankTables
-from clpips.identity.ranking import check_species
 from clpips.io.atomic_files import atomic_folder
-from clpips.io.image_tables import ImageRow
+from clpips.io.image_tables import ImageRow, check_species
 from clpips.progress import Watch
 
 STRAY_SECONDS = 3600.0
 """Until a folder without a job may go: one that is being stored has none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunImages:
+    """The images of a ranking.
+
+    Args:
+        queries, gallery, references: see :class:`clpips.identity.rank_run.RankTables`.
+        notes: what was found while they were read.
+    """
+
+    queries: list[ImageRow]
+    gallery: list[ImageRow]
+    references: list[ImageRow]
+    notes: list[str]
 
 
 def run_folder(store: Store, run: IdentityRun) -> Path:
@@ -58,7 +72,7 @@ def request_run(store: Store, run: IdentityRun, uploads: Mapping[str, bytes]) ->
     return store.jobs.enqueue("identity", run.payload(), study_id=run.study_id)
 
 
-def tables_of(store: Store, run: IdentityRun, scratch: Path, watch: Watch) -> RankTables:
+def images_of(store: Store, run: IdentityRun, scratch: Path, watch: Watch) -> RunImages:
     """The images of a ranking: uploads unpacked and samples drawn into an empty folder.
 
     Raises:
@@ -82,7 +96,7 @@ def delete_run(store: Store, job: Job) -> None:
 
 def _read(
     store: Store, run: IdentityRun, zips: Path, scratch: Path, watch: Watch, *, draw: bool
-) -> RankTables:
+) -> RunImages:
     notes: list[str] = []
     own: dict[str, list[ImageRow]] = {"query": [], "gallery": [], "reference": []}
     if run.gallery == "sample":
@@ -108,7 +122,7 @@ def _read(
         own["reference"] = own["reference"] or targets
         notes += left_out
     check_species(own["query"], {row.species for row in own["gallery"]})
-    return RankTables(own["query"], own["gallery"], own["reference"], notes=notes)
+    return RunImages(own["query"], own["gallery"], own["reference"], notes)
 
 
 def _remove_strays(store: Store) -> None:

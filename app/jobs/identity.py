@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from app.files.identity_runs import run_folder, tables_of
+from app.files.identity_runs import images_of, run_folder
 from app.jobs.identity_results import write_results
 from app.jobs.vectors import THREADS
 from app.store import Store
@@ -24,7 +24,7 @@ from clpips.features.cache import default_cache
 from clpips.features.embedding.compute import embed_files
 from clpips.features.embedding.encoder import Embeddings
 from clpips.features.embedding.registry import open_encoder
-from clpips.identity.rank_run import cosine_distances, rank_images
+from clpips.identity.rank_run import RankTables, cosine_distances, rank_images
 from clpips.io.image_tables import ImageRow
 from clpips.progress import Watch
 
@@ -49,7 +49,8 @@ def run(store: Store, job: Job, watch: Watch) -> dict[str, Any]:
         raise StudyError("an identity ranking must say what is ranked, got nothing")
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory(prefix="clpips-identity-") as scratch:
-        tables = tables_of(store, asked, Path(scratch), watch.part(0.0, READING))
+        images = images_of(store, asked, Path(scratch), watch.part(0.0, READING))
+        tables = RankTables(images.queries, images.gallery, images.references, notes=images.notes)
         watch.report(READING, "Loading the encoder…")
         encoder = open_encoder(asked.encoder, device="auto")
         unusable: dict[str, str] = {}

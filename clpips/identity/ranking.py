@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from clpips.errors import DatasetError
 from clpips.identity.distances import CosineDistances, Distances
 from clpips.identity.gallery import QueryResult, nearest, rank_gallery, rank_part
 from clpips.identity.gallery_index import FOUND, RECALL_AT, GalleryIndex
-from clpips.io.image_tables import ImageRow
+from clpips.io.image_tables import ImageRow, check_species
 from clpips.progress import Watch
-from clpips.text import named, quoted
+from clpips.text import quoted
 
 SHOWN = 10
 """So many of the nearest gallery images are kept for each query."""
@@ -137,24 +136,6 @@ class GalleryRanking:
             own = own[np.isfinite(own)]
             similarity = float(1 - own.mean()) if own.size else None
             yield RankedQuery(query, result, near, bool(is_missing), gallery_similarity=similarity)
-
-
-def check_species(queries: Sequence[ImageRow], gallery: Collection[str]) -> None:
-    """Check that queries have something to search.
-
-    Args:
-        queries: the images.
-        gallery: the species that the gallery has images of.
-
-    Raises:
-        DatasetError: a species without any gallery image.
-    """
-    absent = sorted({row.species for row in queries}.difference(gallery))
-    if absent:
-        raise DatasetError(
-            f"the gallery must have images of every species of the queries, got none of "
-            f"{named(absent)}"
-        )
 
 
 def rank_queries(

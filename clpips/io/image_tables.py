@@ -9,7 +9,7 @@ CSV, Parquet or JSON Lines.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from clpips.io.csv_files import csv_bytes
 from clpips.io.image_names import ImageFolder
 from clpips.io.table_cells import image_cell, text_cell
 from clpips.io.tabular_files import Layout, file_rows
-from clpips.text import quoted
+from clpips.text import named, quoted
 
 REQUIRED = ("name", "species", "file_path")
 OPTIONAL = ("method", "ref_path", "prompt", "mask_path")
@@ -100,6 +100,24 @@ def read_image_table(
     if not found:
         raise LAYOUT.not_one(source, "hold at least one row, got none")
     return found
+
+
+def check_species(queries: Sequence[ImageRow], gallery: Collection[str]) -> None:
+    """Check that queries have something to search.
+
+    Args:
+        queries: the images.
+        gallery: the species that the gallery has images of.
+
+    Raises:
+        DatasetError: a species without any gallery image.
+    """
+    absent = sorted({row.species for row in queries}.difference(gallery))
+    if absent:
+        raise DatasetError(
+            f"the gallery must have images of every species of the queries, got none of "
+            f"{named(absent)}"
+        )
 
 
 def write_image_table(rows: Sequence[ImageRow], path: str | os.PathLike[str]) -> None:
