@@ -42,11 +42,16 @@ class NetworkEncoder:
     own_head: nn.Module | None = None
     texts: TextTower | None = None
 
-    @torch.inference_mode()
     def embed(self, images: Sequence[Image.Image]) -> Embeddings:
         """See :class:`~clpips.features.embedding.encoder.ImageEncoder`."""
+        return unit(self.raw(images))
+
+    @torch.inference_mode()
+    def raw(self, images: Sequence[Image.Image]) -> Embeddings:
+        """(n, dimensions) float32 as the network gives them, of any length."""
         batch = torch.stack([self.prepare(image) for image in images]).to(self.device)
-        return unit(self.forward(batch).float().cpu().numpy())
+        found: Embeddings = self.forward(batch).float().cpu().numpy()
+        return found
 
     @torch.inference_mode()
     def tokens(self, images: Sequence[Image.Image]) -> tuple[Tensor, ...]:

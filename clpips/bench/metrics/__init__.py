@@ -1,0 +1,1 @@
+"""The benchmark's metrics, one file each."""
