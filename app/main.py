@@ -23,6 +23,12 @@ def _study() -> None:
     page()
 
 
+def _identity() -> None:
+    from app.views.researcher.identity.page import page
+
+    page()
+
+
 def _selftest() -> None:
     from app.views.researcher.selftest import page
 
@@ -34,6 +40,7 @@ st.navigation(
         st.Page(_participant, title="Welcome", default=True),
         st.Page(_studies, title="Studies", url_path="researcher"),
         st.Page(_study, title="Study", url_path="study"),
+        st.Page(_identity, title="Identity", url_path="identity"),
         st.Page(_selftest, title="Self-test", url_path="selftest"),
     ],
     position="hidden",

@@ -23,7 +23,7 @@ from clpips.progress import Watch
 KINDS, IDENTITIES = ("dog", "teapot"), 6
 REFERENCES, GALLERY, QUERIES = 1, 2, 1
 METHODS = ("same thing", "half drifted")
-SEED, SIDE = 5, 192
+SEED, SIDE = 3, 192
 TARGET_VIEWS, TARGET_SPECIES = 3, "sample target"
 
 Use = Literal["query", "gallery", "reference"]

@@ -15,7 +15,7 @@ from clpips.io.csv_files import csv_bytes
 from clpips.io.image_tables import ImageRow
 from clpips.progress import Watch
 
-SHOWN_QUERIES, SHOWN_NEAR = 3, 7
+SHOWN_QUERIES, SHOWN_NEAR = 3, 6
 COLUMNS = (
     "method", "species", "map", "map_low", "map_high", "rank1", "rank5", "rank10", "mrr",
     "chance_map", "ceiling_map", "drift", "reference_similarity", "gallery_similarity",

@@ -197,6 +197,9 @@ ol.cl-strip { display: flex; gap: .6rem; overflow-x: auto; padding: .6rem 0 .3re
 .cl-strip .cl-target { padding-right: .8rem; margin-right: .2rem;
   border-right: 2px solid color-mix(in srgb, currentColor 22%, transparent); }
 .cl-strip .cl-target, .cl-strip .cl-target + li { box-sizing: content-box; }
+.cl-elsewhere { font-size: 1rem; font-weight: 400; }
+.cl-retrieval img { box-sizing: border-box; }
+.cl-retrieval .cl-hit img { outline: 4px solid #1d8a4b; outline-offset: -4px; }
 ul.cl-targets { display: flex; flex-wrap: wrap; gap: .8rem; list-style: none;
   padding: 0 !important; margin: 0; }
 .cl-targets li { width: 6.5rem; margin: 0; font-size: .82rem; overflow-wrap: anywhere; }

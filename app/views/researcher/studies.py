@@ -33,7 +33,11 @@ def page() -> None:
     styles()
     title, out = st.columns([4, 1], vertical_alignment="center")
     with title:
-        show(Html("<h1 class='cl-title'>Studies</h1>"))
+        show(
+            Html("<h1 class='cl-line cl-title'>Studies<span class='cl-elsewhere'>"),
+            link("Identity", "/identity"),
+            Html("</span></h1>"),
+        )
     with out:
         show(SIGN_OUT)
     studies_list()

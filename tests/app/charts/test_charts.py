@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app.charts import base, curves
 from app.charts.base import Pair
 from app.charts.curves import Forecast, MetricRow, Point
+from app.charts.retrieval import MethodRow, mean_precision
 
 
 def rows_of(chart: Any) -> list[dict[str, Any]]:
@@ -163,3 +165,16 @@ def test_repeatability_is_a_level_line_with_its_name() -> None:
     assert marks(chart) == ["line", "point", "rule", "text"]
     assert all_rows(chart)[-1] == [{"spearman": 0.61, "words": "repeatability 0.61"}]
     assert chart.to_dict()["layer"][0]["encoding"]["y"]["scale"]["domain"] == [0.0, 0.8]
+
+
+def test_a_method_lies_between_chance_and_ceiling_on_one_axis() -> None:
+    rows = [MethodRow("a", 0.6, 0.5, 0.7, 0.2, 0.9), MethodRow("b", 0.4, None, None, 0.2, 0.9)]
+    chart = mean_precision(rows).to_dict()
+    assert [layer["encoding"]["x"]["field"] for layer in chart["layer"]] == [
+        "low",
+        "chance",
+        "map",
+        "ceiling",
+    ]
+    without = [replace(one, ceiling=None) for one in rows]
+    assert len(mean_precision(without).to_dict()["layer"]) == 3

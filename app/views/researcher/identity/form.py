@@ -1,0 +1,147 @@
+"""What to rank: the generated images, the gallery that they search, and the encoder."""
+
+from __future__ import annotations
+
+import secrets
+import zipfile
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from app.files.identity_runs import request_run
+from app.store import Store
+from app.study.identity_run import IdentityRun, Source
+from app.study.types import Job, Study
+from app.views.researcher.new_study.upload_limit import too_large
+from clpips.errors import ClpipsError, StudyError
+from clpips.features.embedding.names import encoders_here
+from clpips.text import without_paths
+
+SOURCES: Mapping[Source, str] = {
+    "sample": "A sample that the app draws",
+    "study": "Images made in a study",
+    "upload": "My own (.zip)",
+}
+ENCODERS: Mapping[str, str] = {
+    "efficientnet-lite0": "EfficientNet-Lite0 (ImageNet)",
+    "alex": "AlexNet (ImageNet)",
+    "vgg": "VGG-16 (ImageNet)",
+    "tiny-clip": "Tiny CLIP (rendered scenes)",
+}
+QUERIES = (
+    "A .zip of the images with **queries.csv**: a row an image, "
+    "`name,species,file_path[,method,ref_path,prompt]`. "
+)
+GALLERY = (
+    "A .zip of real images with **gallery.csv** (`name,species,file_path`), and **references.csv** "
+    "with the same columns for the images that the methods were shown: they give the ceiling. "
+)
+OF_STUDY = (
+    "The ranked images are queries, each target is the reference of its own, and what made an "
+    "image is its method. The gallery must show the targets under the same names."
+)
+OF_SAMPLE = (
+    "Drawn dogs and teapots: of each, an image of the same thing in a new place, and one of a "
+    "thing that is half-way to another."
+)
+COUNT = "identity-asked"
+
+
+def draw(store: Store, *, is_open: bool) -> Job | None:
+    """The fields and the button; the job once it is asked for.
+
+    Args:
+        store: where it is kept.
+        is_open: whether a ranking waits or runs already.
+    """
+    count = st.session_state.setdefault(COUNT, 0)  # the next ranking starts with empty fields
+    queries: Source = st.radio(
+        "Generated images", list(SOURCES), format_func=SOURCES.__getitem__, horizontal=True
+    )
+    uploads: dict[str, UploadedFile] = {}
+    study = None
+    if queries == "sample":
+        st.caption(OF_SAMPLE)
+    elif queries == "study":
+        study = _study(store)
+    else:
+        _upload(uploads, "queries", "Generated images (.zip)", QUERIES, count)
+    gallery: Source = "sample" if queries == "sample" else "upload"
+    if queries == "study":
+        gallery = _gallery()
+    if gallery == "upload":
+        alone = "" if queries == "study" else "It may be left empty if the first .zip holds both. "
+        _upload(uploads, "gallery", "Gallery (.zip)", GALLERY + alone, count)
+    if "upload" in (queries, gallery):
+        st.caption(too_large())
+    encoder = st.selectbox(
+        "Encoder", encoders_here(), format_func=lambda name: ENCODERS.get(name, name)
+    )
+    if not st.button("Rank", type="primary", disabled=is_open, key="rank"):
+        return None
+    try:
+        with st.spinner("Checking the images…"):
+            files = _files(uploads, queries, gallery)
+            if queries == "study" and study is None:
+                raise StudyError("a study with ranked images must be chosen, there is none")
+            title = study.title if study else uploads["queries"].name if uploads else ""
+            study_id = None if study is None else study.id
+            run = IdentityRun(
+                secrets.token_hex(8), encoder, queries, gallery, title, study_id=study_id
+            )
+            job = request_run(store, run, files)
+    except ClpipsError as error:
+        st.error(without_paths(error))
+        return None
+    st.session_state[COUNT] += 1
+    return job
+
+
+def _study(store: Store) -> Study | None:
+    st.caption(OF_STUDY)
+    studies = [one for one in store.studies.all() if store.rankings.count(one.id)]
+    if not studies:
+        st.info("No study has a ranked image yet.")
+    return st.selectbox("Study", studies, format_func=lambda one: one.title)
+
+
+def _gallery() -> Source:
+    names: Mapping[Source, str] = {
+        "upload": "My own (.zip)",
+        "sample": "The sample targets, drawn from their words again",
+    }
+    chosen: Source = st.radio(
+        "Gallery", list(names), format_func=names.__getitem__, horizontal=True
+    )
+    return chosen
+
+
+def _upload(
+    uploads: dict[str, UploadedFile], part: str, label: str, about: str, count: int
+) -> None:
+    # No list of types: the browser would leave another file out, where the page names it.
+    file = st.file_uploader(label, key=f"identity-{part}-{count}")
+    st.caption(about)
+    if file is not None:
+        uploads[part] = file
+
+
+def _files(
+    uploads: Mapping[str, UploadedFile], queries: Source, gallery: Source
+) -> dict[str, bytes]:
+    """The archives by part; one that holds both tables counts twice.
+
+    Raises:
+        StudyError: one is missing or is no zip archive.
+    """
+    parts = [("queries", queries), ("gallery", gallery)]
+    files = {}
+    for part in (part for part, source in parts if source == "upload"):
+        file = uploads.get(part) or uploads.get("queries")
+        if file is None:
+            raise StudyError(f"the {part} must be uploaded as a .zip with {part}.csv")
+        if not zipfile.is_zipfile(file):
+            raise StudyError(f"{file.name}: an upload must be a .zip, got another kind of file")
+        files[part] = file.getvalue()
+    return files
