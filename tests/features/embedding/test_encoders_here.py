@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from huggingface_hub import file_download
+from huggingface_hub import constants
 
 from clpips.features.embedding.names import OFFLINE, encoders_here
 
@@ -13,7 +13,7 @@ from clpips.features.embedding.names import OFFLINE, encoders_here
 def test_a_published_encoder_counts_once_its_weights_were_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_download, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     assert encoders_here() == OFFLINE
     model = tmp_path / "models--facebook--dinov2-base"
     (model / "refs").mkdir(parents=True)
