@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.files.identity_sample import drawn, redrawn_targets, sample
+from app.files.identity_sample import Use, drawn, redrawn_targets, sample
 from app.files.identity_study import study_queries
 from app.files.identity_tables import GALLERY, QUERIES, REFERENCES, read_upload
 from app.store import Store
@@ -49,17 +49,20 @@ def runs(store: Store, limit: int = -1) -> list[tuple[Job, IdentityRun]]:
     return [(job, run) for job in jobs if (run := run_of(job)) is not None]
 
 
-def request_run(store: Store, run: IdentityRun, uploads: Mapping[str, bytes]) -> Job:
+def request_run(store: Store, run: IdentityRun, uploads: Mapping[str, bytes], watch: Watch) -> Job:
     """Check and store a ranking's images, then queue its job.
 
     Args:
         store: where it is kept.
         run: what is asked for.
-        uploads: the archives, by what they are: ``queries``, ``gallery``.
+        uploads: the archives, by what they are: ``queries``, ``gallery``; the first alone where
+            it holds both.
+        watch: progress and cancel.
 
     Raises:
         DatasetError, StudyError: an archive, a table or a study that breaks a rule; nothing is
             stored.
+        Cancelled: the caller cancelled; nothing is stored.
     """
     _remove_strays(store)
     with (
@@ -68,7 +71,7 @@ def request_run(store: Store, run: IdentityRun, uploads: Mapping[str, bytes]) ->
     ):
         for part, data in uploads.items():
             (folder / f"{part}.zip").write_bytes(data)
-        _read(store, run, folder, Path(scratch), Watch(), draw=False)
+        _read(store, run, folder, Path(scratch), watch, draw=False)
     return store.jobs.enqueue("identity", run.payload(), study_id=run.study_id)
 
 
@@ -98,31 +101,39 @@ def _read(
     store: Store, run: IdentityRun, zips: Path, scratch: Path, watch: Watch, *, draw: bool
 ) -> RunImages:
     notes: list[str] = []
-    own: dict[str, list[ImageRow]] = {"query": [], "gallery": [], "reference": []}
+    tables = _uploaded(run, zips, scratch, notes, watch)
+    queries, references = tables.get(QUERIES, []), tables.get(REFERENCES, [])
+    gallery = tables.get(GALLERY, [])
     if run.gallery == "sample":
-        drawings = sample() if run.queries == "sample" else redrawn_targets()
-        for one in drawn(drawings, scratch / "drawn", watch) if draw else drawings:
-            own[one.use].append(one.row)
-    else:
-        own["gallery"], own["reference"] = read_upload(
-            zips / "gallery.zip",
-            scratch / "gallery",
-            [GALLERY],
-            notes,
-            watch.part(0.0, 0.5),
-            optional=[REFERENCES],
+        drawings = list(sample() if run.queries == "sample" else redrawn_targets())
+        drawings = drawn(drawings, scratch / "drawn", watch) if draw else drawings
+        uses: tuple[Use, ...] = ("query", "gallery", "reference")
+        queries, gallery, references = (
+            [one.row for one in drawings if one.use == use] for use in uses
         )
-    if run.queries == "upload":
-        read = read_upload(
-            zips / "queries.zip", scratch / "queries", [QUERIES], notes, watch.part(0.5, 0.5)
-        )
-        own["query"] = read[0]
-    elif run.study_id is not None:
-        own["query"], targets, left_out = study_queries(store, run.study_id, own["gallery"])
-        own["reference"] = own["reference"] or targets
+    if run.study_id is not None:
+        queries, targets, left_out = study_queries(store, run.study_id, gallery)
+        references = references or targets
         notes += left_out
-    check_species(own["query"], {row.species for row in own["gallery"]})
-    return RunImages(own["query"], own["gallery"], own["reference"], notes)
+    check_species(queries, {row.species for row in gallery})
+    return RunImages(queries, gallery, references, notes)
+
+
+def _uploaded(
+    run: IdentityRun, zips: Path, scratch: Path, notes: list[str], watch: Watch
+) -> dict[str, list[ImageRow]]:
+    """The rows of the uploaded tables, by their names."""
+    archives: dict[str, list[str]] = {}
+    if run.queries == "upload":
+        archives["queries"] = [QUERIES]
+    if run.gallery == "upload":
+        place = "gallery" if (zips / "gallery.zip").exists() else "queries"
+        archives.setdefault(place, []).extend([GALLERY, REFERENCES])
+    found: dict[str, list[ImageRow]] = {}
+    for number, (name, tables) in enumerate(archives.items()):
+        part = watch.part(number / len(archives), 1 / len(archives))
+        found |= read_upload(zips / f"{name}.zip", scratch / name, tables, notes, part)
+    return found
 
 
 def _remove_strays(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,7 @@ def redrawn_targets() -> Iterator[Drawing]:
             yield Drawing("gallery", row, picture)
 
 
-def drawn(drawings: Iterator[Drawing], folder: Path, watch: Watch) -> list[Drawing]:
+def drawn(drawings: Iterable[Drawing], folder: Path, watch: Watch) -> list[Drawing]:
     """Draw images into a folder; the same ones with the paths of their files.
 
     Raises:

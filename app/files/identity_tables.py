@@ -17,16 +17,16 @@ from clpips.text import one_line, quoted
 QUERIES, GALLERY, REFERENCES = "queries.csv", "gallery.csv", "references.csv"
 LIMITS = Limits(total=1_000_000_000, file=50_000_000, files=20_000)
 
+FILES_AT_ONCE = 50  # between two reports of progress
+
 
 def read_upload(
     archive: Path,
     folder: Path,
-    wanted: Sequence[str],
+    tables: Sequence[str],
     notes: list[str],
     watch: Watch,
-    *,
-    optional: Sequence[str] = (),
-) -> list[list[ImageRow]]:
+) -> dict[str, list[ImageRow]]:
     """Unpack an archive and read its tables.
 
     A table may lie in a folder of the archive; its images are named relative to it.
@@ -34,13 +34,12 @@ def read_upload(
     Args:
         archive: the uploaded file.
         folder: an empty folder to unpack into.
-        wanted: file names of the tables.
+        tables: their file names; :data:`REFERENCES` need not be there.
         notes: receives what was found that their owner may not expect.
         watch: progress and cancel.
-        optional: tables that need not be there.
 
     Returns:
-        The rows of each table, ``wanted`` and then ``optional``; none for one that is not there.
+        The rows of each table, by its name.
 
     Raises:
         DatasetError: not a zip archive, one over the limits or that leads out of its folder;
@@ -49,14 +48,14 @@ def read_upload(
     """
     _unpack(archive, folder, watch)
     with _relative_to(folder):
-        found = []
-        for name in (*wanted, *optional):
+        found = {}
+        for name in tables:
             table = _table(folder, name)
-            if table is None and name in wanted:
+            if table is None and name != REFERENCES:
                 raise DatasetError(f"the .zip must hold {name}, got none")
             rows = [] if table is None else read_image_table(table, files=False, notes=notes)
             _check_images(rows, folder, name)
-            found.append(rows)
+            found[name] = rows
     notes[:] = [_without(folder, note) for note in notes]
     return found
 
@@ -66,8 +65,9 @@ def _unpack(archive: Path, folder: Path, watch: Watch) -> None:
         with opened_source(archive) as source:
             files = source.listed(LIMITS)
             for number, file in enumerate(files):
-                words = f"Unpacking file {number + 1:,} of {len(files):,}"
-                watch.report(number / len(files), words)
+                if number % FILES_AT_ONCE == 0:
+                    words = f"Unpacking file {number + 1:,} of {len(files):,}"
+                    watch.report(number / len(files), words)
                 place = folder / file.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(source.read(file))

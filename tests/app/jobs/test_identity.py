@@ -46,7 +46,7 @@ def uploads(**changed: bytes) -> dict[str, bytes]:
 
 def ranked(store: Store, run: IdentityRun, files: dict[str, bytes]) -> Path:
     """Request a ranking and let a worker do it; its folder."""
-    job = request_run(store, run, files)
+    job = request_run(store, run, files, Watch())
     Worker(store.settings).do_next(["identity"])
     ended = store.jobs.get(job.id)
     assert ended.state == "done", ended.message
@@ -139,10 +139,18 @@ def test_a_bad_archive_is_one_sentence_and_nothing_is_stored(
     store: Store, queries: bytes, says: str
 ) -> None:
     with pytest.raises(ClpipsError) as refused:
-        request_run(store, asked(), uploads(queries=queries))
+        request_run(store, asked(), uploads(queries=queries), Watch())
     assert says in str(refused.value)
     assert "/tmp" not in str(refused.value) and "\n" not in str(refused.value)
     assert not runs(store) and not list(store.settings.identity.glob("*"))
+
+
+def test_one_archive_may_hold_all_tables_and_is_stored_once(store: Store) -> None:
+    both = uploads()["queries"]
+    folder = ranked(store, asked(), {"queries": both})
+    assert (folder / "queries.zip").is_file() and not (folder / "gallery.zip").exists()
+    report = json.loads((folder / "report.json").read_text())
+    assert report["methods"]["good"]["macro"]["ceiling_map"] == 1
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(
@@ -151,20 +159,20 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(
     limits = identity_runs.read_upload.__globals__["Limits"](total=1000)
     monkeypatch.setitem(identity_runs.read_upload.__globals__, "LIMITS", limits)
     with pytest.raises(ClpipsError, match="at most 1,000 bytes when unpacked"):
-        request_run(store, asked(), uploads())
+        request_run(store, asked(), uploads(), Watch())
 
 
 def test_a_study_that_the_gallery_does_not_show_is_refused(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
     with pytest.raises(StudyError, match="under their names, got none of 'target 0'"):
-        request_run(store, asked("study", "sample", study.id), {})
+        request_run(store, asked("study", "sample", study.id), {}, Watch())
 
 
 # --- stopping and deleting ----------------------------------------------------------------------
 
 
 def started(store: Store) -> Job:
-    job = request_run(store, asked(), uploads())
+    job = request_run(store, asked(), uploads(), Watch())
     assert store.jobs.claim("test", ["identity"]) is not None
     return job
 
@@ -208,7 +216,7 @@ def test_a_ranking_is_deleted_with_its_files_once_it_has_ended(store: Store) -> 
 def test_a_deleted_study_takes_the_rankings_of_its_images_with_it(store: Store) -> None:
     study = ranked_study(store, people=1, targets=1)
     gallery = packed(tables(gallery=("target 0,thing",)))
-    request_run(store, asked("study", "upload", study.id), {"gallery": gallery})
+    request_run(store, asked("study", "upload", study.id), {"gallery": gallery}, Watch())
     delete_study(store, study.id, title=study.title)
     assert not runs(store) and not run_folder(store, asked()).exists()
 

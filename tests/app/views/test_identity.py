@@ -118,7 +118,7 @@ def test_past_rankings_are_listed_and_opened_by_their_address(store: Store) -> N
     ("upload", "says"),
     [
         (b"no zip", "mine.zip: an upload must be a .zip, got another kind of file"),
-        (packed({"a.txt": ""}), "the .zip must hold gallery.csv, got none"),
+        (packed({"a.txt": ""}), "the .zip must hold queries.csv, got none"),
         (
             packed({**OWN, "gallery.csv": "name,species,file_path\na,dog,x.png\n"}),
             "gallery.csv: every image must be in the .zip, got 'x.png', which is not",
@@ -135,7 +135,9 @@ def test_a_gallery_must_be_there_and_a_study_chosen(store: Store) -> None:
     screen = opened()
     screen.radio[0].set_value("upload").run()
     press(screen, "rank")
-    assert "the queries must be uploaded as a .zip with queries.csv" in screen.error[0].value
+    assert (
+        "the generated images must be uploaded as a .zip with queries.csv" in screen.error[0].value
+    )
     screen.radio[0].set_value("study").run()
     assert "No study has a ranked image yet." in [each.value for each in screen.info]
     press(screen, "rank")

@@ -16,6 +16,7 @@ from app.study.types import Job, Study
 from app.views.researcher.new_study.upload_limit import too_large
 from clpips.errors import ClpipsError, StudyError
 from clpips.features.embedding.names import encoders_here
+from clpips.progress import Watch
 from clpips.text import without_paths
 
 SOURCES: Mapping[Source, str] = {
@@ -80,22 +81,29 @@ def draw(store: Store, *, is_open: bool) -> Job | None:
     )
     if not st.button("Rank", type="primary", disabled=is_open, key="rank"):
         return None
+    title = study.title if study else next((file.name for file in uploads.values()), "")
+    study_id = None if study is None else study.id
+    run = IdentityRun(secrets.token_hex(8), encoder, queries, gallery, title, study_id=study_id)
+    job = _ask(store, run, uploads)
+    if job is not None:
+        st.session_state[COUNT] += 1
+    return job
+
+
+def _ask(store: Store, run: IdentityRun, uploads: Mapping[str, UploadedFile]) -> Job | None:
+    """Check, store and queue; ``None`` with a sentence on the screen where that is refused."""
+    bar = st.progress(0.0, text="Checking the images…")
+
+    def tell(share: float, words: str) -> None:
+        bar.progress(min(share, 1.0), text=words)
+
     try:
-        with st.spinner("Checking the images…"):
-            files = _files(uploads, queries, gallery)
-            if queries == "study" and study is None:
-                raise StudyError("a study with ranked images must be chosen, there is none")
-            title = study.title if study else uploads["queries"].name if uploads else ""
-            study_id = None if study is None else study.id
-            run = IdentityRun(
-                secrets.token_hex(8), encoder, queries, gallery, title, study_id=study_id
-            )
-            job = request_run(store, run, files)
+        return request_run(store, run, _files(run, uploads), Watch(progress=tell))
     except ClpipsError as error:
         st.error(without_paths(error))
         return None
-    st.session_state[COUNT] += 1
-    return job
+    finally:
+        bar.empty()
 
 
 def _study(store: Store) -> Study | None:
@@ -127,21 +135,19 @@ def _upload(
         uploads[part] = file
 
 
-def _files(
-    uploads: Mapping[str, UploadedFile], queries: Source, gallery: Source
-) -> dict[str, bytes]:
-    """The archives by part; one that holds both tables counts twice.
+def _files(run: IdentityRun, uploads: Mapping[str, UploadedFile]) -> dict[str, bytes]:
+    """The archives by part.
 
     Raises:
-        StudyError: one is missing or is no zip archive.
+        StudyError: something was not chosen, or is no zip archive.
     """
-    parts = [("queries", queries), ("gallery", gallery)]
-    files = {}
-    for part in (part for part, source in parts if source == "upload"):
-        file = uploads.get(part) or uploads.get("queries")
-        if file is None:
-            raise StudyError(f"the {part} must be uploaded as a .zip with {part}.csv")
+    if run.queries == "study" and run.study_id is None:
+        raise StudyError("a study with ranked images must be chosen, there is none")
+    if run.queries == "upload" and "queries" not in uploads:
+        raise StudyError("the generated images must be uploaded as a .zip with queries.csv")
+    if run.gallery == "upload" and not uploads:
+        raise StudyError("the gallery must be uploaded as a .zip with gallery.csv")
+    for file in uploads.values():
         if not zipfile.is_zipfile(file):
             raise StudyError(f"{file.name}: an upload must be a .zip, got another kind of file")
-        files[part] = file.getvalue()
-    return files
+    return {part: file.getvalue() for part, file in uploads.items()}
