@@ -13,6 +13,7 @@ from app.files.identity_runs import request_run
 from app.store import Store
 from app.study.identity_run import IdentityRun, Source
 from app.study.types import Job, Study
+from app.views.researcher.html import muted, show
 from app.views.researcher.new_study.upload_limit import too_large
 from clpips.errors import ClpipsError, StudyError
 from clpips.features.embedding.names import encoders_here
@@ -31,12 +32,12 @@ ENCODERS: Mapping[str, str] = {
     "tiny-clip": "Tiny CLIP (rendered scenes)",
 }
 QUERIES = (
-    "A .zip of the images with **queries.csv**: a row an image, "
-    "`name,species,file_path[,method,ref_path,prompt]`. "
+    "A .zip of the images with queries.csv: a row an image, with the columns name, species, "
+    "file_path and, where known, method, ref_path and prompt. "
 )
 GALLERY = (
-    "A .zip of real images with **gallery.csv** (`name,species,file_path`), and **references.csv** "
-    "with the same columns for the images that the methods were shown: they give the ceiling. "
+    "A .zip of real images with gallery.csv (name, species, file_path), and references.csv with "
+    "the same columns for the images that the methods were shown: they give the ceiling. "
 )
 OF_STUDY = (
     "The ranked images are queries, each target is the reference of its own, and what made an "
@@ -63,7 +64,7 @@ def draw(store: Store, *, is_open: bool) -> Job | None:
     uploads: dict[str, UploadedFile] = {}
     study = None
     if queries == "sample":
-        st.caption(OF_SAMPLE)
+        show(muted(OF_SAMPLE))
     elif queries == "study":
         study = _study(store)
     else:
@@ -72,10 +73,10 @@ def draw(store: Store, *, is_open: bool) -> Job | None:
     if queries == "study":
         gallery = _gallery()
     if gallery == "upload":
-        alone = "" if queries == "study" else "It may be left empty if the first .zip holds both. "
+        alone = "" if queries == "study" else "Leave it empty if the first .zip holds both. "
         _upload(uploads, "gallery", "Gallery (.zip)", GALLERY + alone, count)
     if "upload" in (queries, gallery):
-        st.caption(too_large())
+        show(muted(too_large()))
     encoder = st.selectbox(
         "Encoder", encoders_here(), format_func=lambda name: ENCODERS.get(name, name)
     )
@@ -107,7 +108,7 @@ def _ask(store: Store, run: IdentityRun, uploads: Mapping[str, UploadedFile]) ->
 
 
 def _study(store: Store) -> Study | None:
-    st.caption(OF_STUDY)
+    show(muted(OF_STUDY))
     studies = [one for one in store.studies.all() if store.rankings.count(one.id)]
     if not studies:
         st.info("No study has a ranked image yet.")
@@ -130,7 +131,7 @@ def _upload(
 ) -> None:
     # No list of types: the browser would leave another file out, where the page names it.
     file = st.file_uploader(label, key=f"identity-{part}-{count}")
-    st.caption(about)
+    show(muted(about))
     if file is not None:
         uploads[part] = file
 

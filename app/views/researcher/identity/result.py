@@ -69,7 +69,7 @@ def draw(job: Job, run: IdentityRun, folder: Path) -> None:
     methods: Mapping[str, Any] = report["methods"]
     show(muted(_summary(methods, report)))
     show(table(COLUMNS, [row for name, one in methods.items() for row in _rows(name, one)]))
-    st.caption(READING)
+    show(muted(READING))
     chart = mean_precision([_chart_row(name, one["macro"]) for name, one in methods.items()])
     st.altair_chart(chart, width="stretch", key=f"identity-chart-{job.id}")
     if report["comparisons"]:
