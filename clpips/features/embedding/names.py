@@ -8,7 +8,7 @@ from clpips.errors import InputError
 from clpips.features.names import LIBRARIES, checked_space_name
 from clpips.text import quoted
 
-OFFLINE = ("efficientnet-lite0", "alex", "vgg", "tiny-clip")
+OFFLINE = ("efficientnet-lite0", "alex", "vgg", "mobilenet-v2", "tiny-clip")
 """Encoders whose weights a package, or this project, ships."""
 REPOSITORIES: Mapping[str, str] = {
     "clip-b32": "openai/clip-vit-base-patch32",

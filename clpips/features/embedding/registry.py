@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | ``efficientnet-lite0`` | EfficientNet-Lite0 (ImageNet) | 1280 pooled head features |
 | ``alex``, ``vgg`` | LPIPS's own networks (ImageNet) | last layer, averaged over positions |
+| ``mobilenet-v2`` | MobileNetV2 (ImageNet) | 1280 pooled features |
 | ``tiny-clip`` | this project's CLIP, trained on rendered scenes | image embedding |
 | ``clip-b32`` | openai/clip-vit-base-patch32 | image embedding |
 | ``dinov2-base`` | facebook/dinov2-base | CLS token of the last hidden state |
@@ -102,6 +103,23 @@ def _lpips(name: str) -> Callable[[torch.device], NetworkEncoder]:
     return opened
 
 
+def _mobilenet(device: torch.device) -> NetworkEncoder:
+    from clpips.features import mobilenet
+    from clpips.features.embedding.published import IMAGENET_MEAN, IMAGENET_STD
+
+    network = mobilenet.open_network(device)
+    prepare, words = resized_square(SIDE, IMAGENET_MEAN, IMAGENET_STD)
+    checksum = joint_checksum(mobilenet.SHA256, words)
+    card = EncoderCard("mobilenet-v2", checksum, mobilenet.DIMENSIONS, words)
+    return NetworkEncoder(
+        card,
+        prepare,
+        partial(mobilenet.pooled, network),
+        device,
+        partial(mobilenet.stage_maps, network),
+    )
+
+
 def _tiny_clip(device: torch.device) -> NetworkEncoder:
     from clpips.features.embedding.published import open_transformers_encoder
     from clpips.io.resources import tiny_clip_folder
@@ -113,5 +131,6 @@ _OFFLINE: Mapping[str, Callable[[torch.device], NetworkEncoder]] = {
     "efficientnet-lite0": _efficientnet,
     "alex": _lpips("alex"),
     "vgg": _lpips("vgg"),
+    "mobilenet-v2": _mobilenet,
     "tiny-clip": _tiny_clip,
 }
