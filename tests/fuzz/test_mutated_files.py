@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,13 @@ from typing import Any
 import near_identities as fakes
 import numpy as np
 import pytest
+from identity_uploads import packed, tables
 from pictures import layer_person, simulated
 from PIL import Image, ImageCms
 from staged import ranked_study
 
 from app.files.bundle import open_bundle, write_bundle
+from app.files.identity_tables import GALLERY, QUERIES, REFERENCES, read_upload
 from app.store import Store
 from clpips import CLPIPS
 from clpips.errors import ClpipsError
@@ -154,6 +157,16 @@ def test_pools(tmp_path: Path) -> None:
             packed.writestr("captions.csv", "image;caption;target\nsea/Möwe.png;a gull;sea\n")
         seeds[name] = buffer.getvalue()
     try_all(seeds, file_reader(tmp_path, read_pool))
+
+
+def test_identity_uploads(tmp_path: Path) -> None:
+    def read(path: Path) -> object:
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            names = (QUERIES, GALLERY, REFERENCES)
+            return read_upload(path, Path(folder) / "unpacked", names, [], Watch())
+
+    rows = {"queries": ("a,Möwe,good", "b,Möwe"), "gallery": ("a,Möwe",)}
+    try_all({"a.zip": packed(tables(**rows))}, file_reader(tmp_path, read))
 
 
 def test_bundles(tmp_path: Path) -> None:
