@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -23,6 +23,14 @@ from clpips.features.embedding.text import text_tower_of
 from clpips.progress import Watch
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Texts(Protocol):
+    """The text half of an encoder."""
+
+    def embed(self, texts: Sequence[str]) -> Embeddings:
+        """(n, dimensions) unit rows."""
+        ...
 
 
 class Features:
@@ -43,7 +51,12 @@ class Features:
     ) -> None:
         self.cache, self.device, self.batch_size = cache, device, batch_size
         self._encoders: dict[str, ImageEncoder] = {}
+        self._towers: dict[str, Texts] = {}
         self._texts: dict[tuple[str, str], Embeddings] = {}
+
+    def add(self, name: str, encoder: ImageEncoder, texts: Texts) -> None:
+        """An encoder of a metric's own, by a name that no other has."""
+        self._encoders[name], self._towers[name] = encoder, texts
 
     def encoder(self, name: str) -> ImageEncoder:
         """An encoder by name (:mod:`clpips.features.embedding.registry`).
@@ -87,9 +100,10 @@ class Features:
         Raises:
             InputError: it has none.
         """
-        tower = text_tower_of(self.encoder(name))
+        if name not in self._towers:
+            self._towers[name] = text_tower_of(self.encoder(name))
         missing = [text for text in dict.fromkeys(texts) if (name, text) not in self._texts]
-        for text, row in zip(missing, tower.embed(missing), strict=True):
+        for text, row in zip(missing, self._towers[name].embed(missing), strict=True):
             self._texts[name, text] = row
         return np.stack([self._texts[name, text] for text in texts])
 
