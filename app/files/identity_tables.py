@@ -12,7 +12,7 @@ from clpips.generation.pool.archive import opened_source
 from clpips.generation.pool.listed import Limits
 from clpips.io.image_tables import ImageRow, read_image_table
 from clpips.progress import Watch
-from clpips.text import one_line, quoted
+from clpips.text import one_line, quoted, without_paths
 
 QUERIES, GALLERY, REFERENCES = "queries.csv", "gallery.csv", "references.csv"
 LIMITS = Limits(total=1_000_000_000, file=50_000_000, files=20_000)
@@ -72,8 +72,9 @@ def _unpack(archive: Path, folder: Path, watch: Watch) -> None:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(source.read(file))
     except GenerationError as error:  # the reader of archives calls every archive a pool
-        words = str(error).replace("a pool", "an upload").replace("the pool", "the upload")
-        raise DatasetError(words.removeprefix(f"{archive.name}: ")) from error
+        words = without_paths(error).removeprefix(f"{archive.name}: ")
+        words = words.replace("a pool", "an upload").replace("the pool", "the upload")
+        raise DatasetError(words) from error
     except OSError as error:
         raise DatasetError(f"the .zip cannot be unpacked ({one_line(error.strerror)})") from error
 
@@ -103,7 +104,7 @@ def _relative_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except DatasetError as error:
-        raise DatasetError(_without(folder, str(error))) from error
+        raise DatasetError(_without(folder, one_line(error))) from error
 
 
 def _without(folder: Path, sentence: str) -> str:
