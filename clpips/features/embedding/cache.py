@@ -7,6 +7,9 @@ import numpy as np
 from clpips.features.cache import VectorCache
 from clpips.features.embedding.encoder import Embeddings, EncoderCard
 
+KIND = "embedding 2"
+"""Part of every key: another number where the same weights come to give other vectors."""
+
 
 class EmbeddingCache:
     """One encoder's embeddings in the cache that difference vectors are kept in.
@@ -18,7 +21,7 @@ class EmbeddingCache:
 
     def __init__(self, cache: VectorCache | None, card: EncoderCard) -> None:
         self._cache, self._dimensions = cache, card.dimensions
-        self._encoder = f"embedding\n{card.checksum}\n{card.dimensions}\n".encode()
+        self._encoder = f"{KIND}\n{card.checksum}\n{card.dimensions}\n".encode()
 
     def get(self, content: bytes) -> Embeddings | None:
         """(dimensions,) the embedding of an image by its content's hash; ``None`` if not kept."""
