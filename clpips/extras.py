@@ -8,7 +8,7 @@ from typing import Literal
 
 from clpips.errors import MissingExtra
 
-Extra = Literal["app", "diffusion", "encoders", "onnx", "scale"]
+Extra = Literal["app", "diffusion", "encoders", "onnx", "ray", "scale"]
 
 
 def install_command(extra: Extra) -> str:

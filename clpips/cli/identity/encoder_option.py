@@ -42,6 +42,23 @@ def add_encoder_options(parser: argparse.ArgumentParser, *, metric: bool = False
         metavar="N",
         help="images per network pass (default: 32)",
     )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="embed on a Ray cluster: host:port, or one on this machine where no address is given",
+    )
+
+
+def check_encoder_options(options: argparse.Namespace) -> None:
+    """Refuse what would have no effect.
+
+    Raises:
+        InputError: ``--ray`` without an encoder.
+    """
+    if options.ray is not None and options.encoder is None:
+        raise InputError("--ray goes with --encoder")
 
 
 def embedder_for(options: argparse.Namespace) -> tuple[EncoderCard, EmbedRows]:
@@ -64,6 +81,14 @@ def embedder_for(options: argparse.Namespace) -> tuple[EncoderCard, EmbedRows]:
         file = EmbeddingsFile(options.embeddings)
         return file.card, lambda rows, watch, unusable: file.of([name for name, _ in rows])
     encoder = open_encoder(options.encoder, device=options.device)
+    spread = None
+    if options.ray is not None:
+        from clpips.features.embedding.ray_cluster import RayEmbedding
+
+        checksum = encoder.card.checksum
+        spread = RayEmbedding(
+            options.ray, options.encoder, device=options.device, checksum=checksum
+        )
 
     def embed(rows: Rows, watch: Watch, unusable: Unusable) -> Embeddings:
         return embed_files(
@@ -73,6 +98,7 @@ def embedder_for(options: argparse.Namespace) -> tuple[EncoderCard, EmbedRows]:
             watch=watch,
             batch_size=options.batch_size,
             unusable=unusable,
+            embed=spread,
         )
 
     return encoder.card, embed

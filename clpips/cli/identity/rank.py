@@ -9,7 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clpips.cli.identity.encoder_option import add_encoder_options, encoder_name, positive_integer
+from clpips.cli.identity.encoder_option import (
+    add_encoder_options,
+    check_encoder_options,
+    encoder_name,
+    positive_integer,
+)
 from clpips.cli.output import one_number, print_json, progress
 from clpips.errors import InputError
 
@@ -135,6 +140,7 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("--gallery-images goes with --gallery-choice")
     if options.gallery_seed is not None and not (options.gallery_size or options.gallery_choice):
         raise InputError("--gallery-seed goes with --gallery-size or --gallery-choice")
+    check_encoder_options(options)
     if options.masks and options.embeddings is not None:
         raise InputError("--masks needs the pictures, and --embeddings are made already")
     if options.gallery_choice == "kmeans" and options.metric is not None:
