@@ -1,5 +1,5 @@
 """The ``clpips`` command: fit, evaluate, compare, score, targets, weights, export, identity,
-selftest, doctor, backup, restore.
+bench, selftest, doctor, backup, restore.
 
 Exit status: 0 done; 2 the input is wrong (one line on standard error that says which file, row
 and rule); 1 anything else. With ``--json`` a command prints one JSON document on standard
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from clpips import __version__
-from clpips.cli import backup, doctor, export, identity, restore, selftest
+from clpips.cli import backup, bench, doctor, export, identity, restore, selftest
 from clpips.errors import ClpipsError, InputError
 from clpips.features.names import BACKBONES, SPACES, checked_space_name
 from clpips.text import one_line
@@ -73,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     weights.add_argument("--json", action="store_true", help="print one JSON document")
     export.add_parser(commands)
     identity.add_parser(commands)
+    bench.add_parser(commands)
     selftest.add_parser(commands)
     doctor.add_parser(commands)
     backup.add_parser(commands)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clpips.progress import Watch
@@ -20,6 +20,14 @@ def one_number(value: float | None) -> str:
 def print_json(document: Any) -> None:
     """Print one JSON document; NaN is refused."""
     print(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns as wide as their widest cell, the first to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *rest = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        print(f"{row[0]:<{len(first)}}  {'  '.join(rest)}".rstrip())
 
 
 def say(words: str) -> None:

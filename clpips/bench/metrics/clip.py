@@ -137,4 +137,4 @@ LICENCES = {
 
 def _cosines(first: np.ndarray, second: np.ndarray) -> Values:
     products: Values = (first.astype(np.float64) * second.astype(np.float64)).sum(axis=1)
-    return products
+    return np.clip(products, -1.0, 1.0)  # rows have length 1 in float32

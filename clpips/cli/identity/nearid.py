@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from clpips.cli.identity.encoder_option import add_encoder_options
+from clpips.cli.identity.encoder_option import add_encoder_options, check_encoder_options
 from clpips.cli.output import print_json, progress
 from clpips.errors import InputError
 from clpips.progress import Watch
@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(
             "--masks needs an encoder: embeddings from a file are of pictures as they are"
         )
+    check_encoder_options(options)
     part_level = is_part_level_set(Path(options.dataset))
     report, margins = _part_level(options) if part_level else _near_identity(options)
     write_report(Path(options.out), report, margins)

@@ -15,7 +15,7 @@ from clpips.cli.identity.encoder_option import (
     encoder_name,
     positive_integer,
 )
-from clpips.cli.output import one_number, print_json, progress
+from clpips.cli.output import one_number, print_json, print_table, progress
 from clpips.errors import InputError
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def _print(report: RankReport, out: str) -> None:
             values = [one_number(getattr(one, name)) for name in COLUMNS.values()]
             name = f"{method.method}  {species}"
             rows.append((name, one_number(one.map), interval, *values, str(one.n_queries)))
-    _print_table(rows)
+    print_table(rows)
     for pair in report.comparisons:
         interval = "" if pair.ci is None else " ({:+.3f} to {:+.3f})".format(*pair.ci)
         print(
@@ -286,12 +286,4 @@ def _print_sizes(report: RankReport) -> None:
         for one in size.methods:
             reached = one_number(one.macro.map), one_number(one.macro.ceiling_map)
             rows.append((*wanted, str(size.n_gallery), one.method, *reached))
-    _print_table(rows)
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Columns as wide as their widest cell, the first to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *rest = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
-        print(f"{row[0]:<{len(first)}}  {'  '.join(rest)}".rstrip())
+    print_table(rows)
