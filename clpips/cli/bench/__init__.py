@@ -7,9 +7,9 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from clpips.cli.bench import compare, score
+from clpips.cli.bench import compare, prepare, score
 
-COMMANDS: tuple[ModuleType, ...] = (score, compare)
+COMMANDS: tuple[ModuleType, ...] = (prepare, score, compare)
 """Each has ``add_parser(commands)``, which imports no torch, and ``run(options)``."""
 
 
