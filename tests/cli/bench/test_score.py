@@ -6,6 +6,8 @@ import csv
 import json
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,21 @@ def test_a_leak_is_refused(study: Path, tmp_path: Path, capsys: pytest.CaptureFi
         capsys.readouterr().err
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_the_originals_command_is_an_alias(study: Path, tmp_path: Path) -> None:
+    script = str(Path(__file__).parents[3] / "evaluation.py")
+    (tmp_path / "pog").mkdir()
+    for name in ("samples.json", "images"):
+        place = "test.json" if name == "samples.json" else name
+        (tmp_path / "pog" / place).symlink_to(study / name)
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "pog").symlink_to(study / "generated")
+    how = ["--dataset", "POG", "--device", "cpu", "--side", "32", "--metrics", "ssim_target"]
+    done = subprocess.run(
+        [sys.executable, script, *how], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "reports" / "pog" / "report.json").read_text())
+    assert report["methods"]["copy"]["ssim_target"]["n"] == 6
+    assert report["published"]["PMG"]["cps"] == 0.2548
