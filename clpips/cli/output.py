@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from clpips.errors import InputError
 from clpips.progress import Watch
 
 
@@ -28,6 +31,22 @@ def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         first, *rest = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
         print(f"{row[0]:<{len(first)}}  {'  '.join(rest)}".rstrip())
+
+
+def check_out_folder(out: str | os.PathLike[str]) -> None:
+    """Refuse, before any work, a folder that could not be written at its end.
+
+    Raises:
+        InputError: an empty name, or a file on the way.
+    """
+    path = Path(out)
+    if not os.fspath(out):
+        raise InputError("--out must name a folder, got an empty name")
+    there = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise InputError(f"--out must name a folder, got {str(path)!r}, but {there} is none")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"--out must name a folder, and {there} cannot be written to")
 
 
 def say(words: str) -> None:

@@ -148,6 +148,8 @@ def rank_images(
         notes=[
             *tables.notes,
             *(f"left out: {reason}" for reason in unusable),
+            *_in_the_gallery(tables.queries, rows, "queries"),
+            *_in_the_gallery(references, rows, "references"),
             *gallery.searches(),
         ],
         gallery_sizes=sized,
@@ -164,6 +166,17 @@ def _ranked(
     """Queries and references in one gallery."""
     ranked = gallery.rank(queries, watch.part(0.0, 0.7))
     return ranked, gallery.rank(references, watch.part(0.7, 0.3)) if references else []
+
+
+def _in_the_gallery(
+    images: Sequence[ImageRow], gallery: Sequence[ImageRow], words: str
+) -> list[str]:
+    """A sentence about images that find themselves: at distance 0, and so first."""
+    there = {row.path or row.file_path for row in gallery}
+    count = sum((row.path or row.file_path) in there for row in images)
+    if not count:
+        return []
+    return [f"{count} of {len(images)} {words} stand in the gallery and find themselves first"]
 
 
 def _missing(distances: Distances, rows: Sequence[ImageRow]) -> list[bool]:

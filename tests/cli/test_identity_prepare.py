@@ -295,4 +295,4 @@ def test_a_file_in_place_of_the_folder_is_refused_before_any_work(tmp_path: Path
     (tmp_path / "out").write_text("mine")
     for out in (tmp_path / "out", tmp_path / "out" / "deeper", ""):
         status, _, err = run("--dataset", "cub", "--root", tmp_path, "--out", out)
-        assert (status, "tables must go into a folder" in err) == (2, True)
+        assert (status, "--out must name a folder" in err) == (2, True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clpips.bench.metrics.names import METRICS
 from clpips.bench.published import DATASETS
 from clpips.cli.identity.encoder_option import encoder_name, positive_integer
-from clpips.cli.output import print_json, progress
+from clpips.cli.output import check_out_folder, print_json, progress
 
 if TYPE_CHECKING:
     from clpips.bench.features import Features
@@ -95,6 +95,7 @@ def run(options: argparse.Namespace) -> None:
     from clpips.bench.report_files import write_report
     from clpips.bench.tables import markdown
 
+    check_out_folder(options.out)
     with progress() as watch:
         report = _report(options, watch)
         write_report(report, Path(options.out), watch.part(0.95, 0.05))

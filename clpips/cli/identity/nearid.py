@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from clpips.cli.identity.encoder_option import add_encoder_options, check_encoder_options
-from clpips.cli.output import print_json, progress
+from clpips.cli.output import check_out_folder, print_json, progress
 from clpips.errors import InputError
 from clpips.progress import Watch
 
@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
             "--masks needs an encoder: embeddings from a file are of pictures as they are"
         )
     check_encoder_options(options)
+    check_out_folder(options.out)
     part_level = is_part_level_set(Path(options.dataset))
     report, margins = _part_level(options) if part_level else _near_identity(options)
     write_report(Path(options.out), report, margins)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clpips.cli.output import print_json, progress
+from clpips.cli.output import check_out_folder, print_json, progress
 from clpips.errors import InputError
 from clpips.text import quoted
 
@@ -94,10 +94,10 @@ def _selection_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Read the data set, write its tables, print what they hold."""
-    from clpips.identity.datasets.table_folder import check_out, copy_tables, write_tables
+    from clpips.identity.datasets.table_folder import copy_tables, write_tables
 
     _check_options(options)
-    check_out(options.out)
+    check_out_folder(options.out)
     tables, settings = READERS[options.dataset](options)
     document = _document(options, tables, settings)
     card = json.dumps(document, ensure_ascii=False, indent=2).encode()

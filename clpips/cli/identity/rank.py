@@ -15,7 +15,7 @@ from clpips.cli.identity.encoder_option import (
     encoder_name,
     positive_integer,
 )
-from clpips.cli.output import one_number, print_json, print_table, progress
+from clpips.cli.output import check_out_folder, one_number, print_json, print_table, progress
 from clpips.errors import InputError
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.gallery_seed is not None and not (options.gallery_size or options.gallery_choice):
         raise InputError("--gallery-seed goes with --gallery-size or --gallery-choice")
     check_encoder_options(options)
+    check_out_folder(options.out)
     if options.masks and options.embeddings is not None:
         raise InputError("--masks needs the pictures, and --embeddings are made already")
     if options.gallery_choice == "kmeans" and options.metric is not None:

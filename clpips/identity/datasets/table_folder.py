@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from clpips.errors import DatasetError, InputError
+from clpips.errors import DatasetError
 from clpips.identity.datasets.split import Identity, SplitTables, by_identity
 from clpips.io.atomic_files import atomic_folder, write_files
 from clpips.io.image_tables import ImageRow, image_table_bytes
@@ -22,20 +22,6 @@ FILES: Mapping[str, str] = {
     "extra": "extra_data.csv",
 }
 """The files' names, as in the released code of arXiv 2512.19026."""
-
-
-def check_out(out: str | os.PathLike[str]) -> None:
-    """Refuse, before any work, a folder that could not be written at its end.
-
-    Raises:
-        InputError: an empty name, or a file.
-    """
-    path = Path(out)
-    if not os.fspath(out):
-        raise InputError("tables must go into a folder, got an empty name")
-    there = next(one for one in (path, *path.absolute().parents) if os.path.lexists(one))
-    if not there.is_dir():
-        raise InputError(f"tables must go into a folder, got {str(path)!r}, but {there} is none")
 
 
 def write_tables(

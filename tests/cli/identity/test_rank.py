@@ -117,6 +117,7 @@ def test_an_image_that_cannot_be_read_is_left_out_by_name(
         (("--encoder", "alex", "--gallery", "none.csv"), "no such table of images"),
         (("--embeddings", "none.npz"), "no such embeddings file"),
         (("--encoder", "open_clip:no-such-model"), "open_clip:no-such-model"),
+        (("--encoder", "alex", "--out", __file__), "--out must name a folder"),
         (("--encoder", "alex", "--clip", "alex"), "compares pictures with texts"),
         (("--encoder", "alex", "--clip", "tiny-clip"), "CLIP-T needs prompts"),
         (("--encoder", "alex", "--gallery-size", "3"), "SUBJECTS,IMAGES"),
@@ -238,3 +239,13 @@ def test_a_chosen_gallery_is_the_one_that_is_searched(crowd: Path, tmp_path: Pat
     assert figures["n_gallery"] == 4
     assert found["settings"]["gallery_choice"] == {"by": by, "images": 2, "seed": None}
     assert {row["n_ranked"] for row in queries(tmp_path)} == {"4"}
+
+
+def test_images_that_stand_in_the_gallery_are_told(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    how = ("--embeddings", str(study / "own.npz"), "--gallery", str(study / "references.csv"))
+    assert main(arguments(study, tmp_path / "a", *how)) == 0
+    told = capsys.readouterr().out
+    assert "4 of 4 references stand in the gallery and find themselves first" in told
+    assert "queries stand" not in told
