@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from app.study.identity_run import PICTURES
-from clpips.identity.rank_page import SmallPictures, page_rows, worst_queries, write_rank_report
+from clpips.identity.rank_page import SIDE, page_rows, worst_queries, write_rank_report
 from clpips.identity.rank_report import MethodResult, RankReport
 from clpips.io.atomic_files import write_files
 from clpips.io.csv_files import csv_bytes
 from clpips.io.image_tables import ImageRow
+from clpips.io.small_pictures import SmallPictures
 from clpips.progress import Watch
 
 SHOWN_QUERIES, SHOWN_NEAR = 3, 6
@@ -31,7 +32,7 @@ def write_results(report: RankReport, folder: Path, watch: Watch) -> None:
         Cancelled: the caller cancelled.
     """
     write_rank_report(report, folder, watch)
-    pictures = SmallPictures()
+    pictures = SmallPictures(SIDE)
     shown = {one.method: list(_shown(one, pictures)) for one in report.methods}
     write_files(
         {
@@ -55,8 +56,8 @@ def _shown(method: MethodResult, pictures: SmallPictures) -> Iterator[dict[str, 
     """A method's queries with the lowest AP, and the gallery images nearest to each."""
 
     def picture(row: ImageRow) -> str | None:
-        pictures.add(row)
-        number = pictures.number(row)
+        pictures.add(row.path)
+        number = pictures.number(row.path)
         return None if number is None else pictures.data[number]
 
     for one in worst_queries(method, SHOWN_QUERIES):

@@ -15,8 +15,8 @@ from clpips.bench.published import published_rows
 from clpips.bench.report import BenchReport
 from clpips.bench.samples import Sample
 from clpips.bench.tables import ARROWS, PUBLISHED
-from clpips.identity.rank_page import COLOURS, SmallPictures
-from clpips.io.image_tables import ImageRow
+from clpips.identity.rank_page import COLOURS, SIDE
+from clpips.io.small_pictures import SmallPictures
 from clpips.progress import Watch
 from clpips.version import __version__
 
@@ -35,7 +35,7 @@ def html_page(report: BenchReport, watch: Watch) -> str:
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         source
     )
-    pictures, sheet = SmallPictures(), []
+    pictures, sheet = SmallPictures(SIDE), []
     shown = shown_samples(report)
     for number, sample in enumerate(shown):
         watch.report(number / len(shown), f"Pictures of sample {number + 1} of {len(shown)}")
@@ -140,6 +140,5 @@ def _means(report: BenchReport, sample: Sample) -> dict[str, float | None]:
 
 
 def _place(pictures: SmallPictures, path: str) -> int | None:
-    row = ImageRow("", "", path, path)
-    pictures.add(row)
-    return pictures.number(row)
+    pictures.add(path)
+    return pictures.number(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from clpips.errors import ImageError
 from clpips.identity.rank_report import COLUMNS, MethodResult, RankReport, query_rows
 from clpips.identity.ranking import RankedQuery
 from clpips.io.atomic_files import write_files
 from clpips.io.csv_files import csv_bytes
-from clpips.io.image_files import read_picture
-from clpips.io.image_tables import ImageRow
+from clpips.io.small_pictures import SmallPictures
 from clpips.progress import Watch
 from clpips.version import __version__
 
@@ -57,18 +53,18 @@ def html_page(report: RankReport, watch: Watch) -> str:
         source
     )
     shown = {method.method: worst_queries(method) for method in report.methods}
-    pictures = SmallPictures()
+    pictures = SmallPictures(SIDE)
     for number, one in enumerate(queries := [q for group in shown.values() for q in group]):
         watch.report(number / len(queries), f"Pictures of query {number + 1} of {len(queries)}")
         for row in (one.query, *(near.image for near in one.neighbours)):
-            pictures.add(row)
+            pictures.add(row.path)
     colours = {m.method: COLOURS[n % len(COLOURS)] for n, m in enumerate(report.methods)}
     return template.render(
         report=report,
         rows=page_rows,
         shown=shown,
         colours=colours,
-        picture=pictures.number,
+        picture=lambda row: pictures.number(row.path),
         pictures=Markup(json.dumps(pictures.data)),
         plot=scatter(report.methods),
         with_text=any(one.macro.clip_t is not None for one in report.methods),
@@ -166,37 +162,6 @@ def _means(group: Sequence[RankedQuery]) -> tuple[float, float]:
 def _padded(values: Sequence[float]) -> tuple[float, float]:
     room = max((max(values) - min(values)) * 0.08, 0.01)
     return min(values) - room, max(values) + room
-
-
-class SmallPictures:
-    """Small pictures, each once however often it is shown.
-
-    ``data`` are JPEG files of at most :data:`SIDE` pixels a side, in Base64.
-    """
-
-    def __init__(self) -> None:
-        self.data: list[str] = []
-        self._number: dict[str, int | None] = {}
-
-    def add(self, row: ImageRow) -> None:
-        """Read an image's picture, unless it is there."""
-        if row.path and row.path not in self._number:
-            self._number[row.path] = self._read(row.path)
-
-    def number(self, row: ImageRow) -> int | None:
-        """The place of an image's picture in :attr:`data`; ``None`` where it cannot be shown."""
-        return self._number.get(row.path)
-
-    def _read(self, path: str) -> int | None:
-        try:
-            picture = read_picture(Path(path).read_bytes(), path, min_side=1)
-        except (ImageError, OSError):
-            return None
-        picture.thumbnail((SIDE, SIDE))
-        content = io.BytesIO()
-        picture.save(content, "JPEG", quality=82)
-        self.data.append(base64.b64encode(content.getvalue()).decode())
-        return len(self.data) - 1
 
 
 def _sentence(words: str) -> str:
