@@ -5,8 +5,8 @@ Run ``python benchmarks/bench_metrics.py [--users 6] [--methods 4]``.
 The plain loop computes every pair on its own, as the released scripts do: the ``lpips`` package
 (VGG), torchmetrics' SSIM at both data ranges, transformers' CLIP (the tiny one of this project) for
 CPS and CPIS; target and three history images of each sample. Ours computes the same numbers, each
-image's part once. Both run in this process on one thread, nothing is kept on disk, and the largest
-difference between the two is printed.
+image's part once. Both run in this process on one thread, models are loaded before the clock
+starts, nothing is kept on disk, and the largest difference between the two is printed.
 """
 
 from __future__ import annotations
@@ -86,17 +86,20 @@ def pairs(
     return found
 
 
-def lpips_loop(images: Sequence[Generated]) -> list[list[float]]:
+def lpips_loop() -> Loop:
     """The ``lpips`` package, pair by pair."""
     model = lpips.LPIPS(net="vgg", pnet_rand=True, verbose=False).eval()
     tensors, _ = backbone_tensors("vgg")
     own = {name: tensors["features." + name.split(".", 1)[1]] for name in model.net.state_dict()}
     model.net.load_state_dict(own)
-    with torch.inference_mode():
+
+    def loop(images: Sequence[Generated]) -> list[list[float]]:
         return pairs(images, lambda a, b: [float(model(2 * square(a) - 1, 2 * square(b) - 1))])
 
+    return loop
 
-def ssim_loop(images: Sequence[Generated]) -> list[list[float]]:
+
+def ssim_loop() -> Loop:
     """torchmetrics, pair by pair and range by range."""
 
     def of_pair(first: str, second: str) -> list[float]:
@@ -105,10 +108,10 @@ def ssim_loop(images: Sequence[Generated]) -> list[list[float]]:
             for r in (1.0, 2.0)
         ]
 
-    return pairs(images, of_pair)
+    return lambda images: pairs(images, of_pair)
 
 
-def clip_loop(images: Sequence[Generated]) -> list[list[float]]:
+def clip_loop() -> Loop:
     """transformers, image by image and text by text."""
     folder = str(tiny_clip_folder())
     model: Any = transformers.CLIPModel.from_pretrained(folder).float().eval()
@@ -119,20 +122,20 @@ def clip_loop(images: Sequence[Generated]) -> list[list[float]]:
         pixels = processor(images=Image.open(path).convert("RGB"), return_tensors="pt")
         return model.get_image_features(**pixels).pooler_output[0]
 
-    found = []
-    with torch.inference_mode():
-        for one in images:
-            tokens = tokenizer(
-                preference_text(one.sample), truncation=True, max_length=32, return_tensors="pt"
-            )
-            text = model.get_text_features(**tokens).pooler_output[0]
-            cosines = [
-                float(torch.cosine_similarity(image(one.path), image(item.path), dim=0))
-                for item in one.sample.history
-            ]
-            own = float(torch.cosine_similarity(image(one.path), text, dim=0))
-            found.append([own, float(np.mean(cosines))])
-    return found
+    def values(one: Generated) -> list[float]:
+        tokens = tokenizer(
+            preference_text(one.sample), truncation=True, max_length=32, return_tensors="pt"
+        )
+        text = model.get_text_features(**tokens).pooler_output[0]
+        made = image(one.path)
+        own = float(torch.cosine_similarity(made, text, dim=0))
+        cosines = [
+            float(torch.cosine_similarity(made, image(item.path), dim=0))
+            for item in one.sample.history
+        ]
+        return [own, float(np.mean(cosines))]
+
+    return lambda images: [values(one) for one in images]
 
 
 def main() -> None:
@@ -140,12 +143,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=6, help="two samples each")
     parser.add_argument("--methods", type=int, default=4)
+    parser.add_argument("--only", help="metrics whose name begins so")
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         images = planted(Path(folder), options.users, options.methods)
         features = Features(cache=None, device="cpu")
-        groups: dict[str, tuple[Callable[[], list[Metric]], Loop]] = {
+        groups: dict[str, tuple[Callable[[], list[Metric]], Callable[[], Loop]]] = {
             "LPIPS (vgg)": (lambda: [*lpips_metrics(cache=None).values()], lpips_loop),
             "SSIM": (
                 lambda: [
@@ -165,10 +169,14 @@ def main() -> None:
         print("| metrics | images a second | plain loop | times | largest difference |")
         print("| --- | --- | --- | --- | --- |")
         for name, (opened, loop) in groups.items():
+            if options.only and not name.startswith(options.only):
+                continue
+            metrics, plain = opened(), loop()
             start = time.perf_counter()
-            ours = np.stack([metric.values(images, Watch()) for metric in opened()], axis=1)
+            ours = np.stack([metric.values(images, Watch()) for metric in metrics], axis=1)
             between = time.perf_counter()
-            theirs = np.array(loop(images))
+            with torch.inference_mode():
+                theirs = np.array(plain(images))
             taken, looped = between - start, time.perf_counter() - between
             gap = np.abs(ours - theirs).max()
             print(
