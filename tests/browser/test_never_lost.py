@@ -127,8 +127,7 @@ ORDERS = ("3142", "4321", "2413", "1243")
 
 
 def test_the_worst_case_loses_nothing(app, context, store, study_id) -> None:
-    for keys in ORDERS[:3]:
-        worst_case(context.new_page(), app, store, study_id, keys)
+    worst_case(context.new_page(), app, store, study_id, ORDERS[0])
 
 
 @pytest.mark.slow
