@@ -150,7 +150,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("kind", CASES)
+SLOW = {"diffusers"}  # the same screens and the same pipeline as tiny
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(k, marks=pytest.mark.slow if k in SLOW else ()) for k in CASES]
+)
 def test_a_study_with_this_maker_is_made_in_the_form_and_ranked(
     stage: Stage, researcher: Page, participant: Visitor, kind: str
 ) -> None:

@@ -121,7 +121,7 @@ def test_a_fixed_side_is_kept_a_stock_metric_has_no_card_and_nothing_is_printed(
     assert found[0] == pytest.approx(metric.distance(target, image), abs=1e-5)
 
 
-@pytest.mark.parametrize("backbone", ["vgg", "squeeze"])
+@pytest.mark.parametrize("backbone", [pytest.param("vgg", marks=pytest.mark.slow), "squeeze"])
 def test_the_other_networks_export_too(
     backbone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
