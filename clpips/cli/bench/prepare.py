@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clpips.bench.samples import Item, Sample
     from clpips.progress import Watch
 
-DATASETS = ("flickr-aes", "pog", "ser30k", "synthetic")
+DATASETS = ("flickr-aes", "pog", "ser30k", "study", "synthetic")
 CARD = "prepare.json"
 """What was asked for and what came of it, beside the samples."""
 
@@ -30,7 +30,9 @@ def add_parser(commands: Any) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser("prepare", help="sample files from a data set, or drawn people")
     parser.add_argument("--dataset", required=True, choices=DATASETS)
-    parser.add_argument("--root", type=Path, help="the data set's folder, as published")
+    parser.add_argument(
+        "--root", type=Path, help="the data set's folder, as published; study: an unpacked bundle"
+    )
     parser.add_argument("--out", required=True, type=Path, help="a new or empty folder")
     parser.add_argument("--captions", type=Path, metavar="FILE", help="item to caption (.json)")
     parser.add_argument("--styles", type=Path, metavar="FILE", help="user to style (.json)")
@@ -77,7 +79,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _read(options: argparse.Namespace, watch: Watch) -> dict[str, Any]:
-    from clpips.bench.datasets import flickr_aes, pog, ser30k
+    from clpips.bench.datasets import flickr_aes, pog, ser30k, study
     from clpips.bench.datasets.side_files import read_captions, read_styles
     from clpips.bench.leaks import check_splits
     from clpips.io.atomic_files import atomic_folder
@@ -86,6 +88,7 @@ def _read(options: argparse.Namespace, watch: Watch) -> dict[str, Any]:
         "flickr-aes": flickr_aes.read_flickr_aes,
         "pog": pog.read_pog,
         "ser30k": ser30k.read_ser30k,
+        "study": study.read_study,
     }[options.dataset]
     prepared = reader(
         options.root,
