@@ -16,8 +16,6 @@ from clpips.features.cache import content_hash
 from clpips.io.image_files import read_picture
 from clpips.progress import Watch
 
-MIN_SIDE = 16
-"""Smallest side of a picture: every metric resizes."""
 READING = 0.1
 """Share of the progress that reading every image once is given."""
 
@@ -114,7 +112,7 @@ def _readable(
         done += 1
         watch.report(done / total, f"Reading image {done:,} of {total:,}")
         try:
-            read_picture(Path(path).read_bytes(), path, min_side=MIN_SIDE)
+            read_picture(Path(path).read_bytes(), path)
         except (ImageError, OSError) as error:
             return str(error)
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
 from clpips.bench.people import agreement_with_people
@@ -142,17 +143,21 @@ def test_worst_samples_come_first_on_the_page(report: BenchReport, tmp_path: Pat
 def test_an_image_that_cannot_be_read_is_missing_by_name(
     small_bench: SmallBench, tmp_path: Path
 ) -> None:
-    bad = tmp_path / "000001.png"
+    bad, small = tmp_path / "000001.png", tmp_path / "000002.png"
     bad.write_bytes(b"no picture")
+    Image.new("RGB", (20, 40)).save(small)  # too small for LPIPS: for every metric alike
+    others = {1: bad, 2: small}
     generated = {
         "light": [
-            replace(one, path=str(bad)) if one.sample.index == 1 else one
+            replace(one, path=str(others.get(one.sample.index, one.path)))
             for one in small_bench.generated["light"]
         ]
     }
     found = score(small_bench.samples, generated, METRICS)
     assert np.isnan(found.values["light"]["grey"][1])
-    assert any("000001.png" in note for note in found.notes)
+    assert np.isnan(found.values["light"]["grey"][2])
+    assert [note.partition(":")[0] for note in found.notes] == ["left out", "left out"]
+    assert "000001.png" in found.notes[0] and "at least 32 pixels" in found.notes[1]
 
 
 def test_a_target_that_cannot_be_read_is_refused(small_bench: SmallBench, tmp_path: Path) -> None:
